@@ -1,0 +1,71 @@
+// The Worker's entry: wrangler's `main`. It wraps the built module, decides nothing, and exports
+// nothing but `fetch`, so that no other function of the module can be reached by a binding.
+
+import Inner from './build/index.js';
+import settings from './portcullis.json';
+import { forward } from './src/worker/forward.js';
+
+/** How long the gate may take for an answer of its own: three calls to a provider, and some. */
+const DEADLINE = 30_000;
+/** How often a pending answer is checked against an instance that broke under it. */
+const WATCH = 10;
+
+/** worker-build's record of the instance: whether it broke, and which one it is. */
+const instance = globalThis.__worker_init_state;
+const { decide, identity_headers: identityHeaders } = Inner.prototype;
+
+export default {
+  fetch(request, env, context) {
+    if (instance.criticalError) return answer(request, env, context);
+    let plan;
+    try {
+      plan = decide(request);
+    } catch (error) {
+      return broken(error);
+    }
+    if (plan === undefined) return answer(request, env, context);
+    return forward(request, env, plan, identityHeaders);
+  },
+};
+
+/**
+ * Everything that `decide` does not forward. A panic under it is not thrown here: the instance is
+ * marked, and whoever waits on it would wait for ever. So a pending answer looks whether its
+ * instance is still there, and gives up at the deadline whatever happens.
+ */
+async function answer(request, env, context) {
+  let watch;
+  try {
+    const inner = new Inner(context, env);
+    const own = instance.instanceId;
+    const pending = inner.respond(request, env, context, settings);
+    const latest = Date.now() + DEADLINE;
+    const lost = new Promise((resolve) => {
+      watch = setInterval(() => {
+        if (instance.criticalError || instance.instanceId !== own || Date.now() > latest) resolve();
+      }, WATCH);
+    });
+    const outcome = await Promise.race([pending, lost]);
+    if (outcome === undefined) return unavailable();
+    if (typeof outcome !== 'string') return outcome;
+    return await forward(request, env, outcome, identityHeaders);
+  } catch (error) {
+    return broken(error);
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+/** The instance broke: the next request gets a fresh one. */
+function broken(error) {
+  instance.criticalError = true;
+  console.error(JSON.stringify({ gate: 'portcullis', event: 'gate_trouble', code: 'instance_broken', detail: String(error?.message ?? error) }));
+  return unavailable();
+}
+
+function unavailable() {
+  return new Response('This site cannot answer at the moment. Try again in a few seconds.\n', {
+    status: 503,
+    headers: { 'cache-control': 'no-store', 'content-type': 'text/plain; charset=utf-8', 'retry-after': '1' },
+  });
+}

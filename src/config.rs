@@ -1,0 +1,212 @@
+//! Settings: text in, a [`Config`] out, once; or one [`ConfigError`] that names the setting.
+//!
+//! Nothing here reads the environment: the adapter hands over the texts. What a [`Config`] holds
+//! is parsed and needs no second look. There is no setting that loosens a check.
+
+mod host;
+mod keys;
+pub mod reference;
+mod settings;
+
+use core::fmt;
+
+pub use host::{Host, Site};
+pub use keys::Secrets;
+use settings::{ProviderSettings, RuleSettings, Settings};
+
+use crate::{
+    claims::Selection,
+    oidc::Registration,
+    policy::Policy,
+    rules::{Pattern, Rules},
+    secret::Secret,
+    time::Lifetime,
+};
+
+/// Where an admitted request goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The static-assets binding of this name.
+    Assets(String),
+    /// The service binding of this name: another Worker.
+    Service(String),
+    /// The zone's own origin behind the Worker's route.
+    Zone,
+    /// The server at this address (scheme, host and port; the path stays the request's).
+    Address(String),
+}
+
+/// What a matching rule asks for.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// `sso = false`: everybody passes, and no identity is looked at.
+    Public,
+    /// Sign-in, and then the policy.
+    SignedIn(Policy),
+}
+
+/// One rule: its place in the settings is its rank.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The pattern as it was written, for the log.
+    pub path: String,
+    /// What it asks for.
+    pub access: Access,
+}
+
+/// Everything the settings say, typed.
+#[derive(Debug)]
+pub struct Config {
+    /// The only hosts served.
+    pub hosts: Vec<Host>,
+    /// The path under which the gate answers itself; starts with `/`, does not end with one.
+    pub prefix: String,
+    /// Whether a page of a few bytes keeps the `#fragment` through a login.
+    pub fragment: bool,
+    /// How long a session lasts, from its login on.
+    pub session_lifetime: Lifetime,
+    /// Where admitted requests go.
+    pub origin: Origin,
+    /// The providers people can sign in with, in the order of the chooser. Never empty.
+    pub providers: Vec<Registration>,
+    /// Which claims a session keeps.
+    pub selection: Selection,
+    matcher: Rules,
+    rules: Vec<Rule>,
+    default: Rule,
+}
+
+/// A setting that is wrong: which, and why. Shown by the check command and in the log, never to a
+/// visitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The setting's full name, as in `providers[0].issuer`.
+    pub setting: String,
+    /// What is wrong with it, and what to write.
+    pub problem: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(setting: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { setting: setting.into(), problem: problem.into() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.setting, self.problem)
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// The two places settings can stand in; exactly one of them is used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SettingsText<'t> {
+    /// The variable `PORTCULLIS`, as JSON text.
+    pub variable: Option<&'t str>,
+    /// The text module `portcullis.json`.
+    pub module: Option<&'t str>,
+}
+
+impl Config {
+    /// Parses the settings. `secret` looks up a Worker secret by its name.
+    ///
+    /// # Errors
+    /// The first setting that is missing, unknown, empty or wrong.
+    pub fn parse(text: SettingsText<'_>, secret: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let settings = Settings::parse(text)?;
+        let selection = Selection::new(settings.rules.iter().flat_map(RuleSettings::groups));
+        let origin = settings.origin.parse()?;
+        if settings.hosts.is_empty() {
+            return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
+        }
+        let providers = registrations(&settings.providers, secret)?;
+        let (matcher, rules) = rules(settings.rules, &origin, &settings.prefix.0)?;
+        Ok(Self {
+            hosts: settings.hosts,
+            prefix: settings.prefix.0,
+            fragment: settings.fragment,
+            session_lifetime: settings.session.parse()?,
+            origin,
+            providers,
+            selection,
+            matcher,
+            rules,
+            default: Rule { path: "(no rule)".to_owned(), access: Access::SignedIn(Policy::everyone()) },
+        })
+    }
+
+    /// The patterns of the rules, compiled.
+    pub fn matcher(&self) -> &Rules {
+        &self.matcher
+    }
+
+    /// The rule of this rank; the one that asks for sign-in where no rule matches.
+    pub fn rule(&self, rank: Option<usize>) -> &Rule {
+        rank.and_then(|rank| self.rules.get(rank)).unwrap_or(&self.default)
+    }
+
+    /// The provider of this id.
+    pub fn provider(&self, id: &str) -> Option<&Registration> {
+        self.providers.iter().find(|provider| provider.id == id)
+    }
+}
+
+fn registrations(
+    settings: &[ProviderSettings],
+    secret: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<Registration>, ConfigError> {
+    if settings.is_empty() {
+        return Err(ConfigError::new(
+            "providers",
+            "is empty: name at least one provider with id, title, issuer and client_id",
+        ));
+    }
+    let mut parsed: Vec<Registration> = Vec::with_capacity(settings.len());
+    for (rank, provider) in settings.iter().enumerate() {
+        let id = &provider.id.0;
+        if parsed.iter().any(|earlier| earlier.id == *id) {
+            return Err(ConfigError::new(format!("providers[{rank}].id"), format!("{id:?} is used twice")));
+        }
+        let name = keys::client_secret_name(id);
+        let client_secret = secret(&name).map(Secret::new);
+        if client_secret.as_ref().is_some_and(|value| value.expose().trim().is_empty()) {
+            return Err(ConfigError::new(name, "is empty: give the client secret, or remove it for a public client"));
+        }
+        parsed.push(provider.register(rank, client_secret)?);
+    }
+    Ok(parsed)
+}
+
+fn rules(settings: Vec<RuleSettings>, origin: &Origin, prefix: &str) -> Result<(Rules, Vec<Rule>), ConfigError> {
+    let mut matcher = Rules::default();
+    let mut rules = Vec::with_capacity(settings.len());
+    for (rank, rule) in settings.into_iter().enumerate() {
+        let setting = format!("rules[{rank}]");
+        let pattern = Pattern::parse(&rule.path)
+            .map_err(|error| ConfigError::new(format!("{setting}.path"), error.to_string()))?;
+        if pattern.is_under(prefix) {
+            return Err(ConfigError::new(
+                format!("{setting}.path"),
+                format!("{:?} lies under {prefix}, which the gate answers itself: the rule can never match", rule.path),
+            ));
+        }
+        let access = rule.access(&setting)?;
+        let guards = matches!(access, Access::SignedIn(_));
+        let aliases = if guards && matches!(origin, Origin::Assets(_)) { pattern.page_aliases() } else { Vec::new() };
+        if let Some(earlier) = matcher.covering(&pattern) {
+            let earlier = rules.get(earlier).map_or("", |rule: &Rule| rule.path.as_str());
+            return Err(ConfigError::new(
+                setting,
+                format!("{:?} can never match: the earlier rule {earlier:?} matches all of it", rule.path),
+            ));
+        }
+        matcher.push(pattern, aliases);
+        rules.push(Rule { path: rule.path, access });
+    }
+    Ok((matcher, rules))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! [`Host`]: one host of the settings; [`Site`]: the host a request came to.
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// A host that is served, lower case, with its port when it is not the scheme's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    name: String,
+    port: Option<String>,
+}
+
+/// The place a request came to, once its host was found in the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Scheme, host and port: what a browser calls the origin of our pages.
+    pub address: String,
+    /// Host and port.
+    pub host: String,
+    /// A loopback host over plain http: cookies there have neither prefix nor `Secure`.
+    pub development: bool,
+}
+
+impl Host {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (name, port) = match text.rsplit_once(':') {
+            Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (name, Some(port.to_owned()))
+            }
+            _ => (text, None),
+        };
+        let url = url::Url::parse(&format!("https://{text}/"))
+            .map_err(|_| format!("{text:?} is not a host: write it as in \"docs.example.com\""))?;
+        let plain = url.host_str() == Some(name) && !name.ends_with('.') && !text.contains(['/', '@', '*', '?', '#']);
+        if !plain {
+            return Err(format!(
+                "{text:?} is not a host as a browser writes it: no scheme, no path, no wildcard, lower case, punycode"
+            ));
+        }
+        Ok(Self { name: name.to_owned(), port })
+    }
+
+    /// Whether the host is this machine: the one place where plain http is served.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.name)
+    }
+
+    /// Whether `host` (host and port as in an address) is this one. A loopback host without a port
+    /// stands for every port, so that development servers can choose theirs.
+    fn serves(&self, host: &str) -> bool {
+        if let Some(port) = &self.port {
+            return host.strip_suffix(port.as_str()).and_then(|rest| rest.strip_suffix(':')) == Some(&self.name);
+        }
+        match host.strip_prefix(self.name.as_str()) {
+            Some("") => true,
+            Some(rest) if self.is_loopback() => {
+                rest.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Site {
+    /// The site of `address` (`https://host[:port]`, as a URL parser writes it) when one of `hosts`
+    /// is meant; `None` otherwise.
+    pub fn find(hosts: &[Host], address: &str) -> Option<Self> {
+        let (scheme, host) = address.split_once("://")?;
+        let found = hosts.iter().find(|served| served.serves(host))?;
+        Some(Self {
+            address: address.to_owned(),
+            host: host.to_owned(),
+            development: scheme == "http" && found.is_loopback(),
+        })
+    }
+
+    /// Whether the visit may go on as it came: over https, or on this machine.
+    pub fn is_secure(&self) -> bool {
+        self.development || self.address.starts_with("https://")
+    }
+}
+
+/// Whether `name` is this machine by name or address.
+pub(crate) fn is_loopback(name: &str) -> bool {
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+impl<'de> Deserialize<'de> for Host {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(host: &str, address: &str) -> Option<Site> {
+        Site::find(&[Host::parse(host).unwrap()], address)
+    }
+
+    #[test]
+    fn only_the_listed_host_is_found_in_the_listed_spelling() {
+        assert!(find("docs.example.com", "https://docs.example.com").is_some());
+        for address in [
+            "https://docs.example.com.",
+            "https://docs.example.com:8443",
+            "https://xdocs.example.com",
+            "https://docs.example.com.evil.test",
+            "https://docs.example.comx",
+            "https://",
+            "docs.example.com",
+        ] {
+            assert!(find("docs.example.com", address).is_none(), "{address}");
+        }
+        assert!(find("docs.example.com:8443", "https://docs.example.com:8443").is_some());
+        assert!(find("docs.example.com:8443", "https://docs.example.com").is_none());
+    }
+
+    #[test]
+    fn a_loopback_host_without_port_stands_for_every_port() {
+        let site = find("localhost", "http://localhost:8787").unwrap();
+        assert!(site.development && site.is_secure());
+        assert!(find("localhost", "http://localhost:8787.evil.test").is_none());
+        assert!(find("localhost:1", "http://localhost:2").is_none());
+        assert!(find("[::1]", "http://[::1]:8787").unwrap().development);
+    }
+
+    #[test]
+    fn plain_http_is_secure_on_this_machine_alone() {
+        assert!(!find("docs.example.com", "http://docs.example.com").unwrap().is_secure());
+        assert!(find("localhost", "https://localhost").is_some_and(|site| !site.development));
+    }
+
+    #[test]
+    fn hosts_are_written_as_a_browser_writes_them() {
+        for text in [
+            "",
+            "https://a.example",
+            "a.example/",
+            "*.example",
+            "A.example",
+            "a.example.",
+            "a b",
+            "a@b",
+            "bücher.example",
+            "a.example:x",
+        ] {
+            assert!(Host::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

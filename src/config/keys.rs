@@ -1,0 +1,134 @@
+//! [`Secrets`]: the Worker secrets that key everything the gate seals or signs.
+
+use base64::{Engine, engine::general_purpose};
+
+use super::ConfigError;
+use crate::secret::Secret;
+
+/// The name of the secret that everything is derived from.
+pub(super) const SECRET: &str = "PORTCULLIS_SECRET";
+/// The name of the secret that was in use before, while a rotation lasts.
+pub(super) const SECRET_PREVIOUS: &str = "PORTCULLIS_SECRET_PREVIOUS";
+
+/// The shortest secret taken, in bytes: as long as the SHA-256 that HMAC and HKDF run on
+/// (RFC 7518, 3.2; RFC 8725, 3.5).
+pub(super) const SECRET_BYTES: usize = 32;
+/// A random secret of 32 bytes repeats a byte now and then; fewer than 16 different bytes happen
+/// once in 10^13 draws, while typed passwords, repeated words and zeros stay below.
+const DIFFERENT_BYTES: usize = 16;
+/// What people copy from manuals. Their base64 decodes, so that length alone would let them in.
+const WELL_KNOWN: [&str; 5] = ["changeme", "change-me", "secret", "example", "0123456789"];
+
+/// The secrets, decoded.
+#[derive(Debug)]
+pub struct Secrets {
+    /// Seals and signs.
+    pub current: Secret<Vec<u8>>,
+    /// Still opens what it sealed and signed.
+    pub previous: Option<Secret<Vec<u8>>>,
+}
+
+impl Secrets {
+    /// Reads `PORTCULLIS_SECRET` and `PORTCULLIS_SECRET_PREVIOUS` through `secret`.
+    ///
+    /// # Errors
+    /// A secret that is missing, not base64, shorter than 32 bytes, or anything but random.
+    pub fn parse(secret: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let current = secret(SECRET).ok_or_else(|| {
+            ConfigError::new(SECRET, "is missing: make one with `openssl rand -base64 32` and store it with `npx wrangler secret put PORTCULLIS_SECRET`")
+        })?;
+        let current = decode(SECRET, current)?;
+        let previous = secret(SECRET_PREVIOUS).map(|text| decode(SECRET_PREVIOUS, text)).transpose()?;
+        if previous.as_ref().is_some_and(|previous| current.equals(previous.expose())) {
+            return Err(ConfigError::new(
+                SECRET_PREVIOUS,
+                "equals PORTCULLIS_SECRET: put the secret from before the rotation there, or remove it",
+            ));
+        }
+        Ok(Self { current, previous })
+    }
+}
+
+fn decode(name: &str, text: String) -> Result<Secret<Vec<u8>>, ConfigError> {
+    let text = Secret::new(text);
+    let digits = text.expose().trim().trim_end_matches('=');
+    let bytes = general_purpose::STANDARD_NO_PAD
+        .decode(digits)
+        .or_else(|_| general_purpose::URL_SAFE_NO_PAD.decode(digits))
+        .map_err(|_| ConfigError::new(name, "is not base64: make one with `openssl rand -base64 32`"))?;
+    let bytes = Secret::new(bytes);
+    let length = bytes.expose().len();
+    if length < SECRET_BYTES {
+        return Err(ConfigError::new(
+            name,
+            format!("has {length} bytes, and {SECRET_BYTES} are the least: make one with `openssl rand -base64 32`"),
+        ));
+    }
+    let mut seen = [false; 256];
+    for byte in bytes.expose() {
+        if let Some(mark) = seen.get_mut(usize::from(*byte)) {
+            *mark = true;
+        }
+    }
+    let different = seen.iter().filter(|mark| **mark).count();
+    let spelled = String::from_utf8_lossy(bytes.expose()).to_ascii_lowercase();
+    let typed = text.expose().to_ascii_lowercase();
+    if different < DIFFERENT_BYTES || WELL_KNOWN.iter().any(|word| spelled.contains(word) || typed.contains(word)) {
+        return Err(ConfigError::new(name, "is weak or well known: make a random one with `openssl rand -base64 32`"));
+    }
+    Ok(bytes)
+}
+
+/// The name of the Worker secret that holds the client secret of provider `id`.
+pub(super) fn client_secret_name(id: &str) -> String {
+    format!("PORTCULLIS_{}_CLIENT_SECRET", id.to_ascii_uppercase().replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "6U5hmtGXyCS0oHhJxTfR1BzZkQ2wLrNp8vMaEdYcKf4=";
+
+    fn parse(current: Option<&str>, previous: Option<&str>) -> Result<Secrets, ConfigError> {
+        Secrets::parse(|name| match name {
+            SECRET => current.map(str::to_owned),
+            SECRET_PREVIOUS => previous.map(str::to_owned),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn weak_secrets_are_refused_by_name() {
+        let padded = |text: &str| general_purpose::STANDARD.encode(text);
+        let rows = [
+            None,
+            Some(String::new()),
+            Some("not base64!".to_owned()),
+            Some(general_purpose::STANDARD.encode([7_u8; 31])),
+            Some(general_purpose::STANDARD.encode([0_u8; 32])),
+            Some(padded("passwordpasswordpasswordpassword")),
+            Some(padded("please-change-me-before-you-deploy-this-gate")),
+            Some(padded("0123456789abcdef0123456789abcdef")),
+        ];
+        for row in rows {
+            let error = parse(row.as_deref(), None).expect_err("a weak secret");
+            assert_eq!(error.setting, SECRET, "{row:?}");
+            if let Some(text) = row.as_deref().filter(|text| !text.is_empty()) {
+                assert!(!error.problem.contains(text), "the error repeats the secret");
+            }
+        }
+        assert!(parse(Some(GOOD), None).is_ok());
+    }
+
+    #[test]
+    fn the_previous_secret_is_judged_alike_and_must_be_another() {
+        assert_eq!(parse(Some(GOOD), Some("short")).expect_err("short").setting, SECRET_PREVIOUS);
+        assert_eq!(parse(Some(GOOD), Some(GOOD)).expect_err("the same").setting, SECRET_PREVIOUS);
+    }
+
+    #[test]
+    fn client_secrets_are_named_after_the_provider() {
+        assert_eq!(client_secret_name("my-work"), "PORTCULLIS_MY_WORK_CLIENT_SECRET");
+    }
+}

@@ -1,0 +1,92 @@
+//! The settings, one by one, as the manual prints them. `docs/settings.md` is compared with this
+//! list, and this list with what the settings take.
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its name, with `[]` for a list's members.
+    pub name: &'static str,
+    /// What it is when it is left out; empty when it must be there.
+    pub default: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+const fn entry(name: &'static str, default: &'static str, meaning: &'static str) -> Entry {
+    Entry { name, default, meaning }
+}
+
+/// Every setting there is.
+pub const SETTINGS: [Entry; 23] = [
+    entry(
+        "hosts[]",
+        "",
+        "The only hosts served, as a browser writes them. A loopback host (`localhost`, `127.0.0.1`, `[::1]`) without a port stands for all its ports, over http.",
+    ),
+    entry("session.lifetime", "`\"8h\"`", "How long a session lasts from its login on: `5m` to `30d`."),
+    entry(
+        "origin.assets",
+        "`\"ASSETS\"`",
+        "The static-assets binding that holds the site. It needs `run_worker_first = true`.",
+    ),
+    entry("origin.service", "", "Instead of `assets`: the service binding of the Worker that is protected."),
+    entry(
+        "origin.fetch",
+        "",
+        "Instead of `assets`: `\"zone\"` for the server behind the Worker's route, or a scheme and host, as in `\"https://origin.example.com\"`.",
+    ),
+    entry(
+        "fragment",
+        "`true`",
+        "Whether the `#fragment` of the page asked for survives the login, by a page of a few bytes on the way. `false` makes that page a plain 302.",
+    ),
+    entry("prefix", "`\"/.auth\"`", "The path under which the gate answers itself."),
+    entry(
+        "providers[].id",
+        "",
+        "A short name: lower-case letters, digits, `-`. Its client secret is the Worker secret `PORTCULLIS_<ID>_CLIENT_SECRET`.",
+    ),
+    entry("providers[].title", "", "What people read on the chooser."),
+    entry("providers[].issuer", "", "The issuer, exactly as the provider gives it. https; http for `localhost` alone."),
+    entry("providers[].client_id", "", "The client id that the provider gave."),
+    entry(
+        "providers[].scopes[]",
+        "`openid`, `email`, `profile`",
+        "The scopes to ask for; `openid` must be among them.",
+    ),
+    entry(
+        "providers[].algorithms[]",
+        "`RS256`",
+        "The signature algorithms an ID token may have: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `EdDSA`.",
+    ),
+    entry(
+        "providers[].token_auth",
+        "`\"auto\"`",
+        "How to authenticate at the token endpoint: `auto` (as the metadata says), `basic`, `post`, `none`.",
+    ),
+    entry(
+        "providers[].userinfo",
+        "`false`",
+        "Whether to ask the userinfo endpoint for claims that the ID token lacks.",
+    ),
+    entry(
+        "providers[].email",
+        "`\"demand\"`",
+        "When an email address counts as verified: `demand` (`email_verified` is true), `trust` (always), `never`. Rules and the origin see verified addresses only.",
+    ),
+    entry(
+        "providers[].groups_claim",
+        "`\"groups\"`",
+        "The claim that lists a person's groups. Dots lead into objects: `realm_access.roles`.",
+    ),
+    entry("providers[].freshness", "`\"1h\"`", "How long metadata and keys count as fresh: `60s` to `24h`."),
+    entry(
+        "rules[].path",
+        "",
+        "A path: `*` within a segment, `**` for any number of segments. The first rule that matches decides; without one, sign-in is needed.",
+    ),
+    entry("rules[].sso", "`true`", "The switch: `false` makes the path public."),
+    entry("rules[].allow[]", "everybody who signs in", "Who may pass: one of these is enough."),
+    entry("rules[].allow[].group", "", "A group, spelled exactly."),
+    entry("rules[].allow[].email", "", "A verified email address."),
+];

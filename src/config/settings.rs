@@ -1,0 +1,307 @@
+//! [`Settings`]: the shape of the settings as people write them.
+//!
+//! An unknown key is an error everywhere, so that a misspelt setting is refused and not ignored.
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+use super::{Access, ConfigError, Host, Origin, SettingsText};
+use crate::{
+    oidc::{Algorithm, EmailTrust, Issuer, Registration, TokenAuth},
+    policy::{Policy, Selector},
+    secret::Secret,
+    time::Lifetime,
+};
+
+/// Sessions shorter than this would end while people read a page.
+const SHORTEST_SESSION: Lifetime = Lifetime::from_seconds(5 * 60);
+/// A session cannot be revoked before it ends, so it ends within a month; browsers keep no cookie
+/// for more than 400 days anyway (RFC 6265bis, 5.5).
+const LONGEST_SESSION: Lifetime = Lifetime::from_seconds(30 * 86_400);
+const DEFAULT_SESSION: Lifetime = Lifetime::from_seconds(8 * 3_600);
+/// Below a minute every login would ask the provider for its keys.
+const SHORTEST_FRESHNESS: Lifetime = Lifetime::from_seconds(60);
+/// A key that a provider withdrew stops working within a day.
+const LONGEST_FRESHNESS: Lifetime = Lifetime::from_seconds(86_400);
+const DEFAULT_FRESHNESS: Lifetime = Lifetime::from_seconds(3_600);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    pub(super) hosts: Vec<Host>,
+    #[serde(default)]
+    pub(super) session: SessionSettings,
+    #[serde(default)]
+    pub(super) origin: OriginSettings,
+    #[serde(default = "yes")]
+    pub(super) fragment: bool,
+    #[serde(default)]
+    pub(super) prefix: Prefix,
+    #[serde(default)]
+    pub(super) providers: Vec<ProviderSettings>,
+    #[serde(default)]
+    pub(super) rules: Vec<RuleSettings>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SessionSettings {
+    lifetime: Option<Lifetime>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OriginSettings {
+    assets: Option<String>,
+    service: Option<String>,
+    fetch: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProviderSettings {
+    pub(super) id: ProviderId,
+    title: String,
+    issuer: Issuer,
+    client_id: String,
+    scopes: Option<Vec<String>>,
+    algorithms: Option<Vec<Algorithm>>,
+    #[serde(default)]
+    token_auth: TokenAuth,
+    #[serde(default)]
+    userinfo: bool,
+    #[serde(default)]
+    email: EmailTrust,
+    groups_claim: Option<String>,
+    freshness: Option<Lifetime>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleSettings {
+    pub(super) path: String,
+    #[serde(default = "yes")]
+    sso: bool,
+    allow: Option<Vec<Selector>>,
+}
+
+/// The path under which the gate answers itself.
+#[derive(Debug)]
+pub(super) struct Prefix(pub(super) String);
+
+/// A provider's id: part of addresses, log lines and the name of a secret.
+#[derive(Debug)]
+pub(super) struct ProviderId(pub(super) String);
+
+const fn yes() -> bool {
+    true
+}
+
+impl Settings {
+    pub(super) fn parse(text: SettingsText<'_>) -> Result<Self, ConfigError> {
+        let module = text.module.map(str::trim).filter(|module| !matches!(*module, "" | "{}"));
+        let text = match (text.variable, module) {
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::new(
+                    "PORTCULLIS",
+                    "settings stand both in wrangler.toml and in portcullis.json: keep one of them",
+                ));
+            }
+            (Some(text), None) | (None, Some(text)) => text,
+            (None, None) => {
+                return Err(ConfigError::new(
+                    "PORTCULLIS",
+                    "there are no settings: add [vars.PORTCULLIS] to wrangler.toml, or fill portcullis.json",
+                ));
+            }
+        };
+        let mut json = serde_json::Deserializer::from_str(text);
+        let settings = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let path = error.path().to_string();
+            let setting = if path == "." { "PORTCULLIS".to_owned() } else { path };
+            ConfigError::new(setting, error.inner().to_string())
+        })?;
+        json.end().map_err(|error| ConfigError::new("PORTCULLIS", error.to_string()))?;
+        Ok(settings)
+    }
+}
+
+impl SessionSettings {
+    pub(super) fn parse(&self) -> Result<Lifetime, ConfigError> {
+        within("session.lifetime", self.lifetime.unwrap_or(DEFAULT_SESSION), SHORTEST_SESSION, LONGEST_SESSION)
+    }
+}
+
+impl OriginSettings {
+    pub(super) fn parse(&self) -> Result<Origin, ConfigError> {
+        let binding = |kind: &str, name: &str| {
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+                return Err(ConfigError::new(
+                    format!("origin.{kind}"),
+                    format!("{name:?} is not the name of a binding"),
+                ));
+            }
+            Ok(name.to_owned())
+        };
+        match (&self.assets, &self.service, &self.fetch) {
+            (None, None, None) => Ok(Origin::Assets("ASSETS".to_owned())),
+            (Some(name), None, None) => binding("assets", name).map(Origin::Assets),
+            (None, Some(name), None) => binding("service", name).map(Origin::Service),
+            (None, None, Some(zone)) if zone == "zone" => Ok(Origin::Zone),
+            (None, None, Some(address)) => origin_address(address).map(Origin::Address),
+            _ => Err(ConfigError::new("origin", "names more than one of assets, service and fetch: keep one")),
+        }
+    }
+}
+
+fn origin_address(text: &str) -> Result<String, ConfigError> {
+    let problem = || {
+        ConfigError::new(
+            "origin.fetch",
+            format!(
+                "{text:?} is not an origin: write \"zone\", or scheme, host and port as in \"https://origin.example.com\""
+            ),
+        )
+    };
+    let url = url::Url::parse(text).map_err(|_| problem())?;
+    let bare = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    let local = url.host_str().is_some_and(super::host::is_loopback);
+    if !bare || !(url.scheme() == "https" || url.scheme() == "http" && local) {
+        return Err(problem());
+    }
+    Ok(url.origin().ascii_serialization())
+}
+
+impl ProviderSettings {
+    /// The registration these settings describe.
+    pub(super) fn register(
+        &self,
+        rank: usize,
+        client_secret: Option<Secret<String>>,
+    ) -> Result<Registration, ConfigError> {
+        let setting = |name: &str| format!("providers[{rank}].{name}");
+        let not_empty = |name: &str, value: &str| {
+            if value.trim().is_empty() {
+                return Err(ConfigError::new(setting(name), "is empty"));
+            }
+            Ok(value.to_owned())
+        };
+        let scopes = self.scopes.clone().unwrap_or_else(|| ["openid", "email", "profile"].map(str::to_owned).to_vec());
+        if !scopes.iter().any(|scope| scope == "openid") {
+            return Err(ConfigError::new(setting("scopes"), "lacks \"openid\", without which no ID token comes"));
+        }
+        // RFC 6749, 3.3: a scope is printable ASCII without space, quote and backslash.
+        let odd = |scope: &String| {
+            scope.is_empty() || !scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+        };
+        if let Some(scope) = scopes.iter().find(|scope| odd(scope)) {
+            return Err(ConfigError::new(setting("scopes"), format!("{scope:?} is not a scope")));
+        }
+        let algorithms = self.algorithms.clone().unwrap_or_else(|| vec![Algorithm::Rs256]);
+        if algorithms.is_empty() {
+            return Err(ConfigError::new(setting("algorithms"), "is empty: leave it out for RS256"));
+        }
+        match (self.token_auth, client_secret.is_some()) {
+            (TokenAuth::Basic | TokenAuth::Post, false) => {
+                return Err(ConfigError::new(
+                    setting("token_auth"),
+                    format!("needs the secret {}", super::keys::client_secret_name(&self.id.0)),
+                ));
+            }
+            (TokenAuth::None, true) => {
+                return Err(ConfigError::new(
+                    setting("token_auth"),
+                    "is \"none\", yet there is a client secret: remove one of them",
+                ));
+            }
+            _ => {}
+        }
+        Ok(Registration {
+            id: self.id.0.clone(),
+            title: not_empty("title", &self.title)?,
+            issuer: self.issuer.clone(),
+            client_id: not_empty("client_id", &self.client_id)?,
+            client_secret,
+            scopes,
+            algorithms,
+            token_auth: self.token_auth,
+            userinfo: self.userinfo,
+            email: self.email,
+            groups_claim: not_empty("groups_claim", self.groups_claim.as_deref().unwrap_or("groups"))?,
+            freshness: within(
+                &setting("freshness"),
+                self.freshness.unwrap_or(DEFAULT_FRESHNESS),
+                SHORTEST_FRESHNESS,
+                LONGEST_FRESHNESS,
+            )?,
+        })
+    }
+}
+
+impl RuleSettings {
+    /// The groups this rule names.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.allow.iter().flatten().filter_map(Selector::named_group)
+    }
+
+    pub(super) fn access(&self, setting: &str) -> Result<Access, ConfigError> {
+        match (&self.allow, self.sso) {
+            (None, false) => Ok(Access::Public),
+            (Some(_), false) => Err(ConfigError::new(
+                format!("{setting}.allow"),
+                "stands beside sso = false, which lets everybody in: remove one of them",
+            )),
+            (None, true) => Ok(Access::SignedIn(Policy::everyone())),
+            (Some(allow), true) if allow.is_empty() => Err(ConfigError::new(
+                format!("{setting}.allow"),
+                "is empty, which would admit nobody: name who may pass, or leave it out for everybody who signs in",
+            )),
+            (Some(allow), true) => Ok(Access::SignedIn(Policy::allowing(allow.clone()))),
+        }
+    }
+}
+
+fn within(setting: &str, value: Lifetime, shortest: Lifetime, longest: Lifetime) -> Result<Lifetime, ConfigError> {
+    if value < shortest || value > longest {
+        return Err(ConfigError::new(setting, format!("{value} is out of bounds: from {shortest} to {longest}")));
+    }
+    Ok(value)
+}
+
+impl Default for Prefix {
+    fn default() -> Self {
+        Self("/.auth".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for Prefix {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let segment = |segment: &str| {
+            !matches!(segment, "" | "." | "..")
+                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
+        };
+        if !text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment)) {
+            return Err(D::Error::custom(format!(
+                "{text:?} is not a prefix: write it as in \"/.auth\", of letters, digits, \"-\", \"_\", \".\" and \"~\", without a slash at the end"
+            )));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for ProviderId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let short = (1..=32).contains(&text.len());
+        if !short || !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+            return Err(D::Error::custom(format!(
+                "{text:?} is not an id: up to 32 lower-case letters, digits and \"-\""
+            )));
+        }
+        Ok(Self(text))
+    }
+}

@@ -1,0 +1,126 @@
+//! [`Edge`]: the one port through which the gate touches the world, and the head of a request.
+//!
+//! The Worker implements it with the platform, the tests with a World that has a virtual clock,
+//! seeded randomness, a scripted provider and faults on demand. Nothing else knows which one it is
+//! talking to.
+
+use core::future::Future;
+
+use crate::{
+    gate::Event,
+    oidc::{Algorithm, PublicKey},
+    secret::Secret,
+    time::{Lifetime, Timestamp},
+};
+
+/// Randomness. The only source of it.
+pub trait Entropy {
+    /// Fills `bytes` with unpredictable bytes.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// The world as the gate sees it. A handle that is cheap to clone.
+pub trait Edge: Entropy + Clone + 'static {
+    /// The time. The only clock.
+    fn now(&self) -> Timestamp;
+
+    /// Calls a provider. Follows no redirect; gives up after [`Call::deadline`]; reads no more than
+    /// [`Call::limit`] bytes of the answer.
+    async fn fetch(&self, call: Call) -> Result<Reply, Unreachable>;
+
+    /// Reads a text from the shared cache (KV). A failure is a miss.
+    async fn load(&self, key: &str) -> Option<String>;
+
+    /// Writes a text to the shared cache (KV) for `lifetime`. A failure is ignored.
+    async fn store(&self, key: &str, text: String, lifetime: Lifetime);
+
+    /// Whether `signature` is `algorithm`'s signature over `message` by `key`. Anything that cannot
+    /// be checked is not one.
+    async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool;
+
+    /// Runs `task` once the answer is on its way.
+    fn in_background(&self, task: impl Future<Output = ()> + 'static);
+
+    /// Writes a line to the log.
+    fn log(&self, event: &Event);
+}
+
+/// The head of a request, read lazily: each read may cross a boundary.
+pub trait RequestHead {
+    /// The method, as it was sent.
+    fn method(&self) -> String;
+    /// The address, as a URL parser writes it: `scheme://host[:port]/path[?query]`.
+    fn url(&self) -> String;
+    /// The value of a header, by its lower-case name; several lines come joined by a comma.
+    fn header(&self, name: &str) -> Option<String>;
+}
+
+/// A call to a provider.
+#[derive(Debug)]
+pub struct Call {
+    /// The address, https (or http on this machine).
+    pub url: String,
+    /// `GET`, or `POST` with a form.
+    pub form: Option<Secret<String>>,
+    /// The value of `Authorization`.
+    pub authorization: Option<Secret<String>>,
+    /// The longest answer read, in bytes after decompression.
+    pub limit: usize,
+    /// The longest time the whole call may take.
+    pub deadline: Lifetime,
+}
+
+/// A provider's answer.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The body; a body that is not UTF-8 or over the limit is [`Unreachable`] instead.
+    pub body: String,
+}
+
+/// No answer that could be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// No connection, or it broke.
+    Network,
+    /// It took too long.
+    Deadline,
+    /// The answer is longer than the limit.
+    TooLong,
+    /// The answer is not text.
+    NotText,
+}
+
+impl Unreachable {
+    /// A word for the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Deadline => "deadline",
+            Self::TooLong => "too_long",
+            Self::NotText => "not_text",
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use core::cell::Cell;
+
+    use super::*;
+
+    /// Bytes counted up: never the same twice.
+    #[derive(Default)]
+    pub(crate) struct Counting(Cell<u64>);
+
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            for chunk in bytes.chunks_mut(8) {
+                self.0.set(self.0.get() + 1);
+                let count = self.0.get().to_be_bytes();
+                chunk.copy_from_slice(&count[..chunk.len()]);
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The gate: one request in, one outcome out.
+//!
+//! # The walk of a request
+//! 1. [`Gate::decide`] (`admission.rs`), synchronous and pure, takes the head of the request and
+//!    the time: host, scheme, path, own address or rule, session, same-origin, policy. A request
+//!    that is admitted ends here as a [`Forward`], with no I/O of the gate's own.
+//! 2. [`Gate::respond`] takes what is left, asynchronously: a login to start, an own endpoint to
+//!    answer, a refusal to explain.
+//!
+//! Every flow reads top to bottom in one file: `login.rs`, `callback.rs`, `logout.rs`.
+
+mod admission;
+mod answer;
+mod budget;
+mod callback;
+mod discovery;
+mod endpoint;
+mod event;
+mod forward;
+mod login;
+mod logout;
+mod rejection;
+mod return_to;
+mod sign_in;
+mod visit;
+
+use std::{cell::RefCell, rc::Rc};
+
+pub use admission::{Admitted, Decision};
+pub use answer::Answer;
+use discovery::Knowledge;
+pub use endpoint::Endpoint;
+pub use event::{Event, EventKind};
+pub use forward::{Cacheable, Forward, IDENTITY_HEADERS};
+pub use rejection::{Rejection, Trouble, misconfigured};
+pub use return_to::ReturnTo;
+pub use visit::{Audience, Visit};
+
+use crate::{
+    config::{Config, ConfigError, Secrets, SettingsText},
+    edge::{Edge, RequestHead},
+    keyring::KeyRing,
+    pages::{self, Page},
+    session::{Binding, CookieNames, Cookies, Session},
+    time::Timestamp,
+};
+
+/// The gate of one isolate: the settings, the keys derived from the secrets, and what it has
+/// learned of the providers.
+#[derive(Debug)]
+pub struct Gate {
+    config: Config,
+    keys: KeyRing,
+    knowledge: RefCell<Knowledge>,
+}
+
+/// How a request ends.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It goes to the origin.
+    Forward(Forward),
+    /// The gate answers.
+    Answer(Answer),
+}
+
+/// A request on its way through the asynchronous part of the gate.
+pub(crate) struct Request<'r, E, H> {
+    edge: &'r E,
+    head: &'r H,
+    now: Timestamp,
+    /// Stands on the page and in the log, so that one finds the other.
+    id: String,
+    visit: Visit,
+}
+
+impl Gate {
+    /// Opens the gate with these settings. `secret` looks up a Worker secret.
+    ///
+    /// # Errors
+    /// The setting that is wrong.
+    pub fn open(settings: SettingsText<'_>, secret: impl Fn(&str) -> Option<String>) -> Result<Rc<Self>, ConfigError> {
+        let keys = KeyRing::derive(&Secrets::parse(&secret)?);
+        let config = Config::parse(settings, secret)?;
+        Ok(Rc::new(Self { config, keys, knowledge: RefCell::default() }))
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Everything that [`Gate::decide`] does not forward.
+    pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
+        let now = edge.now();
+        let (rejection, visit) = match self.decide(head, now) {
+            Decision::Forward(forward) => return Outcome::Forward(forward),
+            Decision::Own(endpoint, visit) => {
+                let request = Request::new(edge, head, now, visit);
+                return Outcome::Answer(self.answer(endpoint, &request).await);
+            }
+            Decision::SignIn(visit) => {
+                let request = Request::new(edge, head, now, visit);
+                return Outcome::Answer(self.ask_to_sign_in(&request));
+            }
+            Decision::Secure(visit) => return Outcome::Answer(Answer::redirect(308, &visit.secure_address())),
+            Decision::Refuse(rejection, visit) => (rejection, visit),
+        };
+        let request = Request::new(edge, head, now, visit);
+        Outcome::Answer(self.refuse(&request, &rejection))
+    }
+
+    /// The own endpoints, each an exact path with its methods.
+    async fn answer<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        endpoint: Endpoint,
+        request: &Request<'_, E, H>,
+    ) -> Answer {
+        let method = request.head.method();
+        let read = matches!(method.as_str(), "GET" | "HEAD");
+        match (endpoint, method.as_str()) {
+            (Endpoint::Login, "GET") => self.login(request).await,
+            (Endpoint::Callback, "GET") => self.callback(request).await,
+            (Endpoint::Logout, "GET") => self.ask_to_sign_out(request).await,
+            (Endpoint::Logout, "POST") => self.logout(request).await,
+            (Endpoint::SignedOut, _) if read => self.page(
+                request,
+                200,
+                Page::SignedOut { sign_in: self.login_path(&ReturnTo::home(&request.visit.site)) },
+            ),
+            (Endpoint::Me, _) if read => self.me(request),
+            (Endpoint::Health, _) if read => Answer::text(200, "ok\n"),
+            _ => self.refuse(request, &Rejection::Method(endpoint.methods())),
+        }
+    }
+
+    /// `/.auth/me`: who the session says you are; fields by name, never a token.
+    fn me<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
+        match self.session(request.head, &request.visit, request.now) {
+            Some(session) => {
+                let claims = session.claims();
+                Answer::json(
+                    200,
+                    "application/json",
+                    &serde_json::json!({
+                        "subject": claims.subject(),
+                        "provider": claims.provider(),
+                        "email": claims.email(),
+                        "email_verified": claims.verified_email().is_some(),
+                        "name": claims.name(),
+                        "groups": claims.groups(),
+                        "expires": session.expires(),
+                    }),
+                )
+            }
+            None => self.unauthenticated(request, &ReturnTo::home(&request.visit.site)),
+        }
+    }
+
+    /// The session of a request, if it has one that opens here and now.
+    fn session(&self, head: &impl RequestHead, visit: &Visit, now: Timestamp) -> Option<Session> {
+        let header = head.header("cookie")?;
+        self.session_of(&Cookies::parse(&header, visit.cookie_names()), visit, now)
+    }
+
+    fn session_of(&self, cookies: &Cookies<'_>, visit: &Visit, now: Timestamp) -> Option<Session> {
+        let is_issuer_of = |id: &str, issuer: &str| {
+            self.config.provider(id).is_some_and(|provider| provider.issuer.as_str() == issuer)
+        };
+        Session::open(cookies.session()?, &self.keys, self.binding(visit), is_issuer_of, now).ok()
+    }
+
+    fn binding<'b>(&'b self, visit: &'b Visit) -> Binding<'b> {
+        Binding { host: &visit.site.host, selection: self.config.selection.fingerprint() }
+    }
+
+    /// The path of an own endpoint.
+    fn path_of(&self, endpoint: Endpoint) -> String {
+        format!("{}/{}", self.config.prefix, endpoint.name())
+    }
+
+    /// A page of the gate's own, for this request.
+    fn page<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, status: u16, page: Page) -> Answer {
+        Answer::page(status, &pages::render(&page, &request.id))
+    }
+}
+
+impl<'r, E: Edge, H: RequestHead> Request<'r, E, H> {
+    fn new(edge: &'r E, head: &'r H, now: Timestamp, visit: Visit) -> Self {
+        Self { edge, head, now, id: request_id(edge), visit }
+    }
+
+    fn names(&self) -> CookieNames {
+        self.visit.cookie_names()
+    }
+
+    fn log(&self, kind: EventKind, code: &'static str, fields: &[(&'static str, &str)]) {
+        let mut event =
+            Event::new(kind, code, &self.id).with("host", &self.visit.site.host).with("path", &self.visit.path);
+        for (name, value) in fields {
+            event = event.with(name, value);
+        }
+        self.edge.log(&event);
+    }
+}
+
+/// A new request id: 12 characters that can be read aloud.
+pub fn request_id(entropy: &impl crate::edge::Entropy) -> String {
+    // Crockford's base 32: no i, l, o and u.
+    const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut bytes = [0; 12];
+    entropy.fill(&mut bytes);
+    bytes.iter().filter_map(|byte| LETTERS.get(usize::from(byte & 31))).map(|letter| char::from(*letter)).collect()
+}

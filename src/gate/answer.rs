@@ -1,0 +1,69 @@
+//! [`Answer`]: what the gate says itself. Never kept by a cache, never a source for another site.
+
+use crate::pages::Document;
+
+/// An answer of the gate's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers, lower case; `set-cookie` may be there several times.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; empty for redirects.
+    pub body: String,
+}
+
+impl Answer {
+    fn new(status: u16, body: String) -> Self {
+        let headers = [
+            ("cache-control", "no-store"),
+            // The callback's address holds a code, and a page's address may be confidential.
+            ("referrer-policy", "no-referrer"),
+            ("x-content-type-options", "nosniff"),
+        ];
+        Self { status, headers: headers.map(|(name, value)| (name, value.to_owned())).to_vec(), body }
+    }
+
+    /// Plain text.
+    pub fn text(status: u16, text: &str) -> Self {
+        Self::new(status, text.to_owned()).with("content-type", "text/plain; charset=utf-8")
+    }
+
+    /// JSON of a media type.
+    pub fn json(status: u16, kind: &str, value: &serde_json::Value) -> Self {
+        Self::new(status, format!("{value}\n")).with("content-type", kind)
+    }
+
+    /// A page, under the policy that belongs to it.
+    pub fn page(status: u16, document: &Document) -> Self {
+        let framing = if document.frameable { "SAMEORIGIN" } else { "DENY" };
+        Self::new(status, document.html.clone())
+            .with("content-type", "text/html; charset=utf-8")
+            .with("content-security-policy", &document.policy)
+            .with("x-frame-options", framing)
+    }
+
+    /// A redirect to a whole address.
+    pub fn redirect(status: u16, address: &str) -> Self {
+        Self::new(status, String::new()).with("location", address)
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    /// With these `Set-Cookie` lines.
+    #[must_use]
+    pub fn with_cookies(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.headers.extend(lines.into_iter().map(|line| ("set-cookie", line)));
+        self
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| *header == name).map(|(_, value)| value.as_str())
+    }
+}

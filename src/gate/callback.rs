@@ -1,0 +1,267 @@
+//! `/.auth/callback`: the provider's answer becomes a session.
+
+use std::rc::Rc;
+
+use super::{Answer, EventKind, Gate, Rejection, Request, ReturnTo, login::Start};
+use crate::{
+    claims::Claims,
+    edge::{Edge, RequestHead},
+    oidc::{
+        AuthorizationResponse, IdToken, IdTokenError, Outcome, Registration, TokenResponse, UntrustedIdToken, UserInfo,
+        token_request, userinfo_request,
+    },
+    pages::Page,
+    secret::Secret,
+    session::{Cookies, LoginCookie, LoginState, LogoutHint, PendingLogin, Session},
+    time::Lifetime,
+};
+
+/// How old a state may be that a login restarts from. A sign-in page left open over night still
+/// leads to where it was meant to.
+const RESTART_WITHIN: Lifetime = Lifetime::from_seconds(86_400);
+
+/// A code that is about to be exchanged, by the browser that asked for it.
+struct Redemption<'r> {
+    provider: &'r Registration,
+    pending: PendingLogin,
+    code: Secret<String>,
+}
+
+impl Gate {
+    /// `GET /.auth/callback?code=…&state=…&iss=…`
+    ///
+    /// Before any call is made:
+    /// 1. the query is an authorization response (Core 3.1.2.7);
+    /// 2. its state is one that this gate sealed on this host;
+    /// 3. the login is pending in this browser (RFC 9700, 4.7) – else it heals or explains itself;
+    /// 4. the issuer that answers is the one that was asked (RFC 9207, 2.4), also in an error.
+    ///
+    /// Then, in [`Gate::redeem`]:
+    ///
+    /// 5. the code is exchanged, once per pending login (Core 3.1.3);
+    /// 6. the ID token is checked (Core 3.1.3.7);
+    /// 7. the userinfo endpoint is asked, where the settings say so (Core 5.3).
+    ///
+    /// And last:
+    ///
+    /// 8. a session begins, with a new id, and the browser goes back to the page it wanted.
+    pub(super) async fn callback<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
+        let home = ReturnTo::home(&request.visit.site);
+        // 1. One state, and a code or an error.
+        let Ok(response) = AuthorizationResponse::parse(request.visit.query.as_deref().unwrap_or_default()) else {
+            return self.refuse_with_way_back(request, &Rejection::Response, &home);
+        };
+        // 2. A state of ours.
+        let Ok(state) = LoginState::open(&response.state, &self.keys, &request.visit.site.host) else {
+            return self.refuse_with_way_back(request, &Rejection::Response, &home);
+        };
+        let back = ReturnTo::parse(
+            &format!("{}{}", request.visit.site.address, state.return_to),
+            &request.visit.site,
+            &self.config.prefix,
+        )
+        .unwrap_or(home);
+        // 3. Pending in this browser.
+        let header = request.head.header("cookie").unwrap_or_default();
+        let cookies = Cookies::parse(&header, request.names());
+        let Some((pending, provider)) = self.pending(request, &cookies, &state) else {
+            return self.resume(request, &cookies, &state, &back).await;
+        };
+        // 4. The issuer that was asked: first by what the response says of itself, then by what the
+        //    provider promised.
+        let metadata = match response.check_issuer(&provider.issuer, false) {
+            Ok(()) => self.metadata(request, provider).await,
+            Err(_) => return self.finish_without(request, &state, &Rejection::ResponseIssuer, &back),
+        };
+        let promised = match &metadata {
+            Ok(metadata) => metadata.names_issuer_in_response,
+            // The login stays pending: to reload this page is to try again.
+            Err(trouble) => {
+                return self.refuse_with_way_back(request, &Rejection::ProviderDown(trouble.clone()), &back);
+            }
+        };
+        if response.check_issuer(&provider.issuer, promised).is_err() {
+            return self.finish_without(request, &state, &Rejection::ResponseIssuer, &back);
+        }
+        let code = match response.outcome {
+            Outcome::Code(code) => code,
+            Outcome::Error(error) => return self.finish_without(request, &state, &Rejection::Provider(error), &back),
+        };
+        if !self.knowledge.borrow_mut().spend(&pending.id) {
+            return self.resume(request, &cookies, &state, &back).await;
+        }
+        match self.redeem(request, Redemption { provider, pending, code }).await {
+            Ok((claims, id_token)) => self.begin_session(request, provider, &state, claims, id_token, &back),
+            Err(rejection) => self.finish_without(request, &state, &rejection, &back),
+        }
+    }
+
+    /// The login that `state` belongs to, when this browser has it: by its whole id, at the same
+    /// provider, with the same issuer (RFC 9700, 4.4.2).
+    fn pending<E: Edge, H: RequestHead>(
+        &self,
+        request: &Request<'_, E, H>,
+        cookies: &Cookies<'_>,
+        state: &LoginState,
+    ) -> Option<(PendingLogin, &Registration)> {
+        let value = cookies.login(state.id.short())?;
+        let opened = LoginCookie::open(
+            state.id.short(),
+            value,
+            &self.keys,
+            request.names(),
+            &request.visit.site.host,
+            request.now,
+        );
+        let Ok(LoginCookie::Pending(pending)) = opened else { return None };
+        let provider = self.config.provider(&state.provider)?;
+        let same =
+            pending.id == state.id && pending.provider == state.provider && pending.issuer == provider.issuer.as_str();
+        same.then_some((pending, provider))
+    }
+
+    /// Steps 5 to 7.
+    async fn redeem<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        redemption: Redemption<'_>,
+    ) -> Result<(Claims, Secret<String>), Rejection> {
+        let Redemption { provider, pending, code } = redemption;
+        let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
+        // 5. The code.
+        let call = token_request(provider, &metadata, &code, &self.redirect_uri(request), &pending.verifier);
+        let reply = request.edge.fetch(call).await.map_err(Rejection::TokenEndpointDown)?;
+        let tokens = TokenResponse::parse(&reply).map_err(Rejection::Token)?;
+        // 6. The ID token.
+        let id_token = self.check_id_token(request, provider, &tokens, &pending).await?;
+        // 7. Userinfo.
+        let userinfo = match (&metadata.userinfo_endpoint, &tokens.access_token) {
+            (Some(endpoint), Some(access_token)) if provider.userinfo => {
+                let reply = request
+                    .edge
+                    .fetch(userinfo_request(endpoint, access_token))
+                    .await
+                    .map_err(Rejection::UserInfoDown)?;
+                Some(UserInfo::parse(&reply, &id_token).map_err(Rejection::UserInfo)?)
+            }
+            _ if provider.userinfo => return Err(Rejection::UserInfo(crate::oidc::UserInfoError::Malformed)),
+            _ => None,
+        };
+        Ok((id_token.claims(provider, userinfo.as_ref(), &self.config.selection), tokens.id_token))
+    }
+
+    async fn check_id_token<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        provider: &Registration,
+        tokens: &TokenResponse,
+        pending: &PendingLogin,
+    ) -> Result<IdToken, Rejection> {
+        let refused = |error: IdTokenError| Rejection::IdToken(error);
+        let addressed = UntrustedIdToken::parse(tokens.id_token.expose(), provider)
+            .and_then(|token| token.addressed_to(provider))
+            .map_err(refused)?;
+        let proof = self.prove(request, provider, &addressed.signed()).await?;
+        addressed.proven(&proof, &pending.nonce, tokens.access_token.as_ref(), request.edge.now()).map_err(refused)
+    }
+
+    /// Step 8.
+    fn begin_session<E: Edge, H: RequestHead>(
+        &self,
+        request: &Request<'_, E, H>,
+        provider: &Registration,
+        state: &LoginState,
+        claims: Claims,
+        id_token: Secret<String>,
+        back: &ReturnTo,
+    ) -> Answer {
+        let (edge, names, host, lifetime) =
+            (request.edge, request.names(), &request.visit.site.host, self.config.session_lifetime);
+        let subject = claims.subject().to_owned();
+        let session = Session::begin(claims, edge.now(), lifetime, edge);
+        let Ok(cookie) = session.sign(&self.keys, provider.issuer.as_str(), self.binding(&request.visit)) else {
+            return self.finish_without(request, state, &Rejection::TooManyClaims, back);
+        };
+        let Ok(landed) = LoginCookie::land(&state.id, &self.keys, names, host, request.now, edge) else {
+            return self.finish_without(request, state, &Rejection::NoKeys, back);
+        };
+        let logout = self.path_of(super::Endpoint::Logout);
+        let hint = LogoutHint { provider: provider.id.clone(), id_token }.keep(
+            &self.keys,
+            names,
+            (host, &logout),
+            lifetime,
+            edge,
+        );
+        let lines = [
+            names.line(&names.session(), &cookie, "/", lifetime),
+            landed,
+            // A hint that does not fit takes the one of an earlier login away with it.
+            hint.unwrap_or_else(|| names.deletion(&names.hint(), &logout)),
+        ];
+        request.log(
+            EventKind::LoginFinished,
+            "finished",
+            &[("provider", &provider.id), ("subject", &subject), ("session", session.id())],
+        );
+        self.go_back(request, state, back).with_cookies(lines)
+    }
+
+    /// Back to the page: at once, or by a page that puts the fragment on again where the browser
+    /// keeps one for this login.
+    fn go_back<E: Edge, H: RequestHead>(
+        &self,
+        request: &Request<'_, E, H>,
+        state: &LoginState,
+        back: &ReturnTo,
+    ) -> Answer {
+        match &state.fragment {
+            Some(key) => self.page(request, 200, Page::Arrive { address: back.address(), key: key.clone() }),
+            None => Answer::redirect(303, &back.address()),
+        }
+    }
+
+    /// The login is not pending here (any more): the back button, a reload, a tab that was open
+    /// over night, a browser that keeps no cookies.
+    ///
+    /// * A session: on to the page.
+    /// * None, and the first attempt: once more, without a question. The code is left alone.
+    /// * None, and the second attempt: the browser keeps no cookies, and is told so. The attempt is
+    ///   sealed in the state, so there is no third.
+    async fn resume<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        cookies: &Cookies<'_>,
+        state: &LoginState,
+        back: &ReturnTo,
+    ) -> Answer {
+        if self.session_of(cookies, &request.visit, request.now).is_some() {
+            return self.go_back(request, state, back);
+        }
+        if state.attempt > 0 {
+            return self.refuse_with_way_back(request, &Rejection::LoginNotKept, back);
+        }
+        let (Some(provider), true) =
+            (self.config.provider(&state.provider), request.now.since(state.issued) <= RESTART_WITHIN)
+        else {
+            return self.refuse_with_way_back(request, &Rejection::Response, back);
+        };
+        let start = Start { provider, return_to: back, prompt: None, attempt: 1, fragment: state.fragment.clone() };
+        match self.start(request, &start).await {
+            Ok(started) => Answer::redirect(302, &started.address).with_cookies(started.cookies),
+            Err(rejection) => self.refuse_with_way_back(request, &rejection, back),
+        }
+    }
+
+    /// The login is over, without a session: its cookie goes.
+    fn finish_without<E: Edge, H: RequestHead>(
+        &self,
+        request: &Request<'_, E, H>,
+        state: &LoginState,
+        rejection: &Rejection,
+        back: &ReturnTo,
+    ) -> Answer {
+        let name = request.names().login(state.id.short());
+        self.refuse_with_way_back(request, rejection, back).with_cookies([request.names().deletion(&name, "/")])
+    }
+}

@@ -1,0 +1,337 @@
+//! What providers publish – metadata and keys – and how long it is believed.
+//!
+//! A document is looked for in the isolate's memory, then in KV, then at the provider. Fresh for
+//! the time the settings give; past it still served, while it is fetched anew in the background;
+//! and past that too for a day while the provider is down. What comes back from KV is believed only
+//! with our MAC on it: whoever can write there could otherwise name his own keys.
+
+use core::future::Future;
+use std::{
+    cell::RefMut,
+    collections::{HashMap, VecDeque},
+    pin::Pin,
+    rc::Rc,
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+use super::{EventKind, Gate, Rejection, Request, budget::Budget, rejection::Trouble};
+use crate::{
+    edge::{Call, Edge, RequestHead},
+    oidc::{ANSWER_BYTES, ANSWER_DEADLINE, KeySet, Metadata, Registration, SignatureProof, Signed, discovery_url},
+    session::LoginId,
+    time::{Lifetime, Timestamp},
+};
+
+/// How long past its freshness a document is still believed while the provider cannot be reached:
+/// a day. A provider that is down for longer has other worries, and a withdrawn key must end.
+const STALE: Lifetime = Lifetime::from_seconds(86_400);
+/// Logins remembered as redeemed, per isolate: more than can be pending at once in ten minutes at
+/// a hundred logins a minute.
+const SPENT: usize = 1_024;
+
+/// What an isolate knows of its providers. Plain data: no request waits for another's call.
+#[derive(Debug, Default)]
+pub(super) struct Knowledge {
+    providers: HashMap<String, Known>,
+    spent: VecDeque<LoginId>,
+}
+
+#[derive(Debug)]
+struct Known {
+    metadata: Shelf<Metadata>,
+    keys: Shelf<KeySet>,
+}
+
+/// One document of one provider, and the calls left for it.
+#[derive(Debug)]
+struct Shelf<D> {
+    kept: Option<Kept<D>>,
+    calls: Budget,
+}
+
+/// A document that was parsed.
+#[derive(Debug)]
+struct Kept<D> {
+    document: Rc<D>,
+    fetched: Timestamp,
+}
+
+impl<D> Clone for Kept<D> {
+    fn clone(&self) -> Self {
+        Self { document: Rc::clone(&self.document), fetched: self.fetched }
+    }
+}
+
+impl<D> Kept<D> {
+    fn is_fresh(&self, now: Timestamp, provider: &Registration) -> bool {
+        now.since(self.fetched) < provider.freshness
+    }
+
+    fn is_believed(&self, now: Timestamp, provider: &Registration) -> bool {
+        now.since(self.fetched) < provider.freshness.plus(STALE)
+    }
+}
+
+/// A document that providers publish.
+trait Published: Sized + 'static {
+    const KIND: &'static str;
+    fn parse(text: &str, provider: &Registration) -> Result<Self, String>;
+    fn shelf(known: &mut Known) -> &mut Shelf<Self>;
+}
+
+impl Published for Metadata {
+    const KIND: &'static str = "metadata";
+
+    fn parse(text: &str, provider: &Registration) -> Result<Self, String> {
+        Self::parse(text, &provider.issuer).map_err(|error| error.to_string())
+    }
+
+    fn shelf(known: &mut Known) -> &mut Shelf<Self> {
+        &mut known.metadata
+    }
+}
+
+impl Published for KeySet {
+    const KIND: &'static str = "keys";
+
+    fn parse(text: &str, _: &Registration) -> Result<Self, String> {
+        let keys = Self::parse(text).map_err(|error| error.to_string())?;
+        if keys.is_empty() { Err("no usable key in it".to_owned()) } else { Ok(keys) }
+    }
+
+    fn shelf(known: &mut Known) -> &mut Shelf<Self> {
+        &mut known.keys
+    }
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            metadata: Shelf { kept: None, calls: Budget::single() },
+            keys: Shelf { kept: None, calls: Budget::burst_of_three() },
+        }
+    }
+}
+
+impl Knowledge {
+    /// Notes that the code of this login is about to be exchanged; false if it was already: one
+    /// token call per pending login, also when a browser sends the callback twice at once.
+    pub(super) fn spend(&mut self, login: &LoginId) -> bool {
+        if self.spent.contains(login) {
+            return false;
+        }
+        if self.spent.len() >= SPENT {
+            self.spent.pop_front();
+        }
+        self.spent.push_back(login.clone());
+        true
+    }
+}
+
+impl Gate {
+    /// The provider's metadata.
+    pub(super) async fn metadata<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        provider: &Registration,
+    ) -> Result<Rc<Metadata>, Trouble> {
+        self.document(request, provider, &discovery_url(&provider.issuer)).await
+    }
+
+    /// Step 6 of Core 3.1.3.7: finds the key and has the signature checked.
+    ///
+    /// A token that no known key verifies causes one fetch of the keys, within the budget: the
+    /// provider may have rotated them (Core 10.1.1).
+    pub(super) async fn prove<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        provider: &Registration,
+        signed: &Signed<'_>,
+    ) -> Result<SignatureProof, Rejection> {
+        let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
+        let url = metadata.jwks_uri.as_str();
+        let keys: Rc<KeySet> = self.document(request, provider, url).await.map_err(Rejection::KeysDown)?;
+        if let Some(proof) = try_keys(request.edge, &keys, provider, signed).await {
+            return Ok(proof);
+        }
+        match self.call::<KeySet, E>(request.edge, request.now, &request.id, provider, url).await {
+            Ok(keys) => try_keys(request.edge, &keys.document, provider, signed).await.ok_or(Rejection::NoKey),
+            Err(Trouble::Budget) => Err(Rejection::NoKey),
+            Err(trouble) => Err(Rejection::KeysDown(trouble)),
+        }
+    }
+
+    async fn document<D: Published, E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        provider: &Registration,
+        url: &str,
+    ) -> Result<Rc<D>, Trouble> {
+        let (edge, now) = (request.edge, request.now);
+        let mut kept = self.remembered::<D>(provider);
+        if !kept.as_ref().is_some_and(|kept| kept.is_fresh(now, provider)) {
+            // Another isolate may have fetched it already.
+            kept = self.younger(kept, self.load::<D, E>(edge, provider, url).await, provider);
+        }
+        match kept {
+            Some(kept) if kept.is_fresh(now, provider) => Ok(kept.document),
+            Some(kept) if kept.is_believed(now, provider) => {
+                edge.in_background(Rc::clone(self).refetch::<D, E>(
+                    edge.clone(),
+                    request.id.clone(),
+                    provider.id.clone(),
+                    url.to_owned(),
+                ));
+                Ok(kept.document)
+            }
+            _ => self.call::<D, E>(edge, now, &request.id, provider, url).await.map(|kept| kept.document),
+        }
+    }
+
+    fn refetch<D: Published, E: Edge>(
+        self: Rc<Self>,
+        edge: E,
+        request: String,
+        provider: String,
+        url: String,
+    ) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async move {
+            if let Some(provider) = self.config.provider(&provider) {
+                // What goes wrong is logged there; who asked was served.
+                let _served = self.call::<D, E>(&edge, edge.now(), &request, provider, &url).await;
+            }
+        })
+    }
+
+    fn shelf<D: Published>(&self, provider: &Registration) -> RefMut<'_, Shelf<D>> {
+        RefMut::map(self.knowledge.borrow_mut(), |knowledge| {
+            D::shelf(knowledge.providers.entry(provider.id.clone()).or_default())
+        })
+    }
+
+    fn remembered<D: Published>(&self, provider: &Registration) -> Option<Kept<D>> {
+        self.shelf::<D>(provider).kept.clone()
+    }
+
+    /// Remembers and returns the younger of two.
+    fn younger<D: Published>(
+        &self,
+        one: Option<Kept<D>>,
+        other: Option<Kept<D>>,
+        provider: &Registration,
+    ) -> Option<Kept<D>> {
+        let younger = match (one, other) {
+            (Some(one), Some(other)) => Some(if other.fetched > one.fetched { other } else { one }),
+            (one, other) => one.or(other),
+        };
+        if younger.is_some() {
+            self.shelf::<D>(provider).kept.clone_from(&younger);
+        }
+        younger
+    }
+
+    /// Calls the provider, within the budget.
+    async fn call<D: Published, E: Edge>(
+        &self,
+        edge: &E,
+        now: Timestamp,
+        request: &str,
+        provider: &Registration,
+        url: &str,
+    ) -> Result<Kept<D>, Trouble> {
+        let allowed = self.shelf::<D>(provider).calls.take(now);
+        let result = if allowed { fetch::<D, E>(edge, provider, url).await } else { Err(Trouble::Budget) };
+        match result {
+            Ok((document, text)) => {
+                let kept = Kept { document: Rc::new(document), fetched: now };
+                self.shelf::<D>(provider).kept = Some(kept.clone());
+                self.store::<D, E>(edge, provider, url, &text, now).await;
+                Ok(kept)
+            }
+            Err(trouble) => {
+                let event = super::Event::new(EventKind::ProviderTrouble, D::KIND, request)
+                    .with("provider", &provider.id)
+                    .with("detail", &trouble.detail());
+                edge.log(&event);
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Reads a document from KV. Without our MAC, or unreadable, it is as good as not there.
+    async fn load<D: Published, E: Edge>(&self, edge: &E, provider: &Registration, url: &str) -> Option<Kept<D>> {
+        let entry = edge.load(&key::<D>(provider, url)).await?;
+        let (fetched, text) = self.opened::<D>(&entry, provider, url)?;
+        Some(Kept { document: Rc::new(D::parse(text, provider).ok()?), fetched })
+    }
+
+    /// Writes a document to KV when it is another than the one there, or that one is half through
+    /// its time: KV takes few writes, and every isolate would make its own.
+    async fn store<D: Published, E: Edge>(
+        &self,
+        edge: &E,
+        provider: &Registration,
+        url: &str,
+        text: &str,
+        now: Timestamp,
+    ) {
+        let key = key::<D>(provider, url);
+        let present = edge.load(&key).await;
+        let young_and_same = present
+            .as_deref()
+            .and_then(|entry| self.opened::<D>(entry, provider, url))
+            .is_some_and(|(fetched, present)| present == text && now.since(fetched) < provider.freshness.half());
+        if !young_and_same {
+            let fetched = now.seconds().to_string();
+            let tag = self.keys.authenticate(&[D::KIND, provider.issuer.as_str(), url, &fetched, text]);
+            edge.store(&key, format!("{tag} {fetched} {text}"), provider.freshness.plus(STALE)).await;
+        }
+    }
+
+    /// The parts of a KV entry that bears our MAC for this document of this issuer at this address.
+    fn opened<'e, D: Published>(
+        &self,
+        entry: &'e str,
+        provider: &Registration,
+        url: &str,
+    ) -> Option<(Timestamp, &'e str)> {
+        let mut parts = entry.splitn(3, ' ');
+        let (tag, fetched, text) = (parts.next()?, parts.next()?, parts.next()?);
+        let authentic = self.keys.is_authentic(&[D::KIND, provider.issuer.as_str(), url, fetched, text], tag);
+        authentic.then_some((Timestamp::from_seconds(fetched.parse().ok()?), text))
+    }
+}
+
+async fn fetch<D: Published, E: Edge>(edge: &E, provider: &Registration, url: &str) -> Result<(D, String), Trouble> {
+    let call =
+        Call { url: url.to_owned(), form: None, authorization: None, limit: ANSWER_BYTES, deadline: ANSWER_DEADLINE };
+    let reply = edge.fetch(call).await.map_err(Trouble::Unreachable)?;
+    if reply.status != 200 {
+        return Err(Trouble::Status(reply.status));
+    }
+    let document = D::parse(&reply.body, provider).map_err(Trouble::Unusable)?;
+    Ok((document, reply.body))
+}
+
+/// Tries the keys that may have signed it: a handful at most.
+async fn try_keys<E: Edge>(
+    edge: &E,
+    keys: &KeySet,
+    provider: &Registration,
+    signed: &Signed<'_>,
+) -> Option<SignatureProof> {
+    for key in keys.candidates(signed.algorithm, signed.key_id, &provider.algorithms) {
+        if edge.verify(signed.algorithm, key, signed.message, signed.signature).await {
+            return Some(SignatureProof::assertion(signed, key));
+        }
+    }
+    None
+}
+
+/// The name in KV: short, and different for every document, issuer and address.
+fn key<D: Published>(provider: &Registration, url: &str) -> String {
+    let digest = Sha256::digest(format!("{}\0{}\0{url}", D::KIND, provider.issuer));
+    format!("portcullis:{}:{}", D::KIND, URL_SAFE_NO_PAD.encode(digest.get(..15).unwrap_or_default()))
+}

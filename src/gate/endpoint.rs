@@ -1,0 +1,72 @@
+//! [`Endpoint`]: the addresses under the prefix that the gate answers itself.
+
+/// An own endpoint. Its path is exact; anything else under the prefix is 404.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Starts a login.
+    Login,
+    /// Takes the provider's answer.
+    Callback,
+    /// Asks, and ends the session.
+    Logout,
+    /// The page after a logout.
+    SignedOut,
+    /// Who the session says you are.
+    Me,
+    /// For a monitor.
+    Health,
+}
+
+impl Endpoint {
+    const ALL: [Self; 6] = [Self::Login, Self::Callback, Self::Logout, Self::SignedOut, Self::Me, Self::Health];
+
+    /// The endpoint at exactly `path`.
+    pub fn find(path: &str, prefix: &str) -> Option<Self> {
+        let name = path.strip_prefix(prefix)?.strip_prefix('/')?;
+        Self::ALL.into_iter().find(|endpoint| endpoint.name() == name)
+    }
+
+    /// The last segment of its path.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Callback => "callback",
+            Self::Logout => "logout",
+            Self::SignedOut => "signed-out",
+            Self::Me => "me",
+            Self::Health => "health",
+        }
+    }
+
+    /// The methods it takes, for `Allow`.
+    pub const fn methods(self) -> &'static str {
+        match self {
+            Self::Login | Self::Callback => "GET",
+            Self::Logout => "GET, POST",
+            Self::SignedOut | Self::Me | Self::Health => "GET, HEAD",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_exact() {
+        assert_eq!(Endpoint::find("/.auth/callback", "/.auth"), Some(Endpoint::Callback));
+        for path in [
+            "/.auth",
+            "/.auth/",
+            "/.auth/callback/",
+            "/.auth/Callback",
+            "/.auth/callbackx",
+            "/.auth/x/callback",
+            "/.auth//callback",
+            "/callback",
+            "/x/.auth/callback",
+        ] {
+            assert_eq!(Endpoint::find(path, "/.auth"), None, "{path}");
+        }
+    }
+}

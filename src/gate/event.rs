@@ -1,0 +1,92 @@
+//! [`Event`]: a line of the log for a decision that matters.
+//!
+//! JSON, with a stable code to search for and the request id that the visitor's page shows. No
+//! token, code, cookie or query is ever in it.
+
+use serde_json::{Map, Value};
+
+/// What happened. Together with the code it says what to look for in `docs/codes.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A browser was sent to a provider.
+    LoginStarted,
+    /// A session began.
+    LoginFinished,
+    /// A login ended without a session.
+    LoginFailed,
+    /// A session was ended by its owner.
+    Logout,
+    /// Somebody signed in was not let in.
+    Denied,
+    /// A request went nowhere.
+    Refused,
+    /// A provider could not be used as it should.
+    ProviderTrouble,
+    /// The settings are wrong: nothing is served.
+    SettingsWrong,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug)]
+pub struct Event {
+    kind: EventKind,
+    code: &'static str,
+    fields: Map<String, Value>,
+}
+
+impl EventKind {
+    /// The name in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LoginStarted => "login_started",
+            Self::LoginFinished => "login_finished",
+            Self::LoginFailed => "login_failed",
+            Self::Logout => "logout",
+            Self::Denied => "denied",
+            Self::Refused => "refused",
+            Self::ProviderTrouble => "provider_trouble",
+            Self::SettingsWrong => "settings_wrong",
+        }
+    }
+
+    /// Whether somebody should look at it.
+    pub const fn is_trouble(self) -> bool {
+        matches!(self, Self::LoginFailed | Self::ProviderTrouble | Self::SettingsWrong)
+    }
+}
+
+impl Event {
+    /// A line for the request with this id.
+    pub fn new(kind: EventKind, code: &'static str, request: &str) -> Self {
+        let mut fields = Map::new();
+        fields.insert("request".to_owned(), request.into());
+        Self { kind, code, fields }
+    }
+
+    /// With one more field.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> EventKind {
+        self.kind
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The line.
+    pub fn to_json(&self) -> String {
+        let mut line = Map::new();
+        line.insert("gate".to_owned(), "portcullis".into());
+        line.insert("event".to_owned(), self.kind.as_str().into());
+        line.insert("code".to_owned(), self.code.into());
+        line.extend(self.fields.clone());
+        Value::Object(line).to_string()
+    }
+}

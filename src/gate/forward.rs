@@ -1,0 +1,110 @@
+//! [`Forward`]: what is done to a request and its answer on the way to and from the origin.
+//!
+//! Bodies are not its business: the adapter hands the platform's own objects through and makes
+//! the edits that are listed here.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::admission::{Admitted, Identity};
+use crate::{claims::Claims, session::CookieEdit};
+
+/// The identity headers, lower case. A client's header that reads as one of them is removed on
+/// every path before ours are set.
+pub const IDENTITY_HEADERS: [&str; 6] =
+    ["x-auth-subject", "x-auth-email", "x-auth-name", "x-auth-groups", "x-auth-provider", "x-auth-assertion"];
+
+/// What stands for itself in a header value: visible ASCII and space, but not `%`, so that a
+/// reader can decode every value alike, nor what was outside ASCII.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
+/// Groups are joined by commas, so a comma within one is escaped.
+const ESCAPED_IN_GROUP: &AsciiSet = &ESCAPED.add(b',');
+
+/// An admitted request: the edits to make.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// The request's `Cookie` header.
+    pub cookies: CookieEdit,
+    /// The identity headers to set; all others of them are removed.
+    pub identity: Vec<(&'static str, String)>,
+    /// What may keep the answer.
+    pub cacheable: Cacheable,
+}
+
+/// Who may keep the origin's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cacheable {
+    /// Whoever the origin says.
+    AsTheOriginSays,
+    /// The visitor's browser alone.
+    Privately,
+}
+
+impl Forward {
+    /// The edits for an admitted request.
+    pub fn new(admitted: &Admitted, cookies: CookieEdit) -> Self {
+        match admitted.identity() {
+            Identity::Anyone => Self { cookies, identity: Vec::new(), cacheable: Cacheable::AsTheOriginSays },
+            Identity::Person(session) => {
+                Self { cookies, identity: identity(session.claims()), cacheable: Cacheable::Privately }
+            }
+        }
+    }
+}
+
+fn identity(claims: &Claims) -> Vec<(&'static str, String)> {
+    let mut headers =
+        vec![("x-auth-subject", escape(claims.subject())), ("x-auth-provider", escape(claims.provider()))];
+    // An address that nobody verified would let a person pass for another at the origin.
+    headers.extend(claims.verified_email().map(|email| ("x-auth-email", escape(email))));
+    headers.extend(claims.name().map(|name| ("x-auth-name", escape(name))));
+    if !claims.groups().is_empty() {
+        let groups: Vec<String> =
+            claims.groups().iter().map(|group| utf8_percent_encode(group, ESCAPED_IN_GROUP).to_string()).collect();
+        headers.push(("x-auth-groups", groups.join(",")));
+    }
+    headers
+}
+
+fn escape(value: &str) -> String {
+    utf8_percent_encode(value, ESCAPED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::{Selection, tests::claims};
+
+    #[test]
+    fn values_outside_ascii_never_break_a_request() {
+        for (value, expected) in [
+            ("Ada", "Ada"),
+            ("Ada Lovelace", "Ada Lovelace"),
+            ("Zoë", "Zo%C3%AB"),
+            ("a\r\nX: y", "a%0D%0AX: y"),
+            ("100%", "100%25"),
+            ("\u{7f}", "%7F"),
+        ] {
+            assert_eq!(escape(value), expected);
+        }
+    }
+
+    #[test]
+    fn a_comma_within_a_group_is_no_separator() {
+        let selection = Selection::new(["a,b", "c"]);
+        let headers = identity(&claims(&selection, &["a,b", "c"], Some(("ada@example.com", true))));
+        let expected = [
+            ("x-auth-subject", "ada-1"),
+            ("x-auth-provider", "work"),
+            ("x-auth-email", "ada@example.com"),
+            ("x-auth-name", "Ada"),
+            ("x-auth-groups", "a%2Cb,c"),
+        ];
+        assert_eq!(headers, expected.map(|(name, value)| (name, value.to_owned())));
+    }
+
+    #[test]
+    fn an_unverified_address_never_reaches_the_origin() {
+        let headers = identity(&claims(&Selection::default(), &[], Some(("ceo@example.com", false))));
+        assert!(headers.iter().all(|(name, _)| *name != "x-auth-email"), "{headers:?}");
+    }
+}

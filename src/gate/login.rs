@@ -1,0 +1,237 @@
+//! Starting a login: `/.auth/login`, and the one silent restart.
+
+use super::{Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo};
+use crate::{
+    edge::{Edge, RequestHead},
+    oidc::{AuthorizationRequest, Registration, Verifier, nonce},
+    pages::{Choice, Page},
+    session::{Cookies, LoginCookie, LoginId, LoginState, NotOurs, PENDING_LIMIT, PendingLogin},
+};
+use std::rc::Rc;
+use url::form_urlencoded;
+
+/// The most login cookies deleted in one answer; whoever has more of them made them up.
+const MOST_DELETIONS: usize = 20;
+
+/// What `/.auth/login` was asked for.
+struct Wanted {
+    provider: Option<String>,
+    return_to: ReturnTo,
+    prompt: Option<&'static str>,
+}
+
+/// A login that is about to be sent to its provider.
+pub(super) struct Start<'s> {
+    pub(super) provider: &'s Registration,
+    pub(super) return_to: &'s ReturnTo,
+    pub(super) prompt: Option<&'static str>,
+    /// 0 when a person started it, 1 for the restart.
+    pub(super) attempt: u8,
+    /// The key of a fragment that the browser keeps since an earlier attempt.
+    pub(super) fragment: Option<String>,
+}
+
+/// The ways into the provider's sign-in page.
+pub(super) struct Started {
+    /// The address without a fragment kept.
+    pub(super) address: String,
+    /// The same login, with a state that says the browser keeps a fragment under this key.
+    pub(super) with_fragment: (String, String),
+    /// The cookies of the login: its own, and deletions of those that make room.
+    pub(super) cookies: Vec<String>,
+}
+
+impl Gate {
+    /// `GET /.auth/login?return_to=…&provider=…&prompt=…`
+    ///
+    /// 1. it is a person who opens a page, and not a prefetch (else 401);
+    /// 2. what is asked for;
+    /// 3. a login that was finished a moment ago did not leave its session: say so;
+    /// 4. several providers and no choice: the chooser;
+    /// 5. the login starts, and a page of a few bytes keeps the fragment on the way.
+    pub(super) async fn login<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
+        // 1. A page that a person opens.
+        if Audience::of(request.head) != Audience::Navigation {
+            return self.refuse(request, &Rejection::NotNavigation);
+        }
+        // 2. What is asked for.
+        let wanted = self.wanted(request);
+        // 3. No loop.
+        if let Some(deletions) = self.landed_without_session(request) {
+            return self
+                .refuse_with_way_back(request, &Rejection::SessionNotKept, &wanted.return_to)
+                .with_cookies(deletions);
+        }
+        // 4. Which provider.
+        let provider = match (&wanted.provider, self.config.providers.as_slice()) {
+            (Some(id), _) => self.config.provider(id),
+            (None, [only]) => Some(only),
+            (None, _) => return self.page(request, 200, self.chooser(&wanted)),
+        };
+        let Some(provider) = provider else {
+            return self.refuse_with_way_back(request, &Rejection::UnknownProvider, &wanted.return_to);
+        };
+        // 5. Off to the provider.
+        let start = Start { provider, return_to: &wanted.return_to, prompt: wanted.prompt, attempt: 0, fragment: None };
+        match self.start(request, &start).await {
+            Ok(started) if self.config.fragment => {
+                let (with_fragment, key) = started.with_fragment;
+                let page =
+                    Page::Continue { title: provider.title.clone(), address: started.address, with_fragment, key };
+                self.page(request, 200, page).with_cookies(started.cookies)
+            }
+            Ok(started) => Answer::redirect(302, &started.address).with_cookies(started.cookies),
+            Err(rejection) => self.refuse_with_way_back(request, &rejection, &wanted.return_to),
+        }
+    }
+
+    /// Makes a pending login and the authorization request for it. Everything about it is fresh:
+    /// id, nonce, verifier.
+    pub(super) async fn start<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        start: &Start<'_>,
+    ) -> Result<Started, Rejection> {
+        let provider = start.provider;
+        let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
+        let (edge, site) = (request.edge, &request.visit.site);
+        let (id, nonce, verifier) = (LoginId::new(edge), nonce(edge), Verifier::new(edge));
+        let redirect_uri = self.redirect_uri(request);
+        let state = LoginState {
+            id: id.clone(),
+            provider: provider.id.clone(),
+            attempt: start.attempt,
+            issued: request.now,
+            return_to: start.return_to.path_and_query().to_owned(),
+            fragment: start.fragment.clone(),
+        };
+        let key = id.short().to_owned();
+        let address = |state: &LoginState| -> Result<String, NotOurs> {
+            let state = state.seal(&self.keys, &site.host, edge)?;
+            let request = AuthorizationRequest {
+                provider,
+                metadata: &metadata,
+                redirect_uri: &redirect_uri,
+                state: &state,
+                nonce: &nonce,
+                verifier: &verifier,
+                prompt: start.prompt,
+            };
+            Ok(request.url())
+        };
+        let plain = address(&state).map_err(|_| Rejection::NoKeys)?;
+        let with_fragment =
+            address(&LoginState { fragment: Some(key.clone()), ..state }).map_err(|_| Rejection::NoKeys)?;
+        let pending = PendingLogin {
+            id,
+            provider: provider.id.clone(),
+            issuer: provider.issuer.as_str().to_owned(),
+            nonce: nonce.clone(),
+            verifier: verifier.secret().clone(),
+            started: request.now,
+        };
+        let mut cookies = self.make_room(request);
+        cookies.push(pending.keep(&self.keys, request.names(), &site.host, edge).map_err(|_| Rejection::NoKeys)?);
+        request.log(
+            EventKind::LoginStarted,
+            if start.attempt == 0 { "started" } else { "restarted" },
+            &[("provider", &provider.id)],
+        );
+        Ok(Started { address: plain, with_fragment: (with_fragment, key), cookies })
+    }
+
+    /// Where providers send people back to: one exact address per site.
+    pub(super) fn redirect_uri<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> String {
+        format!("{}{}", request.visit.site.address, self.path_of(super::Endpoint::Callback))
+    }
+
+    fn wanted<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Wanted {
+        let query = request.visit.query.as_deref().unwrap_or_default();
+        let value = |wanted: &str| {
+            form_urlencoded::parse(query.as_bytes())
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| value.into_owned())
+        };
+        let site = &request.visit.site;
+        let return_to = value("return_to").and_then(|text| ReturnTo::parse(&text, site, &self.config.prefix));
+        Wanted {
+            provider: value("provider"),
+            return_to: return_to.unwrap_or_else(|| ReturnTo::home(site)),
+            prompt: match value("prompt").as_deref() {
+                Some("login") => Some("login"),
+                Some("select_account") => Some("select_account"),
+                _ => None,
+            },
+        }
+    }
+
+    fn chooser(&self, wanted: &Wanted) -> Page {
+        let choices = self.config.providers.iter().map(|provider| {
+            let query = form_urlencoded::Serializer::new(String::new())
+                .append_pair("provider", &provider.id)
+                .extend_pairs(wanted.prompt.map(|prompt| ("prompt", prompt)))
+                .finish();
+            Choice { title: provider.title.clone(), address: format!("{}&{query}", self.login_path(&wanted.return_to)) }
+        });
+        Page::Chooser { choices: choices.collect() }
+    }
+
+    /// The deletion of what a login left behind, if one was finished a moment ago and there is no
+    /// session all the same: sending the browser to the provider again would go on for ever.
+    fn landed_without_session<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Option<Vec<String>> {
+        let header = request.head.header("cookie")?;
+        let cookies = Cookies::parse(&header, request.names());
+        if self.session_of(&cookies, &request.visit, request.now).is_some() {
+            return None;
+        }
+        let landed: Vec<String> = self
+            .own_logins(request, &cookies)
+            .filter(|(_, login)| matches!(login, Some(LoginCookie::Landed(_))))
+            .map(|(id, _)| request.names().deletion(&request.names().login(id), "/"))
+            .collect();
+        (!landed.is_empty()).then_some(landed)
+    }
+
+    /// Deletions of the login cookies that are over, and of the oldest, so that with one more there
+    /// are [`PENDING_LIMIT`].
+    fn make_room<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Vec<String> {
+        let Some(header) = request.head.header("cookie") else { return Vec::new() };
+        let cookies = Cookies::parse(&header, request.names());
+        let mut logins: Vec<(&str, Option<LoginCookie>)> = self.own_logins(request, &cookies).collect();
+        // The youngest first; what cannot be opened last.
+        logins.sort_by_key(|(_, login)| core::cmp::Reverse(login.as_ref().map(LoginCookie::time)));
+        let over = logins
+            .iter()
+            .enumerate()
+            .filter(|(rank, (_, login))| login.is_none() || *rank >= PENDING_LIMIT.saturating_sub(1));
+        over.take(MOST_DELETIONS)
+            .map(|(_, (id, _))| request.names().deletion(&request.names().login(id), "/"))
+            .collect()
+    }
+
+    /// Deletions of every login cookie of this browser.
+    pub(super) fn login_deletions<E: Edge, H: RequestHead>(
+        &self,
+        request: &Request<'_, E, H>,
+        cookies: &Cookies<'_>,
+    ) -> Vec<String> {
+        let names = request.names();
+        let ids = cookies.logins().iter().map(|(id, _)| *id).filter(|id| is_cookie_name_part(id));
+        ids.take(MOST_DELETIONS).map(|id| names.deletion(&names.login(id), "/")).collect()
+    }
+
+    fn own_logins<'c, E: Edge, H: RequestHead>(
+        &self,
+        request: &Request<'_, E, H>,
+        cookies: &Cookies<'c>,
+    ) -> impl Iterator<Item = (&'c str, Option<LoginCookie>)> {
+        cookies.logins().iter().filter(|(id, _)| is_cookie_name_part(id)).map(|(id, value)| {
+            (*id, LoginCookie::open(id, value, &self.keys, request.names(), &request.visit.site.host, request.now).ok())
+        })
+    }
+}
+
+/// What may stand in the name of a cookie that we delete; the rest cannot be one of ours.
+fn is_cookie_name_part(id: &str) -> bool {
+    id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}

@@ -1,0 +1,108 @@
+//! `/.auth/logout`: asks, ends the session, and signs out at the provider (RP-Initiated Logout 1.0).
+
+use std::rc::Rc;
+
+use super::{Answer, Endpoint, EventKind, Gate, Rejection, Request, admission::is_same_origin};
+use crate::{
+    edge::{Edge, RequestHead},
+    oidc::{Registration, end_session_url},
+    pages::Page,
+    session::{Cookies, LogoutHint},
+};
+
+/// In the query of the form's address: the page's policy lets the browser go to the provider's
+/// logout, because it was known when the page was made.
+const WITH_PROVIDER: &str = "provider";
+
+impl Gate {
+    /// `GET /.auth/logout`: a page that asks. Its policy names the provider's logout, since a
+    /// browser holds the redirect that follows a form to `form-action` as well.
+    pub(super) async fn ask_to_sign_out<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+    ) -> Answer {
+        let header = request.head.header("cookie").unwrap_or_default();
+        let cookies = Cookies::parse(&header, request.names());
+        let session = self.session_of(&cookies, &request.visit, request.now);
+        let (provider, _) = self.provider_of(request, &cookies);
+        let end_session = match provider {
+            Some(provider) => {
+                self.metadata(request, provider).await.ok().and_then(|metadata| metadata.end_session_endpoint.clone())
+            }
+            None => None,
+        };
+        let path = self.path_of(Endpoint::Logout);
+        self.page(
+            request,
+            200,
+            Page::SignOut {
+                person: session.map(|session| session.claims().shown_as().to_owned()),
+                action: if end_session.is_some() { format!("{path}?{WITH_PROVIDER}") } else { path },
+                leads_to: end_session.map(|endpoint| endpoint.origin().ascii_serialization()),
+            },
+        )
+    }
+
+    /// `POST /.auth/logout`
+    ///
+    /// 1. our own page asks (checked before any cookie is touched);
+    /// 2. every cookie of the gate's goes, whether it opens or not;
+    /// 3. the browser goes to the provider's logout when there is one, else to the page after it.
+    pub(super) async fn logout<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
+        // 1. Our own page.
+        if !is_same_origin(request.head, &request.visit.site) {
+            return self.refuse(request, &Rejection::ForeignLogout);
+        }
+        // 2. The cookies.
+        let header = request.head.header("cookie").unwrap_or_default();
+        let cookies = Cookies::parse(&header, request.names());
+        let names = request.names();
+        let mut lines =
+            vec![names.deletion(&names.session(), "/"), names.deletion(&names.hint(), &self.path_of(Endpoint::Logout))];
+        lines.extend(self.login_deletions(request, &cookies));
+        let session = self.session_of(&cookies, &request.visit, request.now);
+        let subject = session.as_ref().map_or("", |session| session.claims().subject());
+        request.log(
+            EventKind::Logout,
+            "signed_out",
+            &[("subject", subject), ("session", session.as_ref().map_or("", |session| session.id()))],
+        );
+        // 3. The provider, or the page.
+        let signed_out = format!("{}{}", request.visit.site.address, self.path_of(Endpoint::SignedOut));
+        let (provider, hint) = self.provider_of(request, &cookies);
+        let end_session = match provider {
+            Some(provider) if request.visit.query.as_deref() == Some(WITH_PROVIDER) => {
+                let metadata = self.metadata(request, provider).await.ok();
+                metadata.and_then(|metadata| metadata.end_session_endpoint.clone()).map(|endpoint| (provider, endpoint))
+            }
+            _ => None,
+        };
+        let address = match end_session {
+            Some((provider, endpoint)) => {
+                end_session_url(&endpoint, &provider.client_id, hint.as_ref().map(|hint| &hint.id_token), &signed_out)
+            }
+            None => signed_out,
+        };
+        Answer::redirect(303, &address).with_cookies(lines)
+    }
+
+    /// The provider of the session, or of the hint when the session is over, and the hint when it is
+    /// of that provider.
+    fn provider_of<E: Edge, H: RequestHead>(
+        &self,
+        request: &Request<'_, E, H>,
+        cookies: &Cookies<'_>,
+    ) -> (Option<&Registration>, Option<LogoutHint>) {
+        let hint = cookies
+            .hint()
+            .and_then(|value| LogoutHint::open(value, &self.keys, request.names(), &request.visit.site.host));
+        let session = self.session_of(cookies, &request.visit, request.now);
+        let id = session
+            .as_ref()
+            .map(|session| session.claims().provider())
+            .or(hint.as_ref().map(|hint| hint.provider.as_str()));
+        let provider = id.and_then(|id| self.config.provider(id));
+        let of_it = provider.is_some_and(|provider| hint.as_ref().is_some_and(|hint| hint.provider == provider.id));
+        (provider, hint.filter(|_| of_it))
+    }
+}

@@ -1,0 +1,107 @@
+//! [`ReturnTo`]: the page to go back to after a login.
+
+use crate::{config::Site, rules::RequestPath};
+
+/// The longest page address carried through a login, in bytes of path and query. It travels twice,
+/// sealed, in `state`; with it an authorization request stays below the 8 KB that servers take.
+const LONGEST: usize = 1_024;
+
+/// A page of the site itself, outside the gate's own prefix: a path with its query.
+///
+/// It is parsed as a browser parses it, against the site's address, so that no spelling of another
+/// site's address passes for one of ours. A fragment is cut off: it stays in the browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnTo {
+    site: String,
+    path_and_query: String,
+}
+
+impl ReturnTo {
+    /// The site's first page.
+    pub fn home(site: &Site) -> Self {
+        Self { site: site.address.clone(), path_and_query: "/".to_owned() }
+    }
+
+    /// Parses `text`, an address or a part of one, as seen from `site`. `None` when it leads
+    /// elsewhere, to the gate itself, or when no origin would get it.
+    ///
+    /// An address that is too long loses its query rather than the way back.
+    pub fn parse(text: &str, site: &Site, prefix: &str) -> Option<Self> {
+        let base = url::Url::parse(&site.address).ok()?;
+        let url = base.join(text).ok()?;
+        let bare = url.username().is_empty() && url.password().is_none();
+        if url.origin() != base.origin() || !bare {
+            return None;
+        }
+        if RequestPath::parse(url.path()).ok()?.touches(prefix) || url.path().len() > LONGEST {
+            return None;
+        }
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let fits = url.path().len().saturating_add(query.len()) <= LONGEST;
+        let path_and_query = if fits { format!("{}{query}", url.path()) } else { url.path().to_owned() };
+        Some(Self { site: site.address.clone(), path_and_query })
+    }
+
+    /// The whole address, for `Location`: a path that begins with `//` could not be mistaken for
+    /// another host in it.
+    pub fn address(&self) -> String {
+        format!("{}{}", self.site, self.path_and_query)
+    }
+
+    /// Path and query.
+    pub fn path_and_query(&self) -> &str {
+        &self.path_and_query
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<String> {
+        let site = Site { address: "https://gate.example".into(), host: "gate.example".into(), development: false };
+        ReturnTo::parse(text, &site, "/.auth").map(|page| page.address())
+    }
+
+    #[test]
+    fn pages_of_the_site_are_kept_with_their_query() {
+        let rows = [
+            ("/a/b?c=d&e", "https://gate.example/a/b?c=d&e"),
+            ("https://gate.example/a", "https://gate.example/a"),
+            ("https://gate.example:443/a", "https://gate.example/a"),
+            ("https://gate.example//evil.example/x", "https://gate.example//evil.example/x"),
+            ("/a#fragment", "https://gate.example/a"),
+            ("", "https://gate.example/"),
+            ("a", "https://gate.example/a"),
+            ("?x", "https://gate.example/?x"),
+            ("/caf\u{e9}", "https://gate.example/caf%C3%A9"),
+        ];
+        for (text, address) in rows {
+            assert_eq!(parse(text).as_deref(), Some(address), "{text}");
+        }
+    }
+
+    #[test]
+    fn own_addresses_and_unreadable_paths_are_no_pages() {
+        for text in [
+            "/.auth/login",
+            "/.auth",
+            "/%2eauth/logout",
+            "/x/../.auth/me",
+            "//gate.example/.auth/login",
+            "/.auth%2flogin",
+            "/%00",
+            "/%ff",
+            "/%2525252f",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_address_loses_its_query_and_an_endless_one_is_none() {
+        assert_eq!(parse(&format!("/a?{}", "q".repeat(LONGEST))).as_deref(), Some("https://gate.example/a"));
+        assert_eq!(parse(&format!("/{}", "a".repeat(LONGEST))), None);
+        assert!(parse(&format!("/{}", "a".repeat(LONGEST - 1))).is_some());
+    }
+}

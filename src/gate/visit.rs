@@ -1,0 +1,131 @@
+//! [`Visit`]: where a request came to; [`Audience`]: what kind of answer its sender can use.
+
+use crate::{config::Site, edge::RequestHead, session::CookieNames};
+
+/// Where a request came to: a site of the settings, a path, a query.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// The site.
+    pub site: Site,
+    /// The path, as it was sent.
+    pub path: String,
+    /// The query, without its `?`.
+    pub query: Option<String>,
+}
+
+/// What kind of answer the sender of a request can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// A person who opened a page in a tab: it can be sent elsewhere.
+    Navigation,
+    /// A person who looks at a frame or sent a form: a page, but not another address.
+    Framed,
+    /// A script, an image, a WebSocket, a client of an API: a status and JSON.
+    Script,
+}
+
+/// The parts of an address as a URL parser writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Address<'u> {
+    /// `scheme://host[:port]`
+    pub(super) base: &'u str,
+    pub(super) path: &'u str,
+    pub(super) query: Option<&'u str>,
+}
+
+impl<'u> Address<'u> {
+    /// Splits `scheme://host[:port]/path[?query]`. There is no fragment in a request; a `#` that is
+    /// sent all the same stays where it stands, since it would be forwarded too.
+    pub(super) fn split(url: &'u str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+        let base = url.get(..scheme.len().checked_add(3)?.checked_add(host.len())?)?;
+        let rest = rest.strip_prefix(host)?;
+        let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
+        Some(Self { base, path: if path.is_empty() { "/" } else { path }, query })
+    }
+}
+
+impl Visit {
+    pub(super) fn new(site: Site, address: Address<'_>) -> Self {
+        Self { site, path: address.path.to_owned(), query: address.query.map(str::to_owned) }
+    }
+
+    /// The names of the gate's cookies here.
+    pub fn cookie_names(&self) -> CookieNames {
+        CookieNames::new(self.site.development)
+    }
+
+    /// The whole address.
+    pub(super) fn address(&self) -> String {
+        let query = self.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{}{}{query}", self.site.address, self.path)
+    }
+
+    /// The whole address over https.
+    pub(super) fn secure_address(&self) -> String {
+        self.address().replacen("http://", "https://", 1)
+    }
+}
+
+impl Audience {
+    /// Who asks, by Fetch metadata where there is any, else by `Accept`. This chooses the form of
+    /// an answer, never the verdict.
+    pub fn of(head: &impl RequestHead) -> Self {
+        let method = head.method();
+        let read = matches!(method.as_str(), "GET" | "HEAD");
+        let Some(mode) = head.header("sec-fetch-mode") else {
+            let page = head.header("accept").is_some_and(|accept| accept.contains("text/html"));
+            return match (page, read) {
+                (true, true) if head.header("upgrade").is_none() => Self::Navigation,
+                (true, false) if is_form(head) => Self::Framed,
+                _ => Self::Script,
+            };
+        };
+        if mode != "navigate" {
+            return Self::Script;
+        }
+        match head.header("sec-fetch-dest").as_deref() {
+            Some("document") if read && !is_prefetch(head) => Self::Navigation,
+            Some("document") if read => Self::Script,
+            Some("document" | "iframe" | "frame" | "embed" | "object" | "fencedframe") => Self::Framed,
+            _ => Self::Script,
+        }
+    }
+}
+
+fn is_form(head: &impl RequestHead) -> bool {
+    head.header("content-type").is_some_and(|kind| {
+        kind.starts_with("application/x-www-form-urlencoded") || kind.starts_with("multipart/form-data")
+    })
+}
+
+/// A page that is fetched before anybody asked for it starts no login.
+fn is_prefetch(head: &impl RequestHead) -> bool {
+    ["sec-purpose", "purpose", "x-moz"]
+        .into_iter()
+        .filter_map(|name| head.header(name))
+        .any(|value| value.contains("prefetch") || value.contains("prerender"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_split_as_they_are_written() {
+        let rows = [
+            ("https://a.example/", ("https://a.example", "/", None)),
+            ("https://a.example", ("https://a.example", "/", None)),
+            ("https://a.example?x", ("https://a.example", "/", Some("x"))),
+            ("http://localhost:1/a//b?c?d", ("http://localhost:1", "/a//b", Some("c?d"))),
+            ("http://a.example/b#/c", ("http://a.example", "/b#/c", None)),
+            ("https://[::1]:2/%2F?", ("https://[::1]:2", "/%2F", Some(""))),
+            ("https://a.example//b.example/c", ("https://a.example", "//b.example/c", None)),
+        ];
+        for (url, (base, path, query)) in rows {
+            assert_eq!(Address::split(url), Some(Address { base, path, query }), "{url}");
+        }
+        assert_eq!(Address::split("/a"), None);
+    }
+}

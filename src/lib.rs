@@ -1,0 +1,58 @@
+//! **Portcullis**: single sign-on in front of any site, at the edge.
+//!
+//! One Cloudflare Worker that takes every request to a site, signs people in with OpenID Connect,
+//! remembers them by a signed cookie, and passes what is admitted on to the origin with the
+//! visitor's identity attached. The origin is a static site, another Worker, or any server.
+//!
+//! # Scope
+//! A relying party for the authorization code flow with PKCE, sessions without a store, rules by
+//! path, identity headers for the origin, logout here and at the provider.
+//!
+//! # Not in scope
+//! Being an identity provider, storing people or passwords, rewriting content, filtering traffic
+//! for anything but identity.
+//!
+//! # The map
+//! A pure core that decides, a thin asynchronous gate that orders the steps, one adapter that
+//! touches the world.
+//!
+//! | room | what it owns |
+//! |---|---|
+//! | [`gate`] | the order of events, the own endpoints, every answer |
+//! | [`edge`] | the one port to the world, the head of a request |
+//! | [`config`] | settings: text in, types out, once |
+//! | [`rules`] | the readings of a path, patterns, the first match |
+//! | [`policy`] | who may pass |
+//! | [`oidc`] | OpenID Connect: what to send, what an answer means |
+//! | [`session`] | the session, pending logins, cookies, seals |
+//! | [`pages`] | what a person sees |
+//! | `worker` | the platform (wasm32 only) |
+//!
+//! [`claims`], [`keyring`], [`secret`] and [`time`] are nouns that the rooms share.
+//!
+//! # One request's walk
+//! [`gate::Gate::decide`] takes the head and the time. Signed in and allowed, or public: it ends
+//! there, synchronously, with the edits to make on the way to the origin. Otherwise
+//! [`gate::Gate::respond`] starts a login (`gate/login.rs`), which comes back to
+//! `gate/callback.rs`, where [`oidc::UntrustedIdToken`] becomes an [`oidc::IdToken`] check by check,
+//! an [`oidc::IdToken`] becomes [`claims::Claims`], and claims become a [`session::Session`].
+//!
+//! Each of those types is made by the checks of the one before, so that leaving a check out does
+//! not compile.
+
+#![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
+
+pub mod claims;
+pub mod config;
+pub mod edge;
+pub mod gate;
+pub mod keyring;
+pub mod oidc;
+pub mod pages;
+pub mod policy;
+pub mod rules;
+pub mod secret;
+pub mod session;
+pub mod time;
+#[cfg(target_arch = "wasm32")]
+pub mod worker;

@@ -1,0 +1,283 @@
+//! The ID token and its checks: OpenID Connect Core 1.0, 3.1.3.7, step by step, in order.
+//!
+//! The steps are spread over three types, and each needs the one before:
+//! [`UntrustedIdToken::parse`] takes steps 1, 7 and 8, [`UntrustedIdToken::addressed_to`] steps 2
+//! to 5, and [`AddressedIdToken::proven`] step 6, by demanding the [`SignatureProof`], and steps 9
+//! to 13. Only the last makes an [`IdToken`], and only an [`IdToken`] makes
+//! [`Claims`](crate::claims::Claims).
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+use super::{Algorithm, EmailTrust, JwsError, Registration, SignatureProof, Signed, UserInfo, jws::UntrustedJws};
+use crate::{
+    claims::{Assertion, Claims, Selection},
+    secret::Secret,
+    time::{Lifetime, Timestamp},
+};
+
+/// How far a provider's clock may be off (Core 3.1.3.7, steps 9 and 10).
+const LEEWAY: Lifetime = Lifetime::from_seconds(60);
+/// How old an ID token may be when it arrives. It was made for a login that waits for ten minutes
+/// at most; an hour forgives a clock that is badly off, and no more.
+const OLDEST: Lifetime = Lifetime::from_seconds(3_600);
+/// The longest subject (Core 2).
+const SUBJECT_BYTES: usize = 255;
+
+/// An ID token that was parsed. Its header names an algorithm of the settings; nothing else of it
+/// was looked at.
+pub struct UntrustedIdToken<'t> {
+    jws: UntrustedJws<'t>,
+    claims: jwt_compact::Claims<ClaimSet>,
+}
+
+/// An ID token that says it is from the provider, for us. Its signature was not checked.
+pub struct AddressedIdToken<'t> {
+    jws: UntrustedJws<'t>,
+    claims: jwt_compact::Claims<ClaimSet>,
+    subject: String,
+}
+
+/// An ID token whose every check is done.
+#[derive(Debug)]
+pub struct IdToken {
+    subject: String,
+    claims: BTreeMap<String, Value>,
+}
+
+/// The step that refused an ID token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdTokenError {
+    /// Steps 1, 7 and 8: not a token we would check.
+    #[error(transparent)]
+    Jws(#[from] JwsError),
+    /// The payload is no JSON object, names a member twice, or has a time that is no whole number.
+    #[error("the payload is malformed")]
+    Payload,
+    /// Step 2.
+    #[error("iss is not the provider's issuer")]
+    Issuer,
+    /// Step 3.
+    #[error("aud does not name us alone")]
+    Audience,
+    /// Steps 4 and 5.
+    #[error("azp is another client")]
+    AuthorizedParty,
+    /// Core 2: `sub` is 1 to 255 characters of ASCII.
+    #[error("sub is missing or malformed")]
+    Subject,
+    /// Step 6.
+    #[error("the signature is not proven")]
+    Signature,
+    /// Step 9.
+    #[error("expired, or without exp")]
+    Expired,
+    /// Step 10, and RFC 7519, 4.1.5.
+    #[error("from the future, too old, or without iat")]
+    Issued,
+    /// Step 11.
+    #[error("nonce is not this login's")]
+    Nonce,
+    /// Core 3.1.3.8.
+    #[error("at_hash is another access token's")]
+    AccessTokenHash,
+}
+
+impl<'t> UntrustedIdToken<'t> {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// Step 1: an encrypted token is refused, since none was agreed on. Steps 7 and 8: the
+    /// algorithm is one the settings pin, and never a symmetric one, which no setting can name.
+    pub fn parse(text: &'t str, provider: &Registration) -> Result<Self, IdTokenError> {
+        let jws = UntrustedJws::parse(text, &provider.algorithms)?;
+        let claims = jws.claims().ok_or(IdTokenError::Payload)?;
+        Ok(Self { jws, claims })
+    }
+
+    /// Steps 2 to 5: who says it, and to whom.
+    ///
+    /// # Errors
+    /// The first step that fails.
+    pub fn addressed_to(self, provider: &Registration) -> Result<AddressedIdToken<'t>, IdTokenError> {
+        let claims = &self.claims.custom.0;
+        // 2. The issuer is the provider's, byte for byte.
+        if text(claims, "iss") != Some(provider.issuer.as_str()) {
+            return Err(IdTokenError::Issuer);
+        }
+        // 3. The audience is us, and nobody we do not know.
+        let for_us = match claims.get("aud") {
+            Some(Value::String(audience)) => *audience == provider.client_id,
+            Some(Value::Array(audiences)) => {
+                !audiences.is_empty() && audiences.iter().all(|audience| audience.as_str() == Some(&provider.client_id))
+            }
+            _ => false,
+        };
+        if !for_us {
+            return Err(IdTokenError::Audience);
+        }
+        // 4, 5. The authorized party, if there is one, is us.
+        if claims.get("azp").is_some_and(|party| party.as_str() != Some(&provider.client_id)) {
+            return Err(IdTokenError::AuthorizedParty);
+        }
+        let subject = text(claims, "sub")
+            .filter(|subject| {
+                (1..=SUBJECT_BYTES).contains(&subject.len()) && subject.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+            })
+            .ok_or(IdTokenError::Subject)?
+            .to_owned();
+        Ok(AddressedIdToken { jws: self.jws, claims: self.claims, subject })
+    }
+}
+
+impl AddressedIdToken<'_> {
+    /// What the signature is to be checked on.
+    pub fn signed(&self) -> Signed<'_> {
+        self.jws.signed()
+    }
+
+    /// Steps 6 and 9 to 13: the signature was checked, the token is current, and this login's.
+    ///
+    /// # Errors
+    /// The first step that fails.
+    pub fn proven(
+        self,
+        proof: &SignatureProof,
+        nonce: &Secret<String>,
+        access_token: Option<&Secret<String>>,
+        now: Timestamp,
+    ) -> Result<IdToken, IdTokenError> {
+        // 6. (7, 8: done by parsing.) The signature.
+        if !proof.is_for(&self.signed()) {
+            return Err(IdTokenError::Signature);
+        }
+        // 9. Not expired.
+        let expires = seconds(self.claims.expiration).ok_or(IdTokenError::Expired)?;
+        if now >= expires.after(LEEWAY) {
+            return Err(IdTokenError::Expired);
+        }
+        // 10. Issued just now; `nbf`, if there is one, has passed.
+        let issued = seconds(self.claims.issued_at).ok_or(IdTokenError::Issued)?;
+        let not_before =
+            self.claims.not_before.map_or(Some(issued), |moment| seconds(Some(moment))).ok_or(IdTokenError::Issued)?;
+        let latest = now.after(LEEWAY);
+        if issued > latest || not_before > latest || now.since(issued) > OLDEST {
+            return Err(IdTokenError::Issued);
+        }
+        // 11. The nonce is this login's.
+        let claims = self.claims.custom.0;
+        if !text(&claims, "nonce").is_some_and(|found| nonce.equals(found.as_bytes())) {
+            return Err(IdTokenError::Nonce);
+        }
+        // 12, 13. acr and auth_time: nothing was asked for that they would have to answer.
+        // 3.1.3.8. The access token is the one the ID token was made with.
+        if let (Some(hash), Some(access_token)) = (claims.get("at_hash"), access_token)
+            && hash.as_str() != Some(&access_token_hash(self.jws.signed().algorithm, access_token))
+        {
+            return Err(IdTokenError::AccessTokenHash);
+        }
+        Ok(IdToken { subject: self.subject, claims })
+    }
+}
+
+impl IdToken {
+    /// Who signed in (`sub`).
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The claims the settings select, from the ID token first and from the userinfo answer, if
+    /// one was asked for, where the ID token is silent.
+    pub fn claims(&self, provider: &Registration, userinfo: Option<&UserInfo>, selection: &Selection) -> Claims {
+        let nothing = BTreeMap::new();
+        let more = userinfo.map_or(&nothing, UserInfo::claims);
+        let source = |name: &str| if self.claims.contains_key(name) { &self.claims } else { more };
+        let from = source("email");
+        let said = Assertion {
+            email: text(from, "email").map(str::to_owned),
+            email_verified: match provider.email {
+                // Only `true` is a yes: not "true", not 1, not silence.
+                EmailTrust::Demand => from.get("email_verified") == Some(&Value::Bool(true)),
+                EmailTrust::Trust => true,
+                EmailTrust::Never => false,
+            },
+            name: text(source("name"), "name").map(str::to_owned),
+            groups: groups(&self.claims, &provider.groups_claim)
+                .or_else(|| groups(more, &provider.groups_claim))
+                .unwrap_or_default(),
+        };
+        Claims::select(&provider.id, &self.subject, said, selection)
+    }
+}
+
+/// The groups under `path`: a claim of just that name, else one found by its dots. A list, or a
+/// single name.
+fn groups(claims: &BTreeMap<String, Value>, path: &str) -> Option<Vec<String>> {
+    let found = claims.get(path).or_else(|| {
+        let mut parts = path.split('.');
+        let first = claims.get(parts.next()?)?;
+        parts.try_fold(first, |value, part| value.get(part))
+    })?;
+    match found {
+        Value::String(group) => Some(vec![group.clone()]),
+        Value::Array(groups) => Some(groups.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+        _ => None,
+    }
+}
+
+fn text<'c>(claims: &'c BTreeMap<String, Value>, name: &str) -> Option<&'c str> {
+    claims.get(name)?.as_str()
+}
+
+fn seconds(moment: Option<chrono::DateTime<chrono::Utc>>) -> Option<Timestamp> {
+    u64::try_from(moment?.timestamp()).ok().map(Timestamp::from_seconds)
+}
+
+/// Core 3.1.3.6: the left half of the access token's hash, by the hash of the token's `alg`. For
+/// EdDSA the hash is SHA-512, which Ed25519 is built on.
+fn access_token_hash(algorithm: Algorithm, access_token: &Secret<String>) -> String {
+    let token = access_token.expose().as_bytes();
+    let hash = match algorithm {
+        Algorithm::Rs256 | Algorithm::Ps256 | Algorithm::Es256 => Sha256::digest(token).to_vec(),
+        Algorithm::Rs384 | Algorithm::Ps384 => Sha384::digest(token).to_vec(),
+        Algorithm::Rs512 | Algorithm::Ps512 | Algorithm::EdDsa => Sha512::digest(token).to_vec(),
+    };
+    URL_SAFE_NO_PAD.encode(hash.get(..hash.len() >> 1).unwrap_or_default())
+}
+
+/// The members of a payload, each of them there once (RFC 7519, 4 leaves it open; two readers that
+/// choose differently are how tokens get misread).
+pub(super) struct ClaimSet(pub(super) BTreeMap<String, Value>);
+
+impl<'de> Deserialize<'de> for ClaimSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = ClaimSet;
+
+            fn expecting(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                formatter.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ClaimSet, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a member is there twice"));
+                    }
+                }
+                Ok(ClaimSet(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}

@@ -1,0 +1,173 @@
+//! Signed tokens before their signature was checked, and the proof that it was (RFC 7515).
+
+use jwt_compact::{Empty, UntrustedToken};
+use serde::{Deserialize, de::IgnoredAny};
+use sha2::{Digest, Sha256};
+
+use super::PublicKey;
+
+/// The longest token parsed. One for a person in a thousand groups has some 50 KB.
+const LONGEST: usize = 131_072;
+
+/// A signature algorithm (RFC 7518, 3.1; RFC 8037, 3.1).
+///
+/// The settings name the ones an ID token may have; what a token says of itself is only compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256
+    #[serde(rename = "RS256")]
+    Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384
+    #[serde(rename = "RS384")]
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512
+    #[serde(rename = "RS512")]
+    Rs512,
+    /// RSASSA-PSS with SHA-256
+    #[serde(rename = "PS256")]
+    Ps256,
+    /// RSASSA-PSS with SHA-384
+    #[serde(rename = "PS384")]
+    Ps384,
+    /// RSASSA-PSS with SHA-512
+    #[serde(rename = "PS512")]
+    Ps512,
+    /// ECDSA on P-256 with SHA-256
+    #[serde(rename = "ES256")]
+    Es256,
+    /// Ed25519
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
+impl Algorithm {
+    /// Every algorithm there is here.
+    pub const ALL: [Self; 8] =
+        [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Ps384, Self::Ps512, Self::Es256, Self::EdDsa];
+
+    /// The name in `alg`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    /// The algorithm of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
+    }
+}
+
+/// Why a text is no token to look further into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JwsError {
+    /// Not three base64url parts with a JSON header; or longer than any token is.
+    #[error("not a signed token")]
+    Malformed,
+    /// Five parts: encrypted.
+    #[error("an encrypted token")]
+    Encrypted,
+    /// The header asks for what we do not know (`crit`, RFC 7515, 4.1.11) or compresses (`zip`).
+    #[error("the header asks for an extension")]
+    Extension,
+    /// The token is of another type (RFC 8725, 3.11).
+    #[error("a token of another type")]
+    Type,
+    /// The algorithm is none of the settings'.
+    #[error("signed with an algorithm that the settings do not name")]
+    Algorithm,
+}
+
+/// A token in three parts whose header names a pinned algorithm. Nothing of it is trusted.
+pub(super) struct UntrustedJws<'t> {
+    token: UntrustedToken<'t, Extensions>,
+    message: &'t str,
+    algorithm: Algorithm,
+}
+
+/// What to check a signature on.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'t> {
+    /// The algorithm: one of the settings'.
+    pub algorithm: Algorithm,
+    /// The key the token asks for.
+    pub key_id: Option<&'t str>,
+    /// What was signed.
+    pub message: &'t [u8],
+    /// The signature.
+    pub signature: &'t [u8],
+}
+
+/// Proof that the signature of one particular token was checked with one of its issuer's keys.
+#[derive(Debug)]
+pub struct SignatureProof {
+    message: [u8; 32],
+}
+
+/// Members of a header that change what it means. `jku`, `x5u`, `jwk` and `x5c` are ignored: keys
+/// come from the issuer's metadata alone (RFC 8725, 3.10).
+#[derive(Debug, Deserialize)]
+struct Extensions {
+    #[serde(default)]
+    crit: Option<IgnoredAny>,
+    #[serde(default)]
+    zip: Option<IgnoredAny>,
+    #[serde(flatten)]
+    _others: Empty,
+}
+
+impl<'t> UntrustedJws<'t> {
+    pub(super) fn parse(text: &'t str, pinned: &[Algorithm]) -> Result<Self, JwsError> {
+        if text.len() > LONGEST {
+            return Err(JwsError::Malformed);
+        }
+        if text.split('.').count() == 5 {
+            return Err(JwsError::Encrypted);
+        }
+        let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| JwsError::Malformed)?;
+        let (message, _) = text.rsplit_once('.').ok_or(JwsError::Malformed)?;
+        let header = token.header();
+        if header.other_fields.crit.is_some() || header.other_fields.zip.is_some() {
+            return Err(JwsError::Extension);
+        }
+        if header.token_type.as_deref().is_some_and(|name| !name.eq_ignore_ascii_case("JWT")) {
+            return Err(JwsError::Type);
+        }
+        let algorithm =
+            Algorithm::named(token.algorithm()).filter(|named| pinned.contains(named)).ok_or(JwsError::Algorithm)?;
+        Ok(Self { token, message, algorithm })
+    }
+
+    pub(super) fn signed(&self) -> Signed<'_> {
+        Signed {
+            algorithm: self.algorithm,
+            key_id: self.token.header().key_id.as_deref(),
+            message: self.message.as_bytes(),
+            signature: self.token.signature_bytes(),
+        }
+    }
+
+    pub(super) fn claims<C: serde::de::DeserializeOwned>(&self) -> Option<jwt_compact::Claims<C>> {
+        self.token.deserialize_claims_unchecked().ok()
+    }
+}
+
+impl SignatureProof {
+    /// States that `key` verified the signature. To be called where that has just happened, and
+    /// nowhere else.
+    pub(crate) fn assertion(signed: &Signed<'_>, _key: &PublicKey) -> Self {
+        Self { message: Sha256::digest(signed.message).into() }
+    }
+
+    /// Whether the proof is for this token and no other.
+    pub(super) fn is_for(&self, signed: &Signed<'_>) -> bool {
+        self.message == <[u8; 32]>::from(Sha256::digest(signed.message))
+    }
+}

@@ -1,0 +1,222 @@
+//! [`Metadata`]: what a provider publishes of itself (OpenID Connect Discovery 1.0).
+
+use serde::Deserialize;
+use url::Url;
+
+use super::{Issuer, Registration, TokenAuth};
+
+/// A provider's metadata, checked.
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    /// Where people sign in.
+    pub authorization_endpoint: Url,
+    /// Where codes are exchanged.
+    pub token_endpoint: Url,
+    /// Where the keys are.
+    pub jwks_uri: Url,
+    /// Where more about a person is.
+    pub userinfo_endpoint: Option<Url>,
+    /// Where people sign out (RP-Initiated Logout 1.0, 2.1).
+    pub end_session_endpoint: Option<Url>,
+    /// Whether every authorization response names its issuer (RFC 9207, 3).
+    pub names_issuer_in_response: bool,
+    token_auth_methods: Option<Vec<String>>,
+}
+
+/// Metadata that is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetadataError {
+    /// Not the JSON object it should be, or a required member is missing.
+    #[error("not a metadata document: {0}")]
+    Malformed(String),
+    /// It speaks for another issuer than the one asked (Discovery 4.3).
+    #[error("the document is for another issuer than the settings name")]
+    OtherIssuer,
+    /// An endpoint that is not https.
+    #[error("{0} is not an https address")]
+    Endpoint(&'static str),
+}
+
+/// Members of Discovery 1.0, 3, RFC 9207, 3 and RP-Initiated Logout, 2.1.
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    userinfo_endpoint: Option<String>,
+    end_session_endpoint: Option<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+/// Where the metadata of `issuer` is: one slash at its end goes (Discovery 4.1).
+pub fn discovery_url(issuer: &Issuer) -> String {
+    let base = issuer.as_str().strip_suffix('/').unwrap_or(issuer.as_str());
+    format!("{base}/.well-known/openid-configuration")
+}
+
+impl Metadata {
+    /// Parses the metadata of `issuer`.
+    ///
+    /// # Errors
+    /// See [`MetadataError`].
+    pub fn parse(text: &str, issuer: &Issuer) -> Result<Self, MetadataError> {
+        let document: Document =
+            serde_json::from_str(text).map_err(|error| MetadataError::Malformed(error.to_string()))?;
+        if document.issuer != issuer.as_str() {
+            return Err(MetadataError::OtherIssuer);
+        }
+        let endpoint = |text: &str| Url::parse(text).ok().filter(|url| is_endpoint(url, issuer.is_local()));
+        let required = |name: &'static str, text: &str| endpoint(text).ok_or(MetadataError::Endpoint(name));
+        Ok(Self {
+            authorization_endpoint: required("authorization_endpoint", &document.authorization_endpoint)?,
+            token_endpoint: required("token_endpoint", &document.token_endpoint)?,
+            jwks_uri: required("jwks_uri", &document.jwks_uri)?,
+            // These two are extras: a broken one is as good as none, and keeps nobody out.
+            userinfo_endpoint: document.userinfo_endpoint.as_deref().and_then(endpoint),
+            end_session_endpoint: document.end_session_endpoint.as_deref().and_then(endpoint),
+            names_issuer_in_response: document.authorization_response_iss_parameter_supported,
+            token_auth_methods: document.token_endpoint_auth_methods_supported,
+        })
+    }
+
+    /// How `client` authenticates at the token endpoint: never [`TokenAuth::Auto`].
+    ///
+    /// Metadata without a list means `client_secret_basic` (Discovery 3); many lists omit `none`
+    /// although public clients work, so a missing secret decides that alone.
+    pub fn token_auth(&self, client: &Registration) -> TokenAuth {
+        let lists = |method: &str| {
+            self.token_auth_methods.as_ref().is_some_and(|methods| methods.iter().any(|listed| listed == method))
+        };
+        match client.token_auth {
+            TokenAuth::Auto if client.client_secret.is_none() => TokenAuth::None,
+            TokenAuth::Auto if lists("client_secret_post") && !lists("client_secret_basic") => TokenAuth::Post,
+            TokenAuth::Auto => TokenAuth::Basic,
+            chosen => chosen,
+        }
+    }
+}
+
+/// Whether `url` may be called: https, or http on this machine where `local` says so; nobody's
+/// name and password in it, no fragment.
+pub(super) fn is_endpoint(url: &Url, local: bool) -> bool {
+    let here = url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
+    let scheme = url.scheme() == "https" || url.scheme() == "http" && here && local;
+    scheme && url.has_host() && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::oidc::registration::tests::registration;
+
+    const ISSUER: &str = "https://id.example";
+
+    fn document() -> Value {
+        json!({
+            "issuer": ISSUER,
+            "authorization_endpoint": "https://id.example/authorize",
+            "token_endpoint": "https://id.example/token",
+            "jwks_uri": "https://id.example/jwks",
+        })
+    }
+
+    fn parse(document: &Value) -> Result<Metadata, MetadataError> {
+        Metadata::parse(&document.to_string(), &Issuer::parse(ISSUER).unwrap())
+    }
+
+    #[test]
+    fn discovery_4_1_one_slash_goes() {
+        for (issuer, url) in [
+            ("https://id.example", "https://id.example/.well-known/openid-configuration"),
+            ("https://id.example/", "https://id.example/.well-known/openid-configuration"),
+            ("https://id.example/a/", "https://id.example/a/.well-known/openid-configuration"),
+            ("https://id.example/a//", "https://id.example/a//.well-known/openid-configuration"),
+        ] {
+            assert_eq!(discovery_url(&Issuer::parse(issuer).unwrap()), url);
+        }
+    }
+
+    #[test]
+    fn discovery_4_3_the_issuer_is_compared_byte_for_byte() {
+        for other in [
+            "https://id.example/",
+            "https://ID.example",
+            "http://id.example",
+            "https://id.example:443",
+            "https://id.exampleINVALID",
+            "",
+        ] {
+            let mut document = document();
+            document["issuer"] = other.into();
+            assert_eq!(parse(&document).unwrap_err(), MetadataError::OtherIssuer, "{other}");
+        }
+        assert!(parse(&document()).is_ok());
+    }
+
+    #[test]
+    fn discovery_3_required_members_and_https() {
+        for member in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"] {
+            let mut document = document();
+            document.as_object_mut().unwrap().remove(member);
+            assert!(matches!(parse(&document), Err(MetadataError::Malformed(_))), "{member}");
+        }
+        for member in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
+            for url in [
+                "http://id.example/x",
+                "http://localhost/x",
+                "javascript:alert(1)",
+                "data:,x",
+                "/x",
+                "",
+                "https://u@id.example/x",
+                "https://id.example/#x",
+                "file:///etc/passwd",
+            ] {
+                let mut document = document();
+                document[member] = url.into();
+                assert_eq!(parse(&document).unwrap_err(), MetadataError::Endpoint(member), "{member} {url}");
+            }
+        }
+    }
+
+    #[test]
+    fn discovery_4_2_anything_but_a_document_is_refused() {
+        for text in ["", "null", "[]", "<html>", "{}", "{\"issuer\":1}"] {
+            assert!(Metadata::parse(text, &Issuer::parse(ISSUER).unwrap()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn broken_extras_are_as_good_as_none() {
+        let mut document = document();
+        document["userinfo_endpoint"] = "nonsense".into();
+        document["end_session_endpoint"] = "http://id.example/out".into();
+        let metadata = parse(&document).unwrap();
+        assert!(metadata.userinfo_endpoint.is_none() && metadata.end_session_endpoint.is_none());
+    }
+
+    #[test]
+    fn core_9_the_client_authenticates_with_its_registered_method() {
+        let auth = |methods: Option<&[&str]>, secret: bool, chosen: TokenAuth| {
+            let mut document = document();
+            if let Some(methods) = methods {
+                document["token_endpoint_auth_methods_supported"] = methods.into();
+            }
+            let mut client = registration(ISSUER);
+            client.token_auth = chosen;
+            client.client_secret = client.client_secret.filter(|_| secret);
+            parse(&document).unwrap().token_auth(&client)
+        };
+        assert_eq!(auth(None, true, TokenAuth::Auto), TokenAuth::Basic);
+        assert_eq!(auth(Some(&["client_secret_post"]), true, TokenAuth::Auto), TokenAuth::Post);
+        assert_eq!(auth(Some(&["client_secret_post", "client_secret_basic"]), true, TokenAuth::Auto), TokenAuth::Basic);
+        assert_eq!(auth(Some(&["private_key_jwt"]), true, TokenAuth::Auto), TokenAuth::Basic);
+        assert_eq!(auth(Some(&["client_secret_basic"]), false, TokenAuth::Auto), TokenAuth::None);
+        assert_eq!(auth(Some(&["client_secret_basic"]), true, TokenAuth::Post), TokenAuth::Post);
+    }
+}

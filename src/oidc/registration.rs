@@ -1,0 +1,167 @@
+//! [`Registration`]: what relying party and provider agreed on.
+
+use core::fmt;
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+use super::{Algorithm, metadata::is_endpoint};
+use crate::{secret::Secret, time::Lifetime};
+
+/// An issuer identifier, kept byte for byte: it is only ever compared whole (Core 3.1.3.7 step 2,
+/// RFC 9207, 2.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer(String);
+
+/// How the client authenticates at the token endpoint (Core 9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenAuth {
+    /// As the provider's metadata says; `client_secret_basic` first. `none` without a secret.
+    #[default]
+    Auto,
+    /// `client_secret_basic`
+    Basic,
+    /// `client_secret_post`
+    Post,
+    /// `none`: a public client, with PKCE alone.
+    None,
+}
+
+/// What an email address of a provider is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EmailTrust {
+    /// An address counts when the provider says `email_verified: true`.
+    #[default]
+    Demand,
+    /// This provider's addresses are as good as verified: it hands them out itself.
+    Trust,
+    /// No address of this provider ever counts.
+    Never,
+}
+
+/// One provider of the settings.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The id in addresses and logs.
+    pub id: String,
+    /// What people read on the chooser and on buttons.
+    pub title: String,
+    /// The issuer.
+    pub issuer: Issuer,
+    /// The client id.
+    pub client_id: String,
+    /// The client secret; `None` for a public client.
+    pub client_secret: Option<Secret<String>>,
+    /// The scopes asked for, `openid` among them.
+    pub scopes: Vec<String>,
+    /// The signature algorithms an ID token may have: the settings pin them, never the token.
+    pub algorithms: Vec<Algorithm>,
+    /// How to authenticate at the token endpoint.
+    pub token_auth: TokenAuth,
+    /// Whether the userinfo endpoint is asked as well.
+    pub userinfo: bool,
+    /// When an email address counts as verified.
+    pub email: EmailTrust,
+    /// The claim that lists a person's groups; dots lead into objects.
+    pub groups_claim: String,
+    /// How long metadata and keys count as fresh.
+    pub freshness: Lifetime,
+}
+
+impl Issuer {
+    /// Takes an issuer: https (http on this machine), without query and fragment
+    /// (Discovery 1.0, 3).
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let refuse = |why: &str| Err(format!("{text:?} is not an issuer: {why}"));
+        let Ok(url) = url::Url::parse(text) else {
+            return refuse("write the address the provider gives, as in \"https://id.example.com\"");
+        };
+        if text.trim() != text || text.contains(['?', '#']) {
+            return refuse("it has a query, a fragment or a space");
+        }
+        if !is_endpoint(&url, true) {
+            return refuse("it must be https (http only for localhost), without user or password");
+        }
+        if text.contains("{") || text.contains("/.well-known/") {
+            return refuse("write the issuer itself, not a template or the address of its metadata");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The issuer as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the provider runs on this machine, so that http will do.
+    pub(super) fn is_local(&self) -> bool {
+        self.0.starts_with("http://")
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Issuer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A registration as the settings would give it.
+    pub(crate) fn registration(issuer: &str) -> Registration {
+        Registration {
+            id: "work".into(),
+            title: "Example Corp".into(),
+            issuer: Issuer::parse(issuer).unwrap(),
+            client_id: "client".into(),
+            client_secret: Some(Secret::new("s3:cr%t+ü".into())),
+            scopes: vec!["openid".into(), "email".into()],
+            algorithms: vec![Algorithm::Rs256],
+            token_auth: TokenAuth::Auto,
+            userinfo: false,
+            email: EmailTrust::Demand,
+            groups_claim: "groups".into(),
+            freshness: Lifetime::from_seconds(3_600),
+        }
+    }
+
+    #[test]
+    fn discovery_3_an_issuer_is_https_without_query_and_fragment() {
+        for text in [
+            "https://id.example",
+            "https://id.example/",
+            "https://id.example/realms/x",
+            "http://localhost:9000",
+            "http://127.0.0.1:1",
+        ] {
+            assert_eq!(Issuer::parse(text).unwrap().as_str(), text);
+        }
+        for text in [
+            "",
+            "id.example",
+            "http://id.example",
+            "https://id.example?x",
+            "https://id.example#x",
+            "https://u:p@id.example",
+            " https://id.example",
+            "https://login.example/{tenantid}/v2.0",
+            "https://id.example/.well-known/openid-configuration",
+            "ftp://localhost",
+            "http://localhost.evil.test",
+        ] {
+            assert!(Issuer::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

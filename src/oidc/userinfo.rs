@@ -1,0 +1,62 @@
+//! The userinfo endpoint (Core 5.3).
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use url::Url;
+
+use super::{ANSWER_BYTES, ANSWER_DEADLINE, IdToken, id_token::ClaimSet};
+use crate::{
+    edge::{Call, Reply},
+    secret::Secret,
+};
+
+/// What the userinfo endpoint says of the person who signed in.
+#[derive(Debug)]
+pub struct UserInfo(BTreeMap<String, Value>);
+
+/// An answer that is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UserInfoError {
+    /// A status other than 200.
+    #[error("the userinfo endpoint answered with status {0}")]
+    Status(u16),
+    /// Not a JSON object; signed answers are not agreed on.
+    #[error("the answer is not a JSON object")]
+    Malformed,
+    /// It speaks of somebody else (Core 5.3.2).
+    #[error("sub is not the ID token's")]
+    Subject,
+}
+
+/// Asks with the access token in the header, never in the address (Core 5.3.1).
+pub fn userinfo_request(endpoint: &Url, access_token: &Secret<String>) -> Call {
+    Call {
+        url: endpoint.to_string(),
+        form: None,
+        authorization: Some(Secret::new(format!("Bearer {}", access_token.expose()))),
+        limit: ANSWER_BYTES,
+        deadline: ANSWER_DEADLINE,
+    }
+}
+
+impl UserInfo {
+    /// Reads the answer; it must be about the person of `id_token`.
+    ///
+    /// # Errors
+    /// See [`UserInfoError`].
+    pub fn parse(reply: &Reply, id_token: &IdToken) -> Result<Self, UserInfoError> {
+        if reply.status != 200 {
+            return Err(UserInfoError::Status(reply.status));
+        }
+        let ClaimSet(claims) = serde_json::from_str(&reply.body).map_err(|_| UserInfoError::Malformed)?;
+        if claims.get("sub").and_then(Value::as_str) != Some(id_token.subject()) {
+            return Err(UserInfoError::Subject);
+        }
+        Ok(Self(claims))
+    }
+
+    pub(super) fn claims(&self) -> &BTreeMap<String, Value> {
+        &self.0
+    }
+}

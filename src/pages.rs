@@ -1,0 +1,259 @@
+//! What a person sees: plain, quick, readable in light and dark, without a script but for the
+//! fragment.
+//!
+//! A page is HTML with its styles inside and a policy that names their hash. Text is escaped where
+//! it is put in. Nothing here decides anything.
+
+mod layout;
+mod script;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use maud::{Markup, html};
+use sha2::{Digest, Sha256};
+
+/// A page to render.
+#[derive(Clone, Debug)]
+pub enum Page {
+    /// Goes on to the provider; keeps the fragment.
+    Continue {
+        /// The provider's title.
+        title: String,
+        /// The address to go to.
+        address: String,
+        /// The address to go to when a fragment was kept.
+        with_fragment: String,
+        /// The key to keep it under.
+        key: String,
+    },
+    /// Goes on to the page, with the fragment that was kept.
+    Arrive {
+        /// The page's address.
+        address: String,
+        /// The key it was kept under.
+        key: String,
+    },
+    /// Several ways to sign in.
+    Chooser {
+        /// The ways.
+        choices: Vec<Choice>,
+    },
+    /// In a frame, or after a form: a link that opens at the top.
+    SignInFirst {
+        /// Where it leads.
+        sign_in: String,
+    },
+    /// Asks whether to sign out.
+    SignOut {
+        /// Who is signed in.
+        person: Option<String>,
+        /// Where the form goes.
+        action: String,
+        /// The site that the answer to the form leads to.
+        leads_to: Option<String>,
+    },
+    /// After a logout.
+    SignedOut {
+        /// The way back in.
+        sign_in: String,
+    },
+    /// Something was refused.
+    Refusal {
+        /// The code to search for.
+        code: &'static str,
+        /// What happened, in a few words.
+        title: &'static str,
+        /// What to do.
+        text: &'static str,
+        /// Who is signed in, when that matters.
+        person: Option<String>,
+        /// Where to go from here.
+        way_on: WayOn,
+    },
+}
+
+/// A provider on the chooser.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Its title.
+    pub title: String,
+    /// Where its button leads.
+    pub address: String,
+}
+
+/// Where a visitor can go from a refusal.
+#[derive(Clone, Debug)]
+pub enum WayOn {
+    /// A new login.
+    TryAgain(String),
+    /// A new login, with another account.
+    AnotherAccount(String),
+    /// The site's first page.
+    Home,
+    /// The logout.
+    SignOut(String),
+    /// There is nothing to link to.
+    Nowhere,
+}
+
+/// A rendered page.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The HTML.
+    pub html: String,
+    /// Its Content-Security-Policy.
+    pub policy: String,
+    /// Whether a page of the same site may show it in a frame.
+    pub frameable: bool,
+}
+
+/// Renders `page`; `request` is the request id that the log shows too.
+pub fn render(page: &Page, request: &str) -> Document {
+    let script = match page {
+        Page::Continue { .. } => Some(script::KEEP_FRAGMENT),
+        Page::Arrive { .. } => Some(script::RESTORE_FRAGMENT),
+        Page::Chooser { .. } => Some(script::CARRY_FRAGMENT),
+        _ => None,
+    };
+    let form = match page {
+        Page::SignOut { leads_to: Some(site), .. } => format!("'self' {site}"),
+        Page::SignOut { leads_to: None, .. } => "'self'".to_owned(),
+        _ => "'none'".to_owned(),
+    };
+    let frameable = matches!(page, Page::SignInFirst { .. });
+    let script_source = script.map(|script| format!("; script-src '{}'", hash(script))).unwrap_or_default();
+    let ancestors = if frameable { "'self'" } else { "'none'" };
+    let policy = format!(
+        "default-src 'none'; style-src '{}'{script_source}; base-uri 'none'; form-action {form}; frame-ancestors {ancestors}",
+        hash(layout::STYLE)
+    );
+    Document { html: layout::lay_out(page, script, request).into_string(), policy, frameable }
+}
+
+fn hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
+}
+
+/// The title and the body of a page.
+fn content(page: &Page) -> (&str, Markup) {
+    match page {
+        Page::Continue { title, address, with_fragment, key } => (
+            "Signing in",
+            html! {
+                p { "You are on your way to " strong { (title) } "." }
+                p.actions { a.button #continue href=(address) data-with-fragment=(with_fragment) data-key=(key) { "Continue" } }
+            },
+        ),
+        Page::Arrive { address, key } => (
+            "Signed in",
+            html! {
+                p { "You are on your way back to the page you wanted." }
+                p.actions { a.button #continue href=(address) data-key=(key) { "Continue" } }
+            },
+        ),
+        Page::Chooser { choices } => (
+            "Sign in",
+            html! {
+                p { "How would you like to sign in?" }
+                ul.choices {
+                    @for choice in choices {
+                        li { a.button href=(choice.address) { (choice.title) } }
+                    }
+                }
+            },
+        ),
+        Page::SignInFirst { sign_in } => (
+            "Sign in first",
+            html! {
+                p { "This part of the page is for people who are signed in." }
+                p.actions { a.button href=(sign_in) target="_top" { "Sign in" } }
+            },
+        ),
+        Page::SignOut { person, action, .. } => (
+            "Sign out?",
+            html! {
+                @match person {
+                    Some(person) => p { "You are signed in as " strong { (person) } "." },
+                    None => p { "You are not signed in here. Signing out clears what may be left." },
+                }
+                form.actions method="post" action=(action) { button.button type="submit" { "Sign out" } a.quiet href="/" { "Stay" } }
+            },
+        ),
+        Page::SignedOut { sign_in } => (
+            "You are signed out",
+            html! {
+                p { "You can close this page, or sign in again." }
+                p.actions { a.button href=(sign_in) { "Sign in" } }
+            },
+        ),
+        Page::Refusal { title, text, person, way_on, .. } => (
+            title,
+            html! {
+                @if let Some(person) = person { p { "You are signed in as " strong { (person) } "." } }
+                p { (text) }
+                p.actions {
+                    @match way_on {
+                        WayOn::TryAgain(address) => a.button href=(address) target="_top" { "Try again" },
+                        WayOn::AnotherAccount(address) => { a.button href=(address) target="_top" { "Use another account" } a.quiet href="/" target="_top" { "First page" } },
+                        WayOn::Home => a.button href="/" target="_top" { "First page" },
+                        WayOn::SignOut(address) => a.button href=(address) target="_top" { "Sign out" },
+                        WayOn::Nowhere => {},
+                    }
+                }
+            },
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(person: &str) -> Document {
+        let page = Page::Refusal {
+            code: "not_allowed",
+            title: "No",
+            text: "Ask.",
+            person: Some(person.into()),
+            way_on: WayOn::TryAgain("/.auth/login?return_to=%2F".into()),
+        };
+        render(&page, "req-1")
+    }
+
+    #[test]
+    fn text_is_escaped_where_it_is_put_in() {
+        let document = refusal("<script>alert(1)</script>\"'&");
+        assert!(!document.html.contains("<script>"), "{}", document.html);
+        assert!(document.html.contains("&lt;script&gt;"));
+    }
+
+    #[test]
+    fn the_request_id_and_the_code_are_shown() {
+        let document = refusal("ada");
+        assert!(document.html.contains("req-1") && document.html.contains("not_allowed"));
+    }
+
+    #[test]
+    fn the_policy_allows_nothing_that_is_not_on_the_page() {
+        let document = refusal("ada");
+        assert!(document.policy.starts_with("default-src 'none'; style-src 'sha256-"), "{}", document.policy);
+        assert!(!document.policy.contains("script-src") && !document.policy.contains("unsafe"));
+        assert!(document.policy.contains("frame-ancestors 'none'") && document.policy.contains("form-action 'none'"));
+    }
+
+    #[test]
+    fn a_page_goes_on_without_a_script_too() {
+        let page = Page::Continue {
+            title: "Work".into(),
+            address: "https://id.example/a?x=1&y#".into(),
+            with_fragment: "https://id.example/b#".into(),
+            key: "k".into(),
+        };
+        let document = render(&page, "r");
+        assert!(
+            document.html.contains(r#"<meta http-equiv="refresh" content="0;url=https://id.example/a?x=1&amp;y#">"#),
+            "{}",
+            document.html
+        );
+        assert!(document.policy.contains("script-src 'sha256-"));
+    }
+}

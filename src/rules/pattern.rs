@@ -1,0 +1,340 @@
+//! [`Pattern`]: a path glob.
+//!
+//! `*` stands for any run of characters within a segment, `**` as a whole segment for any number
+//! of segments, also none: `/admin/**` includes `/admin`. Everything else stands for itself, in
+//! its case. A slash at the end makes no difference, neither in the pattern nor in the path.
+
+use core::fmt;
+
+/// A compiled path glob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    segments: Vec<Segment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    /// Stands for itself.
+    Literal(String),
+    /// The text between its `*`s: at least two pieces.
+    Wild(Vec<String>),
+    /// `**`
+    AnyDepth,
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatternError {
+    /// It does not start with `/`.
+    NotAbsolute,
+    /// `//` within it.
+    EmptySegment,
+    /// A `.` or `..` segment.
+    DotSegment,
+    /// `**` with something beside it in the same segment.
+    PartialDepth,
+    /// A character that a path never has when it is read: `%`, `?`, `#`, `;`, `\`, a control
+    /// character.
+    Character(char),
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAbsolute => formatter.write_str("does not start with \"/\""),
+            Self::EmptySegment => formatter.write_str("has an empty segment (\"//\")"),
+            Self::DotSegment => formatter.write_str("has a \".\" or \"..\" segment"),
+            Self::PartialDepth => {
+                formatter.write_str("has \"**\" beside other characters: \"**\" stands alone between slashes")
+            }
+            Self::Character('%') => formatter.write_str("has a \"%\": write the character itself, not its escape"),
+            Self::Character('?' | '#') => {
+                formatter.write_str("has a \"?\" or \"#\": rules see the path alone, never the query or the fragment")
+            }
+            Self::Character(character) => write!(formatter, "has {character:?}, which no rule can name"),
+        }
+    }
+}
+
+impl core::error::Error for PatternError {}
+
+impl Pattern {
+    /// Compiles `text`.
+    ///
+    /// # Errors
+    /// See [`PatternError`].
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let rest = text.strip_prefix('/').ok_or(PatternError::NotAbsolute)?;
+        if let Some(character) = text.chars().find(|character| "%?#;\\".contains(*character) || character.is_control())
+        {
+            return Err(PatternError::Character(character));
+        }
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.is_empty() {
+            return if text.len() > 1 { Err(PatternError::EmptySegment) } else { Ok(Self { segments: Vec::new() }) };
+        }
+        let segments = rest.split('/').map(Segment::parse).collect::<Result<_, _>>()?;
+        Ok(Self { segments })
+    }
+
+    /// Whether the pattern matches this reading of a path.
+    pub fn matches(&self, reading: &str) -> bool {
+        let Some(rest) = reading.strip_prefix('/') else { return false };
+        // What is left of `//` is an empty segment, not a slash at the end.
+        let rest = rest.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(rest);
+        matches_from(&self.segments, (!rest.is_empty()).then_some(rest))
+    }
+
+    /// Whether every path that `other` matches is matched by this pattern too. May say no where
+    /// the truth is yes, never the reverse.
+    pub fn covers(&self, other: &Self) -> bool {
+        covers_from(&self.segments, &other.segments)
+    }
+
+    /// Whether the pattern can match only at or under `prefix`.
+    pub fn is_under(&self, prefix: &str) -> bool {
+        let mut segments = self.segments.iter();
+        prefix.split('/').skip(1).all(|own| matches!(segments.next(), Some(Segment::Literal(text)) if text == own))
+    }
+
+    /// The patterns under which the static-assets binding serves the pages this one names:
+    /// `/a.html` comes out at `/a`, `/a/index.html` at `/a/`.
+    pub fn page_aliases(&self) -> Vec<Self> {
+        let Some((last, parents)) = self.segments.split_last() else { return Vec::new() };
+        let Some(stem) = last.without_suffix(".html") else { return Vec::new() };
+        let mut aliases = Vec::new();
+        if stem == Segment::Literal("index".to_owned()) {
+            aliases.push(Self { segments: parents.to_vec() });
+        }
+        aliases.push(Self { segments: parents.iter().cloned().chain([stem]).collect() });
+        aliases
+    }
+}
+
+impl Segment {
+    fn parse(text: &str) -> Result<Self, PatternError> {
+        match text {
+            "" => Err(PatternError::EmptySegment),
+            "." | ".." => Err(PatternError::DotSegment),
+            "**" => Ok(Self::AnyDepth),
+            _ if text.contains("**") => Err(PatternError::PartialDepth),
+            _ if text.contains('*') => Ok(Self::Wild(text.split('*').map(str::to_owned).collect())),
+            _ => Ok(Self::Literal(text.to_owned())),
+        }
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Literal(literal) => literal == text,
+            Self::Wild(pieces) => wild_matches(pieces, text),
+            Self::AnyDepth => true,
+        }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::AnyDepth, _) => true,
+            (_, Self::AnyDepth) => false,
+            (_, Self::Literal(text)) => self.matches(text),
+            (Self::Wild(pieces), Self::Wild(_)) => self == other || pieces.iter().all(String::is_empty),
+            (Self::Literal(_), Self::Wild(_)) => false,
+        }
+    }
+
+    fn without_suffix(&self, suffix: &str) -> Option<Self> {
+        match self {
+            Self::Literal(text) => {
+                text.strip_suffix(suffix).filter(|stem| !stem.is_empty()).map(|stem| Self::Literal(stem.to_owned()))
+            }
+            Self::Wild(pieces) => {
+                let (last, first) = pieces.split_last()?;
+                let stem = last.strip_suffix(suffix)?;
+                Some(Self::Wild(first.iter().cloned().chain([stem.to_owned()]).collect()))
+            }
+            Self::AnyDepth => None,
+        }
+    }
+}
+
+/// Walks pattern and path together. At a segment that does not fit, the last `**` takes one more
+/// segment of the path and the walk goes on behind it; going back to the last one is enough, so
+/// the cost is the product of the two lengths at most, whatever a path is made of.
+///
+/// `rest` is what is left of the path, without its leading slash; `None` at its end.
+fn matches_from(segments: &[Segment], mut rest: Option<&str>) -> bool {
+    let mut pattern = segments;
+    let mut retry: Option<(&[Segment], &str)> = None;
+    loop {
+        match (pattern.split_first(), rest) {
+            (Some((Segment::AnyDepth, [])), _) | (None, None) => return true,
+            (Some((Segment::AnyDepth, behind)), _) => {
+                retry = rest.map(|rest| (behind, rest));
+                pattern = behind;
+                continue;
+            }
+            (Some((segment, behind)), Some(text)) => {
+                let (head, after) = split_segment(text);
+                if segment.matches(head) {
+                    (pattern, rest) = (behind, after);
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        let Some((behind, text)) = retry else { return false };
+        let (_, after) = split_segment(text);
+        retry = after.map(|after| (behind, after));
+        (pattern, rest) = (behind, after);
+    }
+}
+
+fn split_segment(text: &str) -> (&str, Option<&str>) {
+    text.split_once('/').map_or((text, None), |(head, after)| (head, Some(after)))
+}
+
+/// The first piece is a prefix, the last a suffix, the others follow each other in between. A `*`
+/// beside nothing else needs at least one character: a segment is never empty.
+fn wild_matches(pieces: &[String], text: &str) -> bool {
+    let Some(([first, middle @ ..], last)) = pieces.split_last().map(|(last, rest)| (rest, last)) else { return false };
+    if text.is_empty() {
+        return false;
+    }
+    let Some(mut rest) = text.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str())) else {
+        return false;
+    };
+    middle.iter().all(|piece| match rest.split_once(piece.as_str()) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
+fn covers_from(general: &[Segment], special: &[Segment]) -> bool {
+    match (general.split_first(), special.split_first()) {
+        (None, None) => true,
+        (None, Some(_)) => false,
+        (Some((Segment::AnyDepth, rest)), None) => covers_from(rest, &[]),
+        (Some(_), None) => false,
+        (Some((Segment::AnyDepth, general_rest)), Some((_, special_rest))) => {
+            covers_from(general_rest, special) || covers_from(general, special_rest)
+        }
+        (Some((first, general_rest)), Some((other, special_rest))) => {
+            first.covers(other) && covers_from(general_rest, special_rest)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::parse(text).unwrap()
+    }
+
+    #[test]
+    fn matching() {
+        let rows: [(&str, &[&str], &[&str]); 10] = [
+            ("/", &["/"], &["/a", "//", ""]),
+            ("/admin", &["/admin", "/admin/"], &["/admin/x", "/Admin", "/adminx", "/x/admin"]),
+            ("/admin/", &["/admin", "/admin/"], &["/admin/x"]),
+            ("/admin/**", &["/admin", "/admin/", "/admin/x", "/admin/x/y/"], &["/administrator", "/", "/x/admin"]),
+            ("/**", &["/", "/a", "/a/b"], &[]),
+            ("/*", &["/a", "/a/"], &["/", "/a/b"]),
+            ("/a/*/c", &["/a/b/c"], &["/a/c", "/a/b/d/c", "/a//c"]),
+            ("/**/x.*", &["/x.y", "/a/b/x.y", "/x."], &["/x", "/a/x.y/z"]),
+            ("/a*b*c", &["/abc", "/a1b2c", "/abbc", "/abcbc"], &["/ac", "/abcd", "/ab"]),
+            ("/**/b/**/c", &["/b/c", "/a/b/b/x/c", "/b/c/c"], &["/c/b", "/b", "/a/b/x/c/d"]),
+        ];
+        for (text, yes, no) in rows {
+            for path in yes {
+                assert!(pattern(text).matches(path), "{text} should match {path}");
+            }
+            for path in no {
+                assert!(!pattern(text).matches(path), "{text} should not match {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_path_costs_no_more_than_its_length_allows() {
+        let path = "/a".repeat(8_000);
+        assert!(!pattern("/**/a/**/a/**/a/**/a/**/b").matches(&path));
+    }
+
+    #[test]
+    fn what_is_no_pattern() {
+        let rows = [
+            ("", PatternError::NotAbsolute),
+            ("admin", PatternError::NotAbsolute),
+            ("//", PatternError::EmptySegment),
+            ("/a//b", PatternError::EmptySegment),
+            ("/a/../b", PatternError::DotSegment),
+            ("/a**", PatternError::PartialDepth),
+            ("/***", PatternError::PartialDepth),
+            ("/a%20b", PatternError::Character('%')),
+            ("/a?b", PatternError::Character('?')),
+            ("/a#b", PatternError::Character('#')),
+            ("/a;b", PatternError::Character(';')),
+            ("/a\\b", PatternError::Character('\\')),
+        ];
+        for (text, error) in rows {
+            assert_eq!(Pattern::parse(text), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn covering_says_yes_only_when_it_is_so() {
+        let rows = [
+            ("/**", "/a/b", true),
+            ("/a/**", "/a", true),
+            ("/a/**", "/a/b/**", true),
+            ("/a/*", "/a/b", true),
+            ("/a/*", "/a/*", true),
+            ("/a/*", "/a/x*", true),
+            ("/a/x*", "/a/*", false),
+            ("/a/*", "/a/**", false),
+            ("/a/b", "/a/*", false),
+            ("/a", "/a/**", false),
+            ("/**/x", "/a/b/x", true),
+            ("/**/x", "/a/**", false),
+        ];
+        for (general, special, covers) in rows {
+            assert_eq!(pattern(general).covers(&pattern(special)), covers, "{general} {special}");
+        }
+    }
+
+    #[test]
+    fn a_guarded_page_is_guarded_where_the_assets_binding_serves_it() {
+        let rows: [(&str, &[&str]); 5] = [
+            ("/a/secret.html", &["/a/secret"]),
+            ("/a/index.html", &["/a", "/a/index"]),
+            ("/index.html", &["/", "/index"]),
+            ("/a/*.html", &["/a/*"]),
+            ("/a/b.css", &[]),
+        ];
+        for (text, aliases) in rows {
+            assert_eq!(
+                pattern(text).page_aliases(),
+                aliases.iter().map(|text| pattern(text)).collect::<Vec<_>>(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn patterns_under_the_own_prefix_are_seen() {
+        for (text, under) in [
+            ("/.auth", true),
+            ("/.auth/**", true),
+            ("/.auth/login", true),
+            ("/.authx", false),
+            ("/**", false),
+            ("/*/login", false),
+        ] {
+            assert_eq!(pattern(text).is_under("/.auth"), under, "{text}");
+        }
+    }
+}

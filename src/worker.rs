@@ -1,0 +1,139 @@
+//! The platform: what Cloudflare Workers give, as an [`Edge`](crate::edge::Edge).
+//!
+//! Two functions are exported to `entry.js`. [`decide`] is synchronous and forwards what needs no
+//! I/O; [`respond`] answers the rest. Neither takes a body: a request that is forwarded is a plan of
+//! edits, a line each, that the entry carries out on the platform's own objects.
+
+mod crypto;
+mod head;
+mod platform;
+
+use std::{cell::RefCell, fmt::Write, rc::Rc};
+
+use head::Head;
+use platform::Platform;
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use web_sys::{Headers, Request, Response, ResponseInit};
+
+use crate::{
+    config::{ConfigError, Origin, SettingsText},
+    gate::{Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, misconfigured},
+    session::CookieEdit,
+};
+
+thread_local! {
+    /// The gate of this isolate, once the first request brought the settings.
+    static GATE: RefCell<Option<Rc<Gate>>> = const { RefCell::new(None) };
+}
+
+/// Decides a request that needs no I/O: the plan to forward it by, or nothing, and then [`respond`]
+/// has the word.
+#[wasm_bindgen]
+pub fn decide(request: &Request) -> Option<String> {
+    let gate = GATE.with_borrow(Clone::clone)?;
+    let head = Head::of(request);
+    #[cfg(feature = "panic-drill")]
+    drill(&head, "/.auth/drill/fast");
+    match gate.decide(&head, platform::now()) {
+        Decision::Forward(forward) => Some(plan(&forward, &gate.config().origin)),
+        _ => None,
+    }
+}
+
+/// Answers a request: a `Response`, or a plan to forward it by.
+///
+/// # Errors
+/// A response that the platform does not make, which none of the gate's is.
+#[wasm_bindgen]
+pub async fn respond(
+    request: Request,
+    env: worker::Env,
+    context: worker::worker_sys::Context,
+    module: String,
+) -> Result<JsValue, JsValue> {
+    let platform = Platform::new(env, worker::Context::new(context));
+    let head = Head::of(&request);
+    #[cfg(feature = "panic-drill")]
+    drill_later(&head).await;
+    let gate = match open(&platform, &module) {
+        Ok(gate) => gate,
+        Err(error) => return response(&misconfigured(&platform, &head, &error)).map(Into::into),
+    };
+    match gate.respond(&platform, &head).await {
+        Outcome::Forward(forward) => Ok(plan(&forward, &gate.config().origin).into()),
+        Outcome::Answer(answer) => response(&answer).map(Into::into),
+    }
+}
+
+/// The identity headers, joined by commas: the entry removes a client's.
+#[wasm_bindgen]
+pub fn identity_headers() -> String {
+    IDENTITY_HEADERS.join(",")
+}
+
+/// The gate; opened with the settings of `platform` by the first request of the isolate. Wrong
+/// settings are looked at anew each time, and nothing is served until they are right.
+fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
+    if let Some(gate) = GATE.with_borrow(Clone::clone) {
+        return Ok(gate);
+    }
+    let variable = platform.settings()?;
+    let text = SettingsText { variable: variable.as_deref(), module: Some(module) };
+    let gate = Gate::open(text, |name| platform.secret(name))?;
+    GATE.set(Some(Rc::clone(&gate)));
+    Ok(gate)
+}
+
+/// A plan: where to, the `Cookie` header (`=` stays, `-` goes, `+…` becomes), who may keep the answer
+/// (`*` as the origin says, `1` the visitor alone), then names and values of identity headers. No part
+/// has a line break in it: header values come without, and ours are escaped.
+fn plan(forward: &Forward, origin: &Origin) -> String {
+    let mut plan = match origin {
+        Origin::Assets(binding) | Origin::Service(binding) => format!("binding {binding}"),
+        Origin::Zone => "zone ".to_owned(),
+        Origin::Address(address) => format!("address {address}"),
+    };
+    plan.push_str(match &forward.cookies {
+        CookieEdit::Keep => "\n=",
+        CookieEdit::Remove => "\n-",
+        CookieEdit::Replace(_) => "\n+",
+    });
+    if let CookieEdit::Replace(cookies) = &forward.cookies {
+        plan.push_str(cookies);
+    }
+    plan.push_str(match forward.cacheable {
+        Cacheable::AsTheOriginSays => "\n*",
+        Cacheable::Privately => "\n1",
+    });
+    for (name, value) in &forward.identity {
+        // Writing to a string does not fail.
+        let _written = write!(plan, "\n{name}\n{value}");
+    }
+    plan
+}
+
+fn response(answer: &Answer) -> Result<Response, JsValue> {
+    let headers = Headers::new()?;
+    for (name, value) in &answer.headers {
+        headers.append(name, value)?;
+    }
+    let init = ResponseInit::new();
+    init.set_status(answer.status);
+    init.set_headers(headers.unchecked_ref());
+    Response::new_with_opt_str_and_init(Some(answer.body.as_str()).filter(|body| !body.is_empty()), &init)
+}
+
+/// Panics when the path asks for it. Only in the build that the tests of panics run.
+#[cfg(feature = "panic-drill")]
+#[expect(clippy::panic, reason = "the drill is to panic")]
+fn drill(head: &Head, path: &str) {
+    use crate::edge::RequestHead;
+    assert!(!head.url().ends_with(path), "drill");
+}
+
+#[cfg(feature = "panic-drill")]
+async fn drill_later(head: &Head) {
+    drill(head, "/.auth/drill/now");
+    worker::Delay::from(core::time::Duration::from_millis(50)).await;
+    drill(head, "/.auth/drill/later");
+}

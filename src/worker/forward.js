@@ -1,0 +1,113 @@
+// Carries out a plan: the edits that the gate asked for, on the platform's own objects. Bodies and
+// WebSockets pass through untouched.
+
+/** Headers that let a shared cache keep an answer in spite of Cache-Control. */
+const OUTRANKING = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'surrogate-control'];
+/** The gate's own cookies (see session/cookie.rs): an origin that sets one of them loses it. */
+const OWN_COOKIE = /^\s*(?:__Host-|__Secure-)?portcullis(?:-hint|-login-[^=;]*)?\s*(?:[=;]|$)/;
+/** A directive of Cache-Control, with its argument. */
+const DIRECTIVE = /[^\s,;="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?/g;
+const SHARED = /^(?:public|private|s-maxage|proxy-revalidate)(?=$|[\s=])/i;
+
+let managed;
+
+/**
+ * Forwards `request` by `plan` (see worker.rs): a line each for the origin, the Cookie header, who may
+ * keep the answer, and then names and values of the identity headers.
+ */
+export function forward(request, env, plan, identityHeaders) {
+  managed ??= new Managed(identityHeaders().split(','));
+  const [origin, cookies, keep, ...identity] = plan.split('\n');
+  const privately = keep === '1';
+  let answer;
+  try {
+    answer = send(origin, request, env, privately, (headers) => {
+      managed.remove(headers);
+      if (cookies[0] === '-') headers.delete('cookie');
+      else if (cookies[0] === '+') headers.set('cookie', cookies.slice(1));
+      for (let line = 0; line < identity.length; line += 2) headers.set(identity[line], identity[line + 1]);
+    });
+  } catch (error) {
+    return failed(error);
+  }
+  return answer.then(privately ? asPrivate : withoutOwnCookies, failed);
+}
+
+function send(origin, request, env, privately, edit) {
+  const space = origin.indexOf(' ');
+  const kind = origin.slice(0, space);
+  const where = origin.slice(space + 1);
+  if (kind === 'binding') {
+    const edited = new Request(request);
+    edit(edited.headers);
+    return env[where].fetch(edited);
+  }
+  // What is fetched for one person must not come out of the zone's cache for another.
+  const init = privately ? { cache: 'no-store' } : undefined;
+  const address = kind === 'zone' ? request : new Request(where + request.url.slice(request.url.indexOf('/', 8)), request);
+  const edited = new Request(address, init);
+  edit(edited.headers);
+  return fetch(edited);
+}
+
+/**
+ * The names of identity headers, in every spelling: a client's header that equals one, once every
+ * character other than letters and digits reads as `-`, is removed.
+ */
+class Managed {
+  constructor(names) {
+    this.names = new Set(names);
+    this.lengths = new Set(names.map((name) => name.length));
+  }
+
+  remove(headers) {
+    let found;
+    for (const name of headers.keys()) {
+      if (this.lengths.has(name.length) && this.names.has(name.replace(/[^a-z0-9]/g, '-'))) (found ??= []).push(name);
+    }
+    if (found) for (const name of found) headers.delete(name);
+  }
+}
+
+/** The answer for one person: no shared cache may keep it. */
+function asPrivate(response) {
+  if (response.webSocket) return response;
+  const edited = new Response(response.body, response);
+  const { headers } = edited;
+  headers.set('cache-control', privateCacheControl(headers.get('cache-control')));
+  for (const name of OUTRANKING) headers.delete(name);
+  dropOwnCookies(headers);
+  return edited;
+}
+
+/** The answer as the origin gave it, but for our cookies. */
+function withoutOwnCookies(response) {
+  if (response.webSocket || !response.headers.has('set-cookie')) return response;
+  const edited = new Response(response.body, response);
+  dropOwnCookies(edited.headers);
+  return edited;
+}
+
+function dropOwnCookies(headers) {
+  if (!headers.has('set-cookie')) return;
+  const lines = headers.getSetCookie();
+  const others = lines.filter((line) => !OWN_COOKIE.test(line));
+  if (others.length === lines.length) return;
+  headers.delete('set-cookie');
+  for (const line of others) headers.append('set-cookie', line);
+}
+
+/** What the origin asked for, less what speaks to shared caches, and `private`. */
+export function privateCacheControl(value) {
+  const kept = (value ?? '').match(DIRECTIVE)?.filter((directive) => !SHARED.test(directive)) ?? [];
+  return ['private', ...kept].join(', ');
+}
+
+/** The origin is not there, or broke off before its answer began. */
+function failed(error) {
+  console.error(JSON.stringify({ gate: 'portcullis', event: 'origin_trouble', code: 'origin_unreachable', detail: String(error?.message ?? error) }));
+  return new Response('The site behind this address does not answer. Try again in a moment.\n', {
+    status: 502,
+    headers: { 'cache-control': 'no-store', 'content-type': 'text/plain; charset=utf-8' },
+  });
+}

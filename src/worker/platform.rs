@@ -1,0 +1,174 @@
+//! [`Platform`]: fetch, KV, clock, randomness and log of the platform.
+
+use core::future::Future;
+use std::rc::Rc;
+
+use js_sys::{JSON, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    AbortSignal, Headers, ReadableStreamDefaultReader, RequestCache, RequestInit, RequestRedirect, Response,
+};
+
+use super::crypto;
+use crate::{
+    config::ConfigError,
+    edge::{Call, Edge, Entropy, Reply, Unreachable},
+    gate::Event,
+    oidc::{Algorithm, PublicKey},
+    time::{Lifetime, Timestamp},
+};
+
+/// The KV namespace; without it every isolate asks the provider itself.
+const KV: &str = "PORTCULLIS_KV";
+
+/// The bindings and the context of one request.
+#[derive(Clone)]
+pub(super) struct Platform(Rc<Inner>);
+
+struct Inner {
+    env: worker::Env,
+    context: worker::Context,
+}
+
+/// The time.
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+pub(super) fn now() -> Timestamp {
+    // Milliseconds since the epoch: positive, and far below where a float loses whole seconds.
+    Timestamp::from_seconds((js_sys::Date::now() / 1_000.0) as u64)
+}
+
+impl Platform {
+    pub(super) fn new(env: worker::Env, context: worker::Context) -> Self {
+        Self(Rc::new(Inner { env, context }))
+    }
+
+    fn binding(&self, name: &str) -> Option<JsValue> {
+        let value = Reflect::get(&self.0.env, &name.into()).ok()?;
+        (!value.is_undefined() && !value.is_null()).then_some(value)
+    }
+
+    /// A secret, or a variable that is a text.
+    pub(super) fn secret(&self, name: &str) -> Option<String> {
+        self.binding(name)?.as_string()
+    }
+
+    /// The variable `PORTCULLIS` as JSON text.
+    pub(super) fn settings(&self) -> Result<Option<String>, ConfigError> {
+        let Some(value) = self.binding("PORTCULLIS") else { return Ok(None) };
+        let text = match value.as_string() {
+            Some(text) => Some(text),
+            None => JSON::stringify(&value).ok().and_then(|text| text.as_string()),
+        };
+        text.map(Some).ok_or_else(|| ConfigError {
+            setting: "PORTCULLIS".to_owned(),
+            problem: "is neither an object nor JSON text".to_owned(),
+        })
+    }
+
+    fn kv(&self) -> Option<worker::kv::KvStore> {
+        self.binding(KV)?;
+        self.0.env.kv(KV).ok()
+    }
+}
+
+impl Entropy for Platform {
+    #[expect(clippy::disallowed_methods, reason = "this is the source of randomness")]
+    #[expect(clippy::panic, reason = "without randomness nothing may go on: a panic ends in a 503")]
+    fn fill(&self, bytes: &mut [u8]) {
+        if getrandom::fill(bytes).is_err() {
+            panic!("no randomness");
+        }
+    }
+}
+
+impl Edge for Platform {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    async fn fetch(&self, call: Call) -> Result<Reply, Unreachable> {
+        let milliseconds = u32::try_from(call.deadline.seconds().saturating_mul(1_000)).unwrap_or(u32::MAX);
+        let signal = AbortSignal::timeout_with_u32(milliseconds);
+        let failed = |_| if signal.aborted() { Unreachable::Deadline } else { Unreachable::Network };
+        let response = send(&call, &signal).await.map_err(failed)?;
+        let body = read(&response, call.limit).await.map_err(|trouble| match trouble {
+            Unreachable::Network => failed(JsValue::NULL),
+            other => other,
+        })?;
+        Ok(Reply { status: response.status(), body })
+    }
+
+    async fn load(&self, key: &str) -> Option<String> {
+        self.kv()?.get(key).text().await.ok().flatten()
+    }
+
+    async fn store(&self, key: &str, text: String, lifetime: Lifetime) {
+        let Some(put) = self.kv().and_then(|kv| kv.put(key, text).ok()) else { return };
+        // A full KV, or one that takes no more writes today, costs a fetch and nothing else.
+        let _ignored = put.expiration_ttl(lifetime.seconds()).execute().await;
+    }
+
+    async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+        crypto::verify(algorithm, key, message, signature).await.unwrap_or(false)
+    }
+
+    fn in_background(&self, task: impl Future<Output = ()> + 'static) {
+        self.0.context.wait_until(task);
+    }
+
+    fn log(&self, event: &Event) {
+        let line = event.to_json();
+        if event.kind().is_trouble() {
+            worker::console_warn!("{line}");
+        } else {
+            worker::console_log!("{line}");
+        }
+    }
+}
+
+/// Sends a call with the platform's `fetch`. A redirect is an answer, not an instruction.
+async fn send(call: &Call, signal: &AbortSignal) -> Result<Response, JsValue> {
+    let headers = Headers::new()?;
+    headers.set("accept", "application/json")?;
+    headers.set("user-agent", concat!("Portcullis/", env!("CARGO_PKG_VERSION")))?;
+    if let Some(authorization) = &call.authorization {
+        headers.set("authorization", authorization.expose())?;
+    }
+    let init = RequestInit::new();
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_cache(RequestCache::NoStore);
+    init.set_signal(Some(signal));
+    if let Some(form) = &call.form {
+        init.set_method("POST");
+        headers.set("content-type", "application/x-www-form-urlencoded")?;
+        init.set_body(&form.expose().into());
+    }
+    init.set_headers(headers.unchecked_ref());
+    let global = js_sys::global();
+    let fetch: js_sys::Function = Reflect::get(&global, &"fetch".into())?.dyn_into()?;
+    let promise: js_sys::Promise = fetch.call2(&global, &call.url.as_str().into(), init.unchecked_ref())?.dyn_into()?;
+    JsFuture::from(promise).await?.dyn_into()
+}
+
+/// Reads a body chunk by chunk, and no further than `limit`.
+async fn read(response: &Response, limit: usize) -> Result<String, Unreachable> {
+    let Some(body) = response.body() else { return Ok(String::new()) };
+    let reader: ReadableStreamDefaultReader = body.get_reader().dyn_into().map_err(|_| Unreachable::Network)?;
+    let mut bytes = Vec::new();
+    loop {
+        let chunk = JsFuture::from(reader.read()).await.map_err(|_| Unreachable::Network)?;
+        let part = |name: &str| Reflect::get(&chunk, &name.into()).map_err(|_| Unreachable::Network);
+        if part("done")?.is_truthy() {
+            return String::from_utf8(bytes).map_err(|_| Unreachable::NotText);
+        }
+        let chunk: Uint8Array = part("value")?.dyn_into().map_err(|_| Unreachable::Network)?;
+        let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
+        if bytes.len().saturating_add(length) > limit {
+            // Nobody waits for the rest, nor for the news that it stopped.
+            let _cancelled = reader.cancel();
+            return Err(Unreachable::TooLong);
+        }
+        bytes.extend(chunk.to_vec());
+    }
+}
