@@ -1,0 +1,89 @@
+// Builds the WebAssembly module with worker-build, unless the one that is there was built from
+// exactly these sources. This is what `npm run build` and wrangler's [build] command run.
+//
+// PORTCULLIS_FEATURES  cargo features to add, separated by commas (a test build that panics on demand)
+// PORTCULLIS_OUT       directory to build into instead of `build`, so that such a build stays apart
+
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { command, root, setup, SetupError } from './setup.mjs';
+
+const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', '.cargo'];
+const STAMP = '.built-from';
+
+export async function build({
+  features = process.env.PORTCULLIS_FEATURES ?? '',
+  out = process.env.PORTCULLIS_OUT || 'build',
+} = {}) {
+  const tools = await setup();
+  const directory = resolve(root, out);
+  const module = join(directory, 'index_bg.wasm');
+  // Taken before the build: a source that is saved meanwhile makes the next build run again.
+  const inputs = await fingerprint({ features, tools });
+  const upToDate = (await contents(join(directory, STAMP))) === inputs && (await contents(module)) !== undefined;
+  if (!upToDate) {
+    await workerBuild({ tools, directory, features });
+    await writeFile(join(directory, STAMP), inputs);
+  }
+  const size = sizes(await readFile(module));
+  console.log(`build: ${relative(root, module)} ${upToDate ? 'is up to date' : 'is built'}, ${size}.`);
+}
+
+function workerBuild({ tools, directory, features }) {
+  const cargo = ['--locked', ...(features ? ['--features', features] : [])];
+  const args = ['--release', '--out-dir', directory, '.', ...cargo];
+  // Named outright, because worker-build would download them from a code host instead.
+  const binaries = join(root, 'node_modules', '.bin');
+  const env = {
+    ...process.env,
+    WASM_BINDGEN_BIN: tools.wasmBindgen,
+    WASM_OPT_BIN: join(binaries, 'wasm-opt'),
+    ESBUILD_BIN: join(binaries, 'esbuild'),
+  };
+  return new Promise((done, failed) => {
+    const child = spawn(tools.workerBuild, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+    child.on('error', failed);
+    child.on('close', (code) => (code === 0 ? done() : failed(new SetupError('The build failed; see above.'))));
+  });
+}
+
+/** Contents rather than times: a checkout that comes back to what was built builds nothing. */
+async function fingerprint({ features, tools }) {
+  const hash = createHash('sha256').update(JSON.stringify([features, tools]));
+  for (const input of INPUTS) {
+    for (const file of await filesUnder(join(root, input))) {
+      hash.update(`\0${relative(root, file)}\0`).update(await readFile(file));
+    }
+  }
+  return hash.digest('hex');
+}
+
+async function filesUnder(path) {
+  try {
+    const entries = await readdir(path, { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort();
+  } catch (error) {
+    if (error.code === 'ENOTDIR') return [path];
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function contents(file) {
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function sizes(wasm) {
+  const kilobytes = (bytes) => `${(bytes.length / 1000).toFixed(1)} KB`;
+  return `${kilobytes(wasm)} raw, ${kilobytes(gzipSync(wasm, { level: 9 }))} gzipped`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await command(() => build());
