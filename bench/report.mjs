@@ -1,0 +1,121 @@
+// From samples to the tables of RESULTS.md. Nothing is said here that the
+// samples do not say.
+
+import { spawnSync } from "node:child_process";
+import { availableParallelism, cpus, loadavg, release } from "node:os";
+import { gateModules, gateSize } from "./gate.mjs";
+import { against, median, middleHalf, undisturbed } from "./pairs.mjs";
+import { installedVersion } from "./prepare.mjs";
+import { compatibility } from "./server.mjs";
+
+/** What is asked of the gate: µs of processor time above the limit, share of its rate, gzipped size. */
+const asked = { above: 25, rate: 0.85, bytes: 300_000 };
+
+const what = `Every target runs on \`workerd serve\`, passes \`GET /index.html\` (ten browser headers, three cookies) on to the same Worker through a service binding, with the identity in X-Auth-Subject, -Email, -Name and -Groups, and returns its 1,024 bytes. Each was seen to do that, and all but the limit to refuse a broken session, before it was timed.
+Portcullis also makes the answer's Cache-Control private, takes its cookie out of the request and drops spoofed identity headers in any spelling, and was seen to; of the others only Hono's middleware touches the answer (Cache-Control).`;
+
+const howToRead = `How to read it: a target is compared with the limit's window of the same cycle, seconds apart, at 32 connections only when workerd served both in the same manner (few connections at a time, or all in turn); ratios and differences are medians of those pairs, with the middle half in brackets.
+They hold between targets of one run: the absolute figures move with the machine and with what else runs on it. At 1 connection the p99 is the runtime's garbage collection, the limit's as well as any other's.`;
+
+/** The whole of RESULTS.md. */
+export function report(rows, run) {
+  const gate = rows.find(({ target }) => target.id === "gate");
+  return [
+    "# What a signed-in request costs",
+    machine(run).map((line) => `- ${line}`).join("\n"),
+    what,
+    howToRead,
+    "## 32 connections, one core",
+    table(rows, 32),
+    "## 1 connection",
+    table(rows, 1),
+    ...(gate ? ["## What was asked", verdicts(rows, gate).map((line) => `- ${line}`).join("\n")] : []),
+  ].join("\n\n") + "\n";
+}
+
+function machine({ rounds, seconds, loadBefore }) {
+  const version = (name) => `${name} ${installedVersion(name)}`;
+  const wrk = /wrk (?:debian\/)?(\S+)/.exec(spawnSync("wrk", ["-v"], { encoding: "utf8" }).stdout)?.[1];
+  const { date, flags } = compatibility();
+  const load = [loadBefore, loadavg()[0]].map((value) => value.toFixed(2));
+  return [
+    `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
+    `${cpus()[0].model.trim()}, ${availableParallelism()} cores, Linux ${release().replace(/-.*/, "")}; load average ${load[0]} before and ${load[1]} after, the benchmark's own included`,
+    [...["workerd", "jose", "hono", "@hono/oidc-auth"].map(version), `wrk ${wrk}`, `Node ${process.versions.node}`].join(", "),
+    `compatibility date ${date}${flags.length ? `, flags ${flags.join(", ")}` : ""}; ${rounds} rounds of fresh processes, windows of ${seconds} s`,
+  ];
+}
+
+function table(rows, connections) {
+  const ratios = ["requests/s ÷ limit", "CPU ÷ limit", "CPU above limit, µs"];
+  const figures = ["CPU per request, µs", "requests/s", "p50, µs", "p99, ms"];
+  const head = ["", ...ratios, ...figures, "pairs", "session cookie, B"];
+  const lines = rows.map((row) => {
+    const samples = undisturbed(row.samples, connections);
+    const middle = (field, digits = 0) => number(median(samples.map(field)), digits);
+    const pairs = against(row, rows[0], connections);
+    const isLimit = row === rows[0];
+    const above = pairs.map(([own, limit]) => own.cpu - limit.cpu);
+    return [
+      row.target.title,
+      isLimit ? "1" : number(median(pairs.map(([own, limit]) => own.rate / limit.rate)), 2),
+      isLimit ? "1" : number(median(pairs.map(([own, limit]) => own.cpu / limit.cpu)), 2),
+      isLimit ? "0" : `${signed(median(above))} (${middleHalf(above).map(signed).join(" … ")})`,
+      middle(({ cpu }) => cpu),
+      middle(({ rate }) => rate),
+      middle(({ p50 }) => p50),
+      middle(({ p99 }) => p99 / 1000),
+      isLimit ? `${samples.length} windows` : `${pairs.length}`,
+      `${row.session.length}`,
+    ];
+  });
+  return [head, head.map((_, column) => (column ? "---:" : "---")), ...lines]
+    .map((cells) => `| ${cells.join(" | ")} |`)
+    .join("\n");
+}
+
+function verdicts(rows, gate) {
+  const size = gateSize(gateModules());
+  const toLimit = against(gate, rows[0], 32);
+  const above = median(toLimit.map(([own, limit]) => own.cpu - limit.cpu));
+  const rate = median(toLimit.map(([own, limit]) => own.rate / limit.rate));
+  const peers = rows.filter(({ target }) => target.guards && target.id !== "gate");
+  return [
+    `Module at most ${asked.bytes / 1000} KB gzipped: ${kilobytes(size.allZipped)} in all, of which WebAssembly ` +
+      `${kilobytes(size.wasmZipped)} (${kilobytes(size.wasm)} unzipped): ${reached(size.allZipped <= asked.bytes)}`,
+    `At most ${asked.above} µs of CPU above the limit at 32 connections: ${signed(above)} µs: ${reached(above <= asked.above)}`,
+    `At least ${asked.rate} of its throughput: ${number(rate, 2)}: ${reached(rate >= asked.rate)}`,
+    ...peers.map((peer) => ahead(gate, peer)),
+  ];
+}
+
+function ahead(gate, peer) {
+  const at = (connections) => {
+    const pairs = against(gate, peer, connections);
+    return {
+      rate: median(pairs.map(([own, theirs]) => own.rate / theirs.rate)),
+      cpu: median(pairs.map(([own, theirs]) => own.cpu - theirs.cpu)),
+    };
+  };
+  const [many, one] = [at(32), at(1)];
+  const at32 = `at 32 connections ${number(many.rate, 2)} times its throughput, ${signed(many.cpu)} µs of CPU`;
+  const is = reached(many.rate > 1 && many.cpu < 0 && one.cpu < 0);
+  return `Ahead of ${peer.target.title}: ${at32}; at 1 connection ${signed(one.cpu)} µs: ${is}`;
+}
+
+function reached(yes) {
+  return yes ? "**reached**" : "**not reached**";
+}
+
+function kilobytes(bytes) {
+  return `${number(bytes / 1000, 1)} KB`;
+}
+
+function signed(value) {
+  return Number.isFinite(value) ? `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(0)}` : "–";
+}
+
+function number(value, digits) {
+  if (!Number.isFinite(value)) return "–";
+  return value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
