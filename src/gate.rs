@@ -125,7 +125,7 @@ impl Gate {
             (Endpoint::SignedOut, _) if read => self.page(
                 request,
                 200,
-                Page::SignedOut { sign_in: self.login_path(&ReturnTo::home(&request.visit.site)) },
+                &Page::SignedOut { sign_in: self.login_path(&ReturnTo::home(&request.visit.site)) },
             ),
             (Endpoint::Me, _) if read => self.me(request),
             (Endpoint::Health, _) if read => Answer::text(200, "ok\n"),
@@ -179,8 +179,8 @@ impl Gate {
     }
 
     /// A page of the gate's own, for this request.
-    fn page<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, status: u16, page: Page) -> Answer {
-        Answer::page(status, &pages::render(&page, &request.id))
+    fn page<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, status: u16, page: &Page) -> Answer {
+        Answer::page(status, &pages::render(page, &request.id))
     }
 }
 

@@ -117,7 +117,7 @@ impl Settings {
         let mut json = serde_json::Deserializer::from_str(text);
         let settings = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();
-            let setting = if path == "." { "PORTCULLIS".to_owned() } else { path };
+            let setting = if matches!(path.as_str(), "." | "?") { "PORTCULLIS".to_owned() } else { path };
             ConfigError::new(setting, error.inner().to_string())
         })?;
         json.end().map_err(|error| ConfigError::new("PORTCULLIS", error.to_string()))?;

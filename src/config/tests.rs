@@ -1,1 +1,171 @@
+use serde_json::{Value, json};
 
+use super::*;
+
+fn settings() -> Value {
+    json!({
+        "hosts": ["docs.example.com"],
+        "providers": [{ "id": "work", "title": "Work", "issuer": "https://id.example", "client_id": "c" }],
+        "rules": [{ "path": "/open/**", "sso": false }, { "path": "/admin/**", "allow": [{ "group": "admins" }] }],
+    })
+}
+
+fn parse(settings: &Value, secrets: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let text = settings.to_string();
+    Config::parse(SettingsText { variable: Some(&text), module: Some("{}\n") }, |name| {
+        secrets.iter().find(|(secret, _)| *secret == name).map(|(_, value)| (*value).to_owned())
+    })
+}
+
+/// The setting and the problem that `change` causes.
+fn refusal(change: impl FnOnce(&mut Value)) -> (String, String) {
+    let mut settings = settings();
+    change(&mut settings);
+    let error = parse(&settings, &[]).expect_err("wrong settings");
+    (error.setting, error.problem)
+}
+
+fn remove(settings: &mut Value, member: &str) {
+    settings.as_object_mut().unwrap().remove(member);
+}
+
+#[test]
+fn the_smallest_settings_are_enough() {
+    let config = parse(&settings(), &[]).unwrap();
+    assert_eq!(config.origin, Origin::Assets("ASSETS".to_owned()));
+    assert_eq!((config.prefix.as_str(), config.fragment, config.session_lifetime.seconds()), ("/.auth", true, 28_800));
+}
+
+#[test]
+fn every_refusal_names_its_setting() {
+    let rows: [(&str, &str, fn(&mut Value)); 39] = [
+        ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
+        ("hosts", "empty", |s| s["hosts"] = json!([])),
+        ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
+        ("hosts[0]", "invalid type", |s| s["hosts"][0] = json!(1)),
+        ("hots", "unknown field", |s| s["hots"] = json!([])),
+        ("session.lifetme", "unknown field", |s| s["session"] = json!({ "lifetme": "8h" })),
+        ("session.lifetime", "not a length of time", |s| s["session"] = json!({ "lifetime": "8" })),
+        ("session.lifetime", "out of bounds", |s| s["session"] = json!({ "lifetime": "1m" })),
+        ("session.lifetime", "out of bounds", |s| s["session"] = json!({ "lifetime": "31d" })),
+        ("session.idle", "unknown field", |s| s["session"] = json!({ "idle": "1h" })),
+        ("origin", "more than one", |s| s["origin"] = json!({ "assets": "A", "service": "B" })),
+        ("origin.assets", "not the name", |s| s["origin"] = json!({ "assets": "a b" })),
+        ("origin.service", "not the name", |s| s["origin"] = json!({ "service": "" })),
+        ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "https://o.example/path" })),
+        ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "http://o.example" })),
+        ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "zone2" })),
+        ("prefix", "not a prefix", |s| s["prefix"] = json!("/")),
+        ("prefix", "not a prefix", |s| s["prefix"] = json!("/a/../b")),
+        ("fragment", "invalid type", |s| s["fragment"] = json!("yes")),
+        ("providers", "empty", |s| remove(s, "providers")),
+        ("providers[0].isuer", "unknown field", |s| s["providers"][0]["isuer"] = json!("x")),
+        ("providers[0].id", "not an id", |s| s["providers"][0]["id"] = json!("Work")),
+        ("providers[1].id", "twice", |s| {
+            let first = s["providers"][0].clone();
+            s["providers"].as_array_mut().unwrap().push(first);
+        }),
+        ("providers[0].title", "empty", |s| s["providers"][0]["title"] = json!(" ")),
+        ("providers[0].issuer", "not an issuer", |s| s["providers"][0]["issuer"] = json!("http://id.example")),
+        ("providers[0].client_id", "empty", |s| s["providers"][0]["client_id"] = json!("")),
+        ("providers[0].scopes", "openid", |s| s["providers"][0]["scopes"] = json!(["email"])),
+        ("providers[0].scopes", "not a scope", |s| s["providers"][0]["scopes"] = json!(["openid", "a b"])),
+        ("providers[0].algorithms", "empty", |s| s["providers"][0]["algorithms"] = json!([])),
+        ("providers[0].algorithms[0]", "unknown variant", |s| s["providers"][0]["algorithms"] = json!(["HS256"])),
+        ("providers[0].algorithms[0]", "unknown variant", |s| s["providers"][0]["algorithms"] = json!(["none"])),
+        ("providers[0].token_auth", "PORTCULLIS_WORK_CLIENT_SECRET", |s| {
+            s["providers"][0]["token_auth"] = json!("basic")
+        }),
+        ("providers[0].freshness", "out of bounds", |s| s["providers"][0]["freshness"] = json!("1s")),
+        ("rules[0].path", "does not start", |s| s["rules"][0]["path"] = json!("open")),
+        ("rules[0].path", "can never match", |s| s["rules"][0]["path"] = json!("/.auth/**")),
+        ("rules[1]", "can never match", |s| s["rules"][1]["path"] = json!("/open/x")),
+        ("rules[0].allow", "beside sso = false", |s| s["rules"][0]["allow"] = json!([{ "group": "a" }])),
+        ("rules[1].allow", "empty", |s| s["rules"][1]["allow"] = json!([])),
+        ("rules[1].allow[0]", "names two things", |s| s["rules"][1]["allow"][0]["email"] = json!("a@b")),
+    ];
+    for (setting, problem, change) in rows {
+        let (found, text) = refusal(change);
+        assert!(found == setting && text.contains(problem), "{setting}: {problem}; found {found}: {text}");
+    }
+}
+
+#[test]
+fn settings_stand_in_one_place() {
+    let text = settings().to_string();
+    let parse = |variable, module| Config::parse(SettingsText { variable, module }, |_| None).map(|_| ());
+    assert!(parse(Some(&text), Some("")).is_ok());
+    assert!(parse(None, Some(&text)).is_ok());
+    assert!(parse(None, None).unwrap_err().problem.contains("no settings"));
+    assert!(parse(None, Some("{}")).unwrap_err().problem.contains("no settings"));
+    assert!(parse(Some(&text), Some(&text)).unwrap_err().problem.contains("both"));
+    for text in ["{", "[]", "null", "{}{}", "\"x\""] {
+        assert_eq!(parse(Some(text), None).unwrap_err().setting, "PORTCULLIS", "{text}");
+    }
+}
+
+#[test]
+fn client_secrets_are_looked_up_by_the_providers_id() {
+    let config = parse(&settings(), &[("PORTCULLIS_WORK_CLIENT_SECRET", "s")]).unwrap();
+    assert!(config.providers[0].client_secret.as_ref().is_some_and(|secret| secret.equals(b"s")));
+    let error = parse(&settings(), &[("PORTCULLIS_WORK_CLIENT_SECRET", " ")]).unwrap_err();
+    assert_eq!(error.setting, "PORTCULLIS_WORK_CLIENT_SECRET");
+    let mut none = settings();
+    none["providers"][0]["token_auth"] = json!("none");
+    assert_eq!(parse(&none, &[("PORTCULLIS_WORK_CLIENT_SECRET", "s")]).unwrap_err().setting, "providers[0].token_auth");
+}
+
+#[test]
+fn a_guarded_page_is_guarded_under_the_names_the_assets_binding_serves_it_by() {
+    let mut settings = settings();
+    settings["rules"] = json!([{ "path": "/blog/private.html" }, { "path": "/blog/**", "sso": false }]);
+    let config = parse(&settings, &[]).unwrap();
+    let rank = |path: &str| config.matcher().first_match(&crate::rules::RequestPath::parse(path).unwrap());
+    for path in ["/blog/private.html", "/blog/private", "/blog/private/"] {
+        assert_eq!(rank(path), Ok(Some(0)), "{path}");
+    }
+    assert_eq!(rank("/blog/public"), Ok(Some(1)));
+    // A public page is public under its own name alone.
+    settings["rules"] = json!([{ "path": "/page.html", "sso": false }]);
+    let config = parse(&settings, &[]).unwrap();
+    assert_eq!(config.matcher().first_match(&crate::rules::RequestPath::parse("/page").unwrap()), Ok(None));
+}
+
+#[test]
+fn the_reference_lists_exactly_the_settings_there_are() {
+    let known = |path: &[&str]| -> Vec<String> {
+        let mut settings = settings();
+        settings["session"] = json!({});
+        settings["origin"] = json!({});
+        let mut place = &mut settings;
+        for part in path {
+            place = if let Ok(rank) = part.parse::<usize>() { &mut place[rank] } else { &mut place[*part] };
+        }
+        place["no-such-setting"] = json!(1);
+        let problem = parse(&settings, &[]).expect_err("an unknown key").problem;
+        problem.split("expected").nth(1).unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let groups: [(&[&str], &str); 6] = [
+        (&[], ""),
+        (&["session"], "session."),
+        (&["origin"], "origin."),
+        (&["providers", "0"], "providers[]."),
+        (&["rules", "0"], "rules[]."),
+        (&["rules", "1", "allow", "0"], "rules[].allow[]."),
+    ];
+    let mut taken: Vec<String> = Vec::new();
+    for (path, prefix) in groups {
+        taken.extend(known(path).into_iter().map(|name| format!("{prefix}{name}")));
+    }
+    // What holds others is not listed by itself.
+    taken.retain(|name| !matches!(name.as_str(), "session" | "origin" | "providers" | "rules"));
+    let mut listed: Vec<String> = reference::SETTINGS.iter().map(|entry| entry.name.to_owned()).collect();
+    for name in &mut listed {
+        if let Some(bare) = name.strip_suffix("[]") {
+            *name = bare.to_owned();
+        }
+    }
+    taken.sort();
+    listed.sort();
+    assert_eq!(listed, taken);
+}

@@ -182,7 +182,9 @@ impl Gate {
         let Ok(cookie) = session.sign(&self.keys, provider.issuer.as_str(), self.binding(&request.visit)) else {
             return self.finish_without(request, state, &Rejection::TooManyClaims, back);
         };
-        let Ok(landed) = LoginCookie::land(&state.id, &self.keys, names, host, request.now, edge) else {
+        let Ok(landed) =
+            LoginCookie::land(&state.id, &self.keys, names, self.binding(&request.visit), request.now, edge)
+        else {
             return self.finish_without(request, state, &Rejection::NoKeys, back);
         };
         let logout = self.path_of(super::Endpoint::Logout);
@@ -216,7 +218,7 @@ impl Gate {
         back: &ReturnTo,
     ) -> Answer {
         match &state.fragment {
-            Some(key) => self.page(request, 200, Page::Arrive { address: back.address(), key: key.clone() }),
+            Some(key) => self.page(request, 200, &Page::Arrive { address: back.address(), key: key.clone() }),
             None => Answer::redirect(303, &back.address()),
         }
     }

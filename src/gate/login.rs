@@ -66,7 +66,7 @@ impl Gate {
         let provider = match (&wanted.provider, self.config.providers.as_slice()) {
             (Some(id), _) => self.config.provider(id),
             (None, [only]) => Some(only),
-            (None, _) => return self.page(request, 200, self.chooser(&wanted)),
+            (None, _) => return self.page(request, 200, &self.chooser(&wanted)),
         };
         let Some(provider) = provider else {
             return self.refuse_with_way_back(request, &Rejection::UnknownProvider, &wanted.return_to);
@@ -78,7 +78,7 @@ impl Gate {
                 let (with_fragment, key) = started.with_fragment;
                 let page =
                     Page::Continue { title: provider.title.clone(), address: started.address, with_fragment, key };
-                self.page(request, 200, page).with_cookies(started.cookies)
+                self.page(request, 200, &page).with_cookies(started.cookies)
             }
             Ok(started) => Answer::redirect(302, &started.address).with_cookies(started.cookies),
             Err(rejection) => self.refuse_with_way_back(request, &rejection, &wanted.return_to),
@@ -176,20 +176,26 @@ impl Gate {
         Page::Chooser { choices: choices.collect() }
     }
 
-    /// The deletion of what a login left behind, if one was finished a moment ago and there is no
+    /// The deletion of what logins left behind, if one was finished a moment ago and there is no
     /// session all the same: sending the browser to the provider again would go on for ever.
+    ///
+    /// A login for another selection of claims does not count, since new settings renew a session;
+    /// but the third within a minute does, whatever it was for: while a deployment spreads, old and
+    /// new settings may answer in turn.
     fn landed_without_session<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Option<Vec<String>> {
         let header = request.head.header("cookie")?;
         let cookies = Cookies::parse(&header, request.names());
         if self.session_of(&cookies, &request.visit, request.now).is_some() {
             return None;
         }
-        let landed: Vec<String> = self
-            .own_logins(request, &cookies)
-            .filter(|(_, login)| matches!(login, Some(LoginCookie::Landed(_))))
-            .map(|(id, _)| request.names().deletion(&request.names().login(id), "/"))
-            .collect();
-        (!landed.is_empty()).then_some(landed)
+        let (mut deletions, mut of_this_selection) = (Vec::new(), false);
+        for (id, login) in self.own_logins(request, &cookies) {
+            if let Some(LoginCookie::Landed { selection, .. }) = login {
+                of_this_selection |= selection == self.config.selection.fingerprint();
+                deletions.push(request.names().deletion(&request.names().login(id), "/"));
+            }
+        }
+        (of_this_selection || deletions.len() > 2).then_some(deletions)
     }
 
     /// Deletions of the login cookies that are over, and of the oldest, so that with one more there

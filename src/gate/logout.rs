@@ -35,7 +35,7 @@ impl Gate {
         self.page(
             request,
             200,
-            Page::SignOut {
+            &Page::SignOut {
                 person: session.map(|session| session.claims().shown_as().to_owned()),
                 action: if end_session.is_some() { format!("{path}?{WITH_PROVIDER}") } else { path },
                 leads_to: end_session.map(|endpoint| endpoint.origin().ascii_serialization()),

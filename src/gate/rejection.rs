@@ -320,7 +320,7 @@ impl Gate {
             self.page(
                 request,
                 status,
-                Page::Refusal { code: rejection.code(), title, text, person, way_on: rejection.way_on(self, back) },
+                &Page::Refusal { code: rejection.code(), title, text, person, way_on: rejection.way_on(self, back) },
             )
         };
         let answer = match rejection {

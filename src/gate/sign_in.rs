@@ -19,7 +19,7 @@ impl Gate {
         match Audience::of(request.head) {
             Audience::Navigation => Answer::redirect(302, &format!("{}{}", site.address, self.login_path(&back))),
             Audience::Framed => self
-                .page(request, 401, Page::SignInFirst { sign_in: self.login_path(&back) })
+                .page(request, 401, &Page::SignInFirst { sign_in: self.login_path(&back) })
                 .with("www-authenticate", &rejection::challenge(&site.host)),
             Audience::Script => self.unauthenticated(request, &back),
         }

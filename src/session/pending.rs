@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CookieNames,
+    Binding, CookieNames,
     seal::{self, NotOurs, Place},
 };
 use crate::{
@@ -82,7 +82,12 @@ pub enum LoginCookie {
     /// The login waits for its answer.
     Pending(PendingLogin),
     /// The login was finished a moment ago; the session should be there.
-    Landed(Timestamp),
+    Landed {
+        /// When.
+        at: Timestamp,
+        /// The selection its session was made for.
+        selection: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,7 +95,7 @@ enum Sealed {
     #[serde(rename = "p")]
     Pending { id: LoginId, provider: String, issuer: String, nonce: String, verifier: String, started: Timestamp },
     #[serde(rename = "d")]
-    Landed { at: Timestamp },
+    Landed { at: Timestamp, selection: String },
 }
 
 impl LoginId {
@@ -153,12 +158,12 @@ impl LoginCookie {
                 let (nonce, verifier) = (Secret::new(nonce), Secret::new(verifier));
                 Ok(Self::Pending(PendingLogin { id, provider, issuer, nonce, verifier, started }))
             }
-            Sealed::Landed { at } if now.since(at) <= LANDED_LIFETIME => Ok(Self::Landed(at)),
+            Sealed::Landed { at, selection } if now.since(at) <= LANDED_LIFETIME => Ok(Self::Landed { at, selection }),
             Sealed::Pending { .. } | Sealed::Landed { .. } => Err(NotOurs),
         }
     }
 
-    /// The `Set-Cookie` line that remembers that the login was finished at `now`.
+    /// The `Set-Cookie` line that remembers that the login `id` was finished at `now`.
     ///
     /// # Errors
     /// [`NotOurs`] when there is no key to seal with.
@@ -166,18 +171,19 @@ impl LoginCookie {
         id: &LoginId,
         keys: &KeyRing,
         names: CookieNames,
-        host: &str,
+        binding: Binding<'_>,
         now: Timestamp,
         entropy: &impl Entropy,
     ) -> Result<String, NotOurs> {
-        line(&Sealed::Landed { at: now }, id, keys, names, host, LANDED_LIFETIME, entropy)
+        let sealed = Sealed::Landed { at: now, selection: binding.selection.to_owned() };
+        line(&sealed, id, keys, names, binding.host, LANDED_LIFETIME, entropy)
     }
 
     /// When it was started or finished.
     pub fn time(&self) -> Timestamp {
         match self {
             Self::Pending(login) => login.started,
-            Self::Landed(at) => *at,
+            Self::Landed { at, .. } => *at,
         }
     }
 }

@@ -77,7 +77,7 @@ fn rfc6265bis_8_4_a_change_of_any_byte_is_refused() {
         }
     }
     for length in 0..cookie.len() {
-        assert!(open(&cookie[..length], &keys, BINDING, NOW).is_err(), "length {length}");
+        assert!(open(cookie.get(..length).unwrap(), &keys, BINDING, NOW).is_err(), "length {length}");
     }
 }
 

@@ -1,0 +1,251 @@
+//! Metadata and keys: when they are fetched, how long they are believed, what rotation and outage do.
+
+mod support;
+
+use serde_json::json;
+use support::{
+    browser::{Arrival, Browser},
+    provider::Fault,
+    world::{Isolate, World, settings},
+};
+
+fn sign_in(isolate: &Isolate) -> Result<(), String> {
+    match Browser::new("ada").open(isolate, "/page") {
+        Arrival::Origin(..) => Ok(()),
+        Arrival::Page(_, answer) => {
+            let code =
+                answer.body.split("Code <code>").nth(1).unwrap_or_default().split('<').next().unwrap_or_default();
+            Err(code.to_owned())
+        }
+    }
+}
+
+/// How often each document was called for since the last look: metadata, keys.
+fn fetched(world: &World) -> (usize, usize) {
+    let calls = world.take_calls();
+    let count = |end: &str| calls.iter().filter(|call| call.ends_with(end)).count();
+    (count("openid-configuration"), count("jwks"))
+}
+
+#[test]
+fn nothing_is_fetched_before_it_is_needed_and_then_once() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    assert_eq!(fetched(&world), (0, 0));
+    sign_in(&isolate).unwrap();
+    assert_eq!(fetched(&world), (1, 1));
+    for _ in 0..10 {
+        sign_in(&isolate).unwrap();
+    }
+    assert_eq!(fetched(&world), (0, 0));
+}
+
+#[test]
+fn another_isolate_reads_them_from_kv() {
+    let world = World::new();
+    sign_in(&world.isolate(&settings())).unwrap();
+    fetched(&world);
+    sign_in(&world.isolate(&settings())).unwrap();
+    assert_eq!(fetched(&world), (0, 0));
+}
+
+#[test]
+fn past_their_freshness_they_are_served_and_fetched_in_the_background() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    sign_in(&isolate).unwrap();
+    fetched(&world);
+    world.pass(3_601);
+    sign_in(&isolate).unwrap();
+    assert_eq!(fetched(&world), (0, 0), "the visitor does not wait");
+    world.run_background();
+    assert_eq!(fetched(&world), (1, 1));
+    sign_in(&isolate).unwrap();
+    world.run_background();
+    assert_eq!(fetched(&world), (0, 0));
+}
+
+#[test]
+fn while_the_provider_is_down_they_are_believed_for_a_day_more() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    sign_in(&isolate).unwrap();
+    for endpoint in ["openid-configuration", "jwks"] {
+        world.provider(|provider| provider.faults.insert(endpoint, Fault::Down));
+    }
+    world.pass(3_600 + 86_399);
+    sign_in(&isolate).unwrap();
+    world.run_background();
+    sign_in(&isolate).unwrap();
+    world.pass(31);
+    assert_eq!(sign_in(&isolate), Err("metadata_unavailable".into()));
+    // People who are signed in noticed nothing all the while, and others get in again at once.
+    world.provider(|provider| provider.faults.clear());
+    world.pass(31);
+    sign_in(&isolate).unwrap();
+}
+
+#[test]
+fn oidc_core_10_1_1_an_unknown_kid_is_fetched_for_at_once() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    sign_in(&isolate).unwrap();
+    world.provider(|provider| provider.rotate("key-2", true));
+    fetched(&world);
+    sign_in(&isolate).unwrap();
+    assert_eq!(fetched(&world), (0, 1));
+    sign_in(&isolate).unwrap();
+    assert_eq!(fetched(&world), (0, 0));
+}
+
+#[test]
+fn a_key_without_a_kid_is_fetched_for_when_it_changes() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let without_kid = |kid: &str| {
+        world.provider(|provider| {
+            provider.rotate(kid, true);
+            provider.published[0].as_object_mut().unwrap().remove("kid");
+            let signer = support::signature::Signer::other(portcullis::oidc::Algorithm::EdDsa, None);
+            let first = support::signature::Signer::new(portcullis::oidc::Algorithm::EdDsa, None);
+            provider.signer = if kid == "first" { first } else { signer };
+            provider.published = vec![provider.signer.jwk()];
+        });
+    };
+    without_kid("first");
+    sign_in(&isolate).unwrap();
+    without_kid("second");
+    fetched(&world);
+    sign_in(&isolate).unwrap();
+    assert_eq!(fetched(&world), (0, 1));
+}
+
+#[test]
+fn invented_kids_cost_a_burst_of_three_calls_and_then_one_per_half_minute() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    sign_in(&isolate).unwrap();
+    // One of the burst went for the first fetch.
+    world.pass(3_000);
+    world.provider(|provider| provider.rotate("invented", false));
+    fetched(&world);
+    for _ in 0..20 {
+        assert_eq!(sign_in(&isolate), Err("key_unknown".into()));
+    }
+    assert_eq!(fetched(&world), (0, 3));
+    world.pass(30);
+    for _ in 0..20 {
+        assert_eq!(sign_in(&isolate), Err("key_unknown".into()));
+    }
+    assert_eq!(fetched(&world), (0, 1));
+}
+
+#[test]
+fn logins_cost_a_provider_that_is_down_one_call_per_half_minute() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    world.provider(|provider| provider.faults.insert("openid-configuration", Fault::Down));
+    for _ in 0..50 {
+        assert_eq!(sign_in(&isolate), Err("metadata_unavailable".into()));
+    }
+    assert_eq!(fetched(&world), (1, 0));
+    world.pass(30);
+    for _ in 0..50 {
+        assert_eq!(sign_in(&isolate), Err("metadata_unavailable".into()));
+    }
+    assert_eq!(fetched(&world), (1, 0));
+}
+
+#[test]
+fn kv_is_written_when_a_document_changed_or_is_half_through_its_time() {
+    let world = World::new();
+    let writes = || world.kv_counts().1;
+    sign_in(&world.isolate(&settings())).unwrap();
+    assert_eq!(writes(), 2);
+    // Keys that are fetched again for an unknown kid, and are the same.
+    let isolate = world.isolate(&settings());
+    world.pass(100);
+    world.provider(|provider| provider.rotate("invented", false));
+    assert_eq!(sign_in(&isolate), Err("key_unknown".into()));
+    assert_eq!(writes(), 2);
+    // Changed.
+    world.provider(|provider| provider.rotate("key-2", true));
+    sign_in(&isolate).unwrap();
+    assert_eq!(writes(), 3);
+    // Both old enough: each written anew, once, whoever fetches.
+    world.pass(3_601);
+    for _ in 0..5 {
+        sign_in(&isolate).unwrap();
+        world.run_background();
+    }
+    assert_eq!(writes(), 5);
+}
+
+#[test]
+fn a_full_or_lagging_or_missing_kv_keeps_nobody_out() {
+    let world = World::new();
+    world.fill_kv();
+    sign_in(&world.isolate(&settings())).unwrap();
+    let world = World::new();
+    world.set_kv_lag(60);
+    let (one, other) = (world.isolate(&settings()), world.isolate(&settings()));
+    sign_in(&one).unwrap();
+    sign_in(&other).unwrap();
+    world.provider(|provider| provider.rotate("key-2", true));
+    sign_in(&one).unwrap();
+    sign_in(&other).unwrap();
+}
+
+#[test]
+fn an_entry_of_kv_without_our_mac_is_as_good_as_none() {
+    let forged = json!({ "keys": [] }).to_string();
+    let changes: [Box<dyn Fn(&str) -> String>; 6] = [
+        Box::new(|_| String::new()),
+        Box::new(|_| "x".to_owned()),
+        Box::new(move |entry| {
+            let mut parts = entry.splitn(3, ' ');
+            format!("{} {} {forged}", parts.next().unwrap(), parts.next().unwrap())
+        }),
+        Box::new(|entry| entry.replacen(' ', " 9", 1)),
+        Box::new(|entry| entry.replace("https://id.example/token", "https://evil.test/token")),
+        Box::new(|entry| format!("A{entry}")),
+    ];
+    for (row, change) in changes.iter().enumerate() {
+        let world = World::new();
+        sign_in(&world.isolate(&settings())).unwrap();
+        world.overwrite_kv(change);
+        fetched(&world);
+        sign_in(&world.isolate(&settings())).unwrap();
+        let (metadata, keys) = fetched(&world);
+        // The fifth change leaves the keys as they are.
+        assert_eq!((metadata, keys.max(usize::from(row == 4))), (1, 1), "row {row}");
+    }
+}
+
+#[test]
+fn rfc8725_3_8_the_keys_of_one_issuer_never_speak_for_another() {
+    let world = World::new();
+    world.add_provider("https://other.example");
+    let mut two = settings();
+    two["providers"].as_array_mut().unwrap().push(json!({
+        "id": "other", "title": "Other", "issuer": "https://other.example", "client_id": "client", "algorithms": ["EdDSA"],
+    }));
+    // `work` signs with a key that only `other` publishes, under the kid they share.
+    world.provider(|provider| {
+        provider.published.clear();
+        provider
+            .published
+            .push(support::signature::Signer::other(portcullis::oidc::Algorithm::EdDsa, Some("key-1")).jwk());
+    });
+    let isolate = world.isolate(&two);
+    let ada = Browser::new("ada");
+    let Arrival::Page(_, answer) = ada.open(&isolate, "/.auth/login?provider=work&return_to=/page") else {
+        panic!("refused")
+    };
+    assert!(answer.body.contains("key_unknown"), "{}", answer.body);
+    // An entry of KV for the one is none for the other.
+    let Arrival::Origin(..) = ada.open(&isolate, "/.auth/login?provider=other&return_to=/page") else {
+        panic!("signed in")
+    };
+    assert_eq!(world.kv_entries(), 4);
+}

@@ -1,0 +1,283 @@
+//! [`World`]: an [`Edge`] in which nothing happens by itself.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+};
+
+use futures_executor::block_on;
+use portcullis::{
+    config::{ConfigError, SettingsText},
+    edge::{Call, Edge, Entropy, Reply, RequestHead, Unreachable},
+    gate::{Event, Gate, Outcome},
+    oidc::{Algorithm, PublicKey},
+    time::{Lifetime, Timestamp},
+};
+use rand_chacha::{
+    ChaCha20Rng,
+    rand_core::{RngCore, SeedableRng},
+};
+use serde_json::{Value, json};
+
+use super::{provider::Provider, signature};
+
+pub const HOST: &str = "https://docs.example.com";
+pub const SECRET: &str = "kX0b9S1u5pQ2v8YwR7tZ3mN6cJ4hL0aGdFeUiOyTrWs=";
+pub const OTHER_SECRET: &str = "Zm9Tq1xWv7Rk2LpYc8HsJd4Nb6GaUe0ItoXzMwQyVfE=";
+/// A Monday in 2027.
+const BEGIN: u64 = 1_800_000_000;
+
+/// A handle on the world: clones are the same one.
+#[derive(Clone)]
+pub struct World(Rc<Inner>);
+
+struct Inner {
+    now: Cell<u64>,
+    random: RefCell<ChaCha20Rng>,
+    kv: RefCell<Kv>,
+    providers: RefCell<Vec<Provider>>,
+    calls: RefCell<Vec<String>>,
+    events: RefCell<Vec<Event>>,
+    background: RefCell<Vec<Task>>,
+}
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Eventually consistent: a write is seen after `lag` seconds.
+#[derive(Default)]
+struct Kv {
+    entries: HashMap<String, Vec<(u64, String)>>,
+    lag: u64,
+    reads: usize,
+    writes: usize,
+    full: bool,
+}
+
+/// The head of a request, as text.
+#[derive(Clone, Debug)]
+pub struct Head {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+}
+
+impl World {
+    /// A world in which one provider, `work`, does what it should.
+    pub fn new() -> Self {
+        let random = ChaCha20Rng::seed_from_u64(7);
+        Self(Rc::new(Inner {
+            now: Cell::new(BEGIN),
+            random: RefCell::new(random),
+            kv: RefCell::default(),
+            providers: RefCell::new(vec![Provider::new("https://id.example")]),
+            calls: RefCell::default(),
+            events: RefCell::default(),
+            background: RefCell::default(),
+        }))
+    }
+
+    /// Adds a second provider.
+    pub fn add_provider(&self, issuer: &str) {
+        self.0.providers.borrow_mut().push(Provider::new(issuer));
+    }
+
+    /// Changes the first provider.
+    pub fn provider<T>(&self, change: impl FnOnce(&mut Provider) -> T) -> T {
+        change(&mut self.0.providers.borrow_mut()[0])
+    }
+
+    /// Asks the provider that `url` belongs to: where its answer leads.
+    pub fn authorize(&self, url: &str, person: &str) -> Option<String> {
+        let mut providers = self.0.providers.borrow_mut();
+        let provider = providers.iter_mut().find(|provider| url.starts_with(&provider.issuer))?;
+        let nonce_of_code = self.0.random.borrow_mut().next_u64();
+        Some(provider.authorize(url, person, nonce_of_code))
+    }
+
+    pub fn pass(&self, seconds: u64) {
+        self.0.now.set(self.0.now.get() + seconds);
+    }
+
+    pub fn set_kv_lag(&self, seconds: u64) {
+        self.0.kv.borrow_mut().lag = seconds;
+    }
+
+    pub fn fill_kv(&self) {
+        self.0.kv.borrow_mut().full = true;
+    }
+
+    /// Puts `text` in the place of every entry.
+    pub fn overwrite_kv(&self, change: impl Fn(&str) -> String) {
+        for versions in self.0.kv.borrow_mut().entries.values_mut() {
+            for (_, text) in versions.iter_mut() {
+                *text = change(text);
+            }
+        }
+    }
+
+    pub fn kv_entries(&self) -> usize {
+        self.0.kv.borrow().entries.len()
+    }
+
+    /// Reads and writes of KV so far.
+    pub fn kv_counts(&self) -> (usize, usize) {
+        let kv = self.0.kv.borrow();
+        (kv.reads, kv.writes)
+    }
+
+    /// The calls to providers since the last look, as `METHOD url`.
+    pub fn take_calls(&self) -> Vec<String> {
+        self.0.calls.take()
+    }
+
+    /// The log since the last look, as `event code`.
+    pub fn take_events(&self) -> Vec<String> {
+        let events = self.0.events.take();
+        events.iter().map(|event| format!("{} {}", event.kind().as_str(), event.code())).collect()
+    }
+
+    /// The whole log so far.
+    pub fn log(&self) -> String {
+        self.0.events.borrow().iter().map(Event::to_json).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Runs what was left for after the answer.
+    pub fn run_background(&self) {
+        loop {
+            let tasks = self.0.background.take();
+            if tasks.is_empty() {
+                return;
+            }
+            tasks.into_iter().for_each(block_on);
+        }
+    }
+
+    /// An isolate: a gate with a memory of its own, in this world.
+    pub fn isolate(&self, settings: &Value) -> Isolate {
+        self.try_isolate(settings, SECRET, None).expect("settings")
+    }
+
+    pub fn try_isolate(&self, settings: &Value, secret: &str, previous: Option<&str>) -> Result<Isolate, ConfigError> {
+        let text = settings.to_string();
+        let gate = Gate::open(SettingsText { variable: Some(&text), module: Some("{}") }, |name| match name {
+            "PORTCULLIS_SECRET" => Some(secret.to_owned()),
+            "PORTCULLIS_SECRET_PREVIOUS" => previous.map(str::to_owned),
+            "PORTCULLIS_WORK_CLIENT_SECRET" => Some("client-secret".to_owned()),
+            _ => None,
+        })?;
+        Ok(Isolate { gate, world: self.clone() })
+    }
+}
+
+/// One isolate of the Worker.
+#[derive(Clone)]
+pub struct Isolate {
+    pub gate: Rc<Gate>,
+    pub world: World,
+}
+
+impl Isolate {
+    /// Sends a request.
+    pub fn send(&self, head: &Head) -> Outcome {
+        block_on(self.gate.respond(&self.world, head))
+    }
+}
+
+/// The settings most tests start from: `/open/**` is public, `/admin/**` is for admins.
+pub fn settings() -> Value {
+    json!({
+        "hosts": ["docs.example.com"],
+        "providers": [{
+            "id": "work", "title": "Example Corp", "issuer": "https://id.example", "client_id": "client",
+            "algorithms": ["EdDSA"],
+        }],
+        "rules": [
+            { "path": "/open/**", "sso": false },
+            { "path": "/admin/**", "allow": [{ "group": "admins" }, { "email": "ceo@example.com" }] },
+        ],
+    })
+}
+
+impl Head {
+    /// A request of a script or a command-line client.
+    pub fn new(method: &str, path: &str) -> Self {
+        Self { method: method.to_owned(), url: format!("{HOST}{path}"), headers: Vec::new() }
+    }
+
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// As a browser opens a page in a tab.
+    pub fn navigation(url: &str) -> Self {
+        let head = Self { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new() };
+        head.with("sec-fetch-mode", "navigate").with("sec-fetch-dest", "document").with("accept", "text/html,*/*")
+    }
+}
+
+impl RequestHead for Head {
+    fn method(&self) -> String {
+        self.method.clone()
+    }
+
+    fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        let values: Vec<&str> =
+            self.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_str()).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+}
+
+impl Entropy for World {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.random.borrow_mut().fill_bytes(bytes);
+    }
+}
+
+impl Edge for World {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(self.0.now.get())
+    }
+
+    async fn fetch(&self, call: Call) -> Result<Reply, Unreachable> {
+        let method = if call.form.is_some() { "POST" } else { "GET" };
+        self.0.calls.borrow_mut().push(format!("{method} {}", call.url));
+        let mut providers = self.0.providers.borrow_mut();
+        let provider = providers.iter_mut().find(|provider| call.url.starts_with(&provider.issuer));
+        provider.ok_or(Unreachable::Network)?.answer(&call, self.0.now.get())
+    }
+
+    async fn load(&self, key: &str) -> Option<String> {
+        let mut kv = self.0.kv.borrow_mut();
+        kv.reads += 1;
+        let seen = self.0.now.get().saturating_sub(kv.lag);
+        kv.entries.get(key)?.iter().rev().find(|(time, _)| *time <= seen).map(|(_, text)| text.clone())
+    }
+
+    async fn store(&self, key: &str, text: String, _lifetime: Lifetime) {
+        let mut kv = self.0.kv.borrow_mut();
+        kv.writes += 1;
+        if !kv.full {
+            kv.entries.entry(key.to_owned()).or_default().push((self.0.now.get(), text));
+        }
+    }
+
+    async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+        signature::verify(algorithm, key, message, signature)
+    }
+
+    fn in_background(&self, task: impl Future<Output = ()> + 'static) {
+        self.0.background.borrow_mut().push(Box::pin(task));
+    }
+
+    fn log(&self, event: &Event) {
+        self.0.events.borrow_mut().push(event.clone());
+    }
+}

@@ -1,0 +1,465 @@
+//! What a request gets, by who sends it, how and where to.
+
+mod support;
+
+use portcullis::gate::{Answer, Cacheable, Forward, Outcome};
+use portcullis::session::CookieEdit;
+use serde_json::json;
+use support::{
+    browser::Browser,
+    world::{HOST, Head, Isolate, World, settings},
+};
+
+fn answer(isolate: &Isolate, head: &Head) -> Answer {
+    match isolate.send(head) {
+        Outcome::Answer(answer) => answer,
+        Outcome::Forward(forward) => panic!("forwarded: {} {} {forward:?}", head.method, head.url),
+    }
+}
+
+fn forward(outcome: Outcome) -> Forward {
+    match outcome {
+        Outcome::Forward(forward) => forward,
+        Outcome::Answer(answer) => panic!("{} {}", answer.status, answer.body),
+    }
+}
+
+#[test]
+fn without_a_session_by_the_kind_of_request() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let get = || Head::new("GET", "/page?x=1");
+    let fetch_metadata =
+        |head: Head, mode: &str, dest: &str| head.with("sec-fetch-mode", mode).with("sec-fetch-dest", dest);
+    let rows = [
+        ("navigation", fetch_metadata(get(), "navigate", "document"), 302, ""),
+        ("HEAD navigation", fetch_metadata(Head::new("HEAD", "/page"), "navigate", "document"), 302, ""),
+        ("old browser", get().with("accept", "text/html"), 302, ""),
+        ("frame", fetch_metadata(get(), "navigate", "iframe"), 401, "text/html"),
+        ("embed", fetch_metadata(get(), "navigate", "embed"), 401, "text/html"),
+        ("object", fetch_metadata(get(), "navigate", "object"), 401, "text/html"),
+        ("form", fetch_metadata(Head::new("POST", "/page"), "navigate", "document"), 401, "text/html"),
+        (
+            "old form",
+            Head::new("POST", "/page")
+                .with("accept", "text/html")
+                .with("content-type", "application/x-www-form-urlencoded"),
+            401,
+            "text/html",
+        ),
+        ("fetch", fetch_metadata(get(), "cors", "empty"), 401, "application/problem+json"),
+        ("same-origin fetch", fetch_metadata(get(), "same-origin", "empty"), 401, "application/problem+json"),
+        (
+            "fetch that wants html",
+            fetch_metadata(get().with("accept", "text/html"), "cors", "empty"),
+            401,
+            "application/problem+json",
+        ),
+        ("image", fetch_metadata(get(), "no-cors", "image"), 401, "application/problem+json"),
+        (
+            "websocket",
+            fetch_metadata(get(), "websocket", "websocket").with("upgrade", "websocket"),
+            401,
+            "application/problem+json",
+        ),
+        (
+            "old websocket",
+            get().with("accept", "text/html").with("upgrade", "websocket"),
+            401,
+            "application/problem+json",
+        ),
+        (
+            "event source",
+            fetch_metadata(get(), "cors", "empty").with("accept", "text/event-stream"),
+            401,
+            "application/problem+json",
+        ),
+        (
+            "prefetch",
+            fetch_metadata(get(), "navigate", "document").with("sec-purpose", "prefetch"),
+            401,
+            "application/problem+json",
+        ),
+        ("curl", get().with("accept", "*/*"), 401, "application/problem+json"),
+        ("PUT", Head::new("PUT", "/page"), 401, "application/problem+json"),
+        ("preflight", fetch_metadata(Head::new("OPTIONS", "/page"), "cors", "empty"), 401, "application/problem+json"),
+    ];
+    for (name, head, status, kind) in rows {
+        let answer = answer(&isolate, &head);
+        assert_eq!(answer.status, status, "{name}");
+        assert!(answer.header("content-type").unwrap_or_default().starts_with(kind), "{name}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}");
+        assert!(answer.header("set-cookie").is_none(), "{name} starts no login");
+        match status {
+            302 => assert!(
+                answer.header("location").unwrap().starts_with(&format!("{HOST}/.auth/login?return_to=%2Fpage"))
+            ),
+            _ => assert!(answer.header("www-authenticate").is_some(), "RFC 9110, 15.5.2"),
+        }
+        if kind.ends_with("json") {
+            let problem: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+            assert!(problem["login_url"].as_str().unwrap().starts_with(HOST), "{name}");
+        } else if status == 401 {
+            assert!(answer.body.contains("target=\"_top\""), "{name}");
+        }
+    }
+    assert!(world.take_events().is_empty());
+}
+
+#[test]
+fn a_login_starts_by_opening_a_page_alone() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let login = || Head::new("GET", "/.auth/login");
+    let heads = [
+        login(),
+        login().with("sec-fetch-mode", "no-cors").with("sec-fetch-dest", "image"),
+        login().with("sec-fetch-mode", "navigate").with("sec-fetch-dest", "iframe"),
+        login()
+            .with("sec-fetch-mode", "navigate")
+            .with("sec-fetch-dest", "document")
+            .with("sec-purpose", "prefetch;prerender"),
+        login()
+            .with("accept", "text/html")
+            .with("purpose", "prefetch")
+            .with("sec-fetch-mode", "navigate")
+            .with("sec-fetch-dest", "document"),
+    ];
+    for head in heads {
+        let answer = answer(&isolate, &head);
+        assert_eq!((answer.status, answer.header("set-cookie")), (401, None), "{head:?}");
+    }
+    assert_eq!(world.take_calls(), [""; 0]);
+}
+
+#[test]
+fn only_the_hosts_of_the_settings_are_served() {
+    let isolate = World::new().isolate(&settings());
+    for host in [
+        "docs.example.com.",
+        "evil.test",
+        "docs.example.com.evil.test",
+        "portcullis.workers.dev",
+        "docs.example.com:8443",
+        "docs.example.com@evil.test",
+        "[::1]",
+    ] {
+        for path in ["/", "/open/x", "/.auth/health"] {
+            let head = Head { url: format!("https://{host}{path}"), ..Head::new("GET", "/") };
+            assert_eq!(answer(&isolate, &head).status, 421, "{host}{path}");
+        }
+    }
+}
+
+#[test]
+fn plain_http_is_sent_to_https_or_refused() {
+    let isolate = World::new().isolate(&settings());
+    let plain = |method: &str| Head { url: "http://docs.example.com/open/x?y".into(), ..Head::new(method, "/") };
+    for method in ["GET", "HEAD"] {
+        let answer = answer(&isolate, &plain(method));
+        assert_eq!((answer.status, answer.header("location")), (308, Some("https://docs.example.com/open/x?y")));
+    }
+    for method in ["POST", "OPTIONS", "PROPFIND"] {
+        assert_eq!(answer(&isolate, &plain(method)).status, 400, "{method}");
+    }
+}
+
+#[test]
+fn rules_see_the_path_alone_and_every_reading_of_it() {
+    let isolate = World::new().isolate(&settings());
+    for path in [
+        "/open/x",
+        "/open",
+        "/open/",
+        "/open/a%20b",
+        "/open/a;b",
+        "/open//x",
+        "/open/x?y=../../admin",
+        "/open/caf%C3%A9",
+    ] {
+        let forward = forward(isolate.send(&Head::new("GET", path)));
+        assert_eq!((forward.identity, forward.cacheable), (Vec::new(), Cacheable::AsTheOriginSays), "{path}");
+    }
+    for path in [
+        "/open/../admin",
+        "/open/..%2fadmin",
+        "/open/%2e%2e/x",
+        "/open;/../admin",
+        "/open/..%5cadmin",
+        "/open\\..\\admin",
+        "/open/%00",
+        "/open/%ff",
+        "/open/%2525252e",
+        "/o%70en/x",
+        "//open/x",
+        "/open/x%",
+    ] {
+        assert_eq!(answer(&isolate, &Head::new("GET", path)).status, 400, "{path}");
+    }
+    for path in ["/page?/open/x", "/x/open/y", "/openx", "/OPEN/x"] {
+        assert_eq!(answer(&isolate, &Head::new("GET", path)).status, 401, "{path}");
+    }
+}
+
+#[test]
+fn nothing_under_the_prefix_is_the_origins() {
+    let mut open = settings();
+    open["rules"] = json!([{ "path": "/**", "sso": false }]);
+    let isolate = World::new().isolate(&open);
+    forward(isolate.send(&Head::new("GET", "/x")));
+    for path in [
+        "/.auth",
+        "/.auth/",
+        "/.auth/x",
+        "/.auth/login/",
+        "/.auth/callback/x",
+        "/.auth/me;x",
+        "/%2eauth/me",
+        "/.auth%2fme",
+        "//.auth/me",
+        "/x/..%2f.auth/me",
+        "/./.auth/me",
+        "/.auth//me",
+        "/.auth\\me",
+    ] {
+        assert_eq!(answer(&isolate, &Head::new("GET", path)).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn own_endpoints_take_their_methods_and_tell_no_cache() {
+    let isolate = World::new().isolate(&settings());
+    let rows = [
+        ("login", "GET"),
+        ("callback", "GET"),
+        ("logout", "GET, POST"),
+        ("signed-out", "GET, HEAD"),
+        ("me", "GET, HEAD"),
+        ("health", "GET, HEAD"),
+    ];
+    for (endpoint, methods) in rows {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "get", "HEAD"] {
+            if methods.split(", ").any(|allowed| allowed == method) {
+                continue;
+            }
+            let answer = answer(&isolate, &Head::new(method, &format!("/.auth/{endpoint}")));
+            assert_eq!((answer.status, answer.header("allow")), (405, Some(methods)), "{method} {endpoint}");
+        }
+    }
+    let health = answer(&isolate, &Head::new("GET", "/.auth/health"));
+    assert_eq!((health.status, health.body.as_str(), health.header("cache-control")), (200, "ok\n", Some("no-store")));
+    let me = answer(&isolate, &Head::new("GET", "/.auth/me"));
+    assert_eq!((me.status, me.header("content-type")), (401, Some("application/problem+json")));
+}
+
+#[test]
+fn me_says_who_and_never_a_token() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    let Outcome::Answer(answer) = ada.send(&isolate, Head::new("GET", "/.auth/me")) else { panic!("an answer") };
+    let me: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(
+        me,
+        json!({
+            "subject": "ada", "provider": "work", "email": "ada@example.com", "email_verified": true, "name": "ada",
+            "groups": ["admins"], "expires": 1_800_000_000_u64 + 8 * 3_600,
+        })
+    );
+}
+
+#[test]
+fn a_change_or_a_websocket_admitted_by_cookie_must_come_from_us() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    let rows: [(&[(&str, &str)], bool); 10] = [
+        (&[], false),
+        (&[("origin", HOST)], true),
+        (&[("origin", HOST), ("sec-fetch-site", "same-origin")], true),
+        (&[("origin", "null"), ("sec-fetch-site", "same-origin")], true),
+        (&[("sec-fetch-site", "same-origin")], true),
+        (&[("origin", "null")], false),
+        (&[("origin", "https://evil.test")], false),
+        (&[("origin", "https://evil.test"), ("sec-fetch-site", "same-origin")], false),
+        (&[("origin", HOST), ("sec-fetch-site", "cross-site")], false),
+        (&[("sec-fetch-site", "same-site")], false),
+    ];
+    for (headers, passes) in rows {
+        for method in ["POST", "PUT", "DELETE", "PATCH", "PROPFIND", "post"] {
+            let head = headers.iter().fold(Head::new(method, "/page"), |head, (name, value)| head.with(name, value));
+            let outcome = ada.send(&isolate, head);
+            assert_eq!(matches!(outcome, Outcome::Forward(_)), passes, "{method} {headers:?}");
+        }
+        let head = Head::new("GET", "/page").with("upgrade", "websocket");
+        let head = headers.iter().fold(head, |head, (name, value)| head.with(name, value));
+        match ada.send(&isolate, head) {
+            Outcome::Forward(_) => assert!(passes, "{headers:?}"),
+            Outcome::Answer(answer) => assert_eq!((passes, answer.status), (false, 403), "{headers:?}"),
+        }
+    }
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        forward(ada.send(&isolate, Head::new(method, "/page").with("origin", "https://evil.test")));
+    }
+    // Where nothing hangs on the cookie, nothing is asked.
+    forward(isolate.send(&Head::new("POST", "/open/x").with("origin", "https://evil.test")));
+}
+
+#[test]
+fn our_cookies_stay_here_and_all_others_go_on() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    assert_eq!(forward(ada.send(&isolate, Head::new("GET", "/page"))).cookies, CookieEdit::Remove);
+    ada.set_cookie("theme", "dark");
+    ada.set_cookie("a", "\"1,2\"");
+    for path in ["/page", "/open/x"] {
+        let edit = forward(ada.send(&isolate, Head::new("GET", path))).cookies;
+        assert_eq!(edit, CookieEdit::Replace("a=\"1,2\"; theme=dark".into()), "{path}");
+    }
+    assert_eq!(
+        forward(isolate.send(&Head::new("GET", "/open/x").with("cookie", "a=1; b=2"))).cookies,
+        CookieEdit::Keep
+    );
+}
+
+#[test]
+fn a_mutated_session_never_raises_rights() {
+    let world = World::new();
+    let (isolate, bob) = (world.isolate(&settings()), Browser::new("bob"));
+    bob.open(&isolate, "/page");
+    let session = bob.cookie("__Host-portcullis").unwrap();
+    for position in 0..session.len() {
+        let mut mutated = session.clone().into_bytes();
+        mutated[position] ^= 1;
+        let mutated = String::from_utf8_lossy(&mutated).into_owned();
+        let head = Head::new("GET", "/page").with("cookie", &format!("__Host-portcullis={mutated}"));
+        assert!(matches!(isolate.send(&head), Outcome::Answer(_)), "byte {position}");
+    }
+}
+
+#[test]
+fn sign_out_asks_first_and_leads_to_the_provider() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    let Outcome::Answer(page) = ada.send(&isolate, Head::navigation(&format!("{HOST}/.auth/logout"))) else {
+        panic!("a page")
+    };
+    assert!(page.body.contains("ada@example.com") && page.body.contains("action=\"/.auth/logout?provider\""));
+    assert!(page.header("content-security-policy").unwrap().contains("form-action 'self' https://id.example"));
+    assert!(ada.cookie("__Host-portcullis").is_some(), "asking ends nothing");
+    let post = || Head::new("POST", "/.auth/logout?provider");
+    for foreign in [
+        post(),
+        post().with("origin", "https://evil.test"),
+        post().with("sec-fetch-site", "same-site"),
+        post().with("origin", "null"),
+    ] {
+        let Outcome::Answer(answer) = ada.send(&isolate, foreign) else { panic!("an answer") };
+        assert_eq!((answer.status, answer.header("set-cookie")), (403, None));
+    }
+    let Outcome::Answer(answer) = ada.send(&isolate, post().with("sec-fetch-site", "same-origin")) else {
+        panic!("an answer")
+    };
+    let location = answer.header("location").unwrap();
+    assert_eq!(answer.status, 303);
+    assert!(
+        location.starts_with("https://id.example/logout?id_token_hint=")
+            && location.contains("post_logout_redirect_uri=https%3A%2F%2Fdocs.example.com%2F.auth%2Fsigned-out"),
+        "{location}"
+    );
+    assert_eq!(ada.cookie_names(), [""; 0], "all of the gate's cookies are gone");
+}
+
+#[test]
+fn sign_out_works_here_when_the_provider_is_down_or_has_none_or_the_session_is_broken() {
+    let world = World::new();
+    world.provider(|provider| {
+        provider.edit_metadata = Some(Box::new(|metadata| {
+            metadata.as_object_mut().unwrap().remove("end_session_endpoint");
+        }));
+    });
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    let broken = Browser::new("ada");
+    broken.set_cookie("__Host-portcullis", "broken");
+    for browser in [ada, broken] {
+        let head = Head::new("POST", "/.auth/logout").with("origin", HOST);
+        let Outcome::Answer(answer) = browser.send(&isolate, head) else { panic!("an answer") };
+        assert_eq!(answer.header("location"), Some("https://docs.example.com/.auth/signed-out"));
+        assert_eq!(browser.cookie_names(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_hint_too_long_for_a_cookie_is_left_out_and_the_client_id_stands_in() {
+    let world = World::new();
+    world.provider(|provider| {
+        provider.edit_claims = Some(Box::new(|claims| claims["bulk"] = "x".repeat(6_000).into()));
+    });
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    assert!(ada.cookie("__Secure-portcullis-hint").is_none());
+    let head = Head::new("POST", "/.auth/logout?provider").with("origin", HOST);
+    let Outcome::Answer(answer) = ada.send(&isolate, head) else { panic!("an answer") };
+    assert!(answer.header("location").unwrap().starts_with("https://id.example/logout?client_id=client&"));
+}
+
+#[test]
+fn hostile_heads_never_panic() {
+    let isolate = World::new().isolate(&settings());
+    let long = "x".repeat(16_384);
+    let cookies: String = (0..100).map(|number| format!("__Host-portcullis-login-{number}=x; ")).collect();
+    let values = [
+        "",
+        " ",
+        ",",
+        ";",
+        "=",
+        "\u{fffd}",
+        "é",
+        "a\tb",
+        &long,
+        &cookies,
+        "__Host-portcullis=",
+        "__Host-portcullis=..",
+        "__Host-portcullis=a.b.c",
+    ];
+    for name in [
+        "cookie",
+        "origin",
+        "sec-fetch-mode",
+        "sec-fetch-dest",
+        "sec-fetch-site",
+        "accept",
+        "upgrade",
+        "content-type",
+        "sec-purpose",
+    ] {
+        for value in values {
+            for path in
+                ["/page", "/open/x", "/.auth/login", "/.auth/callback?code=x&state=y", "/.auth/logout", "/.auth/me"]
+            {
+                for method in ["GET", "POST", "\u{fffd}"] {
+                    isolate.send(&Head::new(method, path).with(name, value));
+                }
+            }
+        }
+    }
+    for url in [
+        "",
+        "x",
+        "https://",
+        "https:///",
+        "https://docs.example.com",
+        "https://docs.example.com?",
+        "https://docs.example.com\\x",
+        "https://docs.example.com/\u{fffd}",
+        "://",
+        "https://docs.example.com/%",
+        "https://docs.example.com/.auth/callback?%ff=%00&state=%ff&code=%f0%28",
+    ] {
+        isolate.send(&Head { url: url.to_owned(), ..Head::navigation("") });
+    }
+}
