@@ -1,0 +1,88 @@
+//! What the papers say of settings and codes is what the code says.
+//!
+//! `PORTCULLIS_WRITE=1 cargo test --test papers` writes the table of the settings anew.
+
+use std::{fs, path::Path};
+
+use portcullis::config::reference::SETTINGS;
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What stands between two marks in a paper.
+fn between<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
+    let (_, rest) = text.split_once(begin).unwrap_or_else(|| panic!("{begin:?} is missing"));
+    rest.split_once(end).unwrap_or_else(|| panic!("{end:?} is missing")).0
+}
+
+#[test]
+fn the_settings_table_is_the_reference() {
+    let rows = SETTINGS.iter().map(|entry| {
+        let default = if entry.default.is_empty() { "" } else { entry.default };
+        format!("| `{}` | {default} | {} |\n", entry.name, entry.meaning)
+    });
+    let table = format!("\n| setting | when left out | meaning |\n|---|---|---|\n{}", rows.collect::<String>());
+    let (begin, end) = ("<!-- settings: generated -->", "<!-- /settings -->");
+    let paper = read("docs/settings.md");
+    let present = between(&paper, begin, end);
+    if present != table && std::env::var_os("PORTCULLIS_WRITE").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
+        fs::write(path, paper.replace(&format!("{begin}{present}{end}"), &format!("{begin}{table}{end}"))).unwrap();
+        return;
+    }
+    assert_eq!(present, table, "docs/settings.md: PORTCULLIS_WRITE=1 cargo test --test papers");
+}
+
+/// The text literals of a piece of source that look like codes.
+fn literals(source: &str) -> Vec<String> {
+    let quoted = source.split('"').skip(1).step_by(2);
+    let code = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    quoted.filter(code).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_code_in_the_source_is_explained_and_no_other() {
+    let rejection = read("src/gate/rejection.rs");
+    let mut codes = literals(between(&rejection, "pub const fn code(", "/// The status."));
+    codes.extend(["settings_wrong", "sign_in_required"].map(str::to_owned));
+    // Codes that are logged without a refusal, and those of the entry.
+    for file in ["src/gate/login.rs", "src/gate/callback.rs", "src/gate/logout.rs"] {
+        let source = read(file);
+        for call in source.split("request.log(").skip(1) {
+            codes.extend(literals(call.split("&[").next().unwrap()));
+        }
+    }
+    for file in ["entry.js", "src/worker/forward.js"] {
+        let source = read(file);
+        codes.extend(source.split("code: '").skip(1).map(|rest| rest.split('\'').next().unwrap().to_owned()));
+    }
+    let discovery = read("src/gate/discovery.rs");
+    codes.extend(
+        discovery.split("const KIND: &'static str = \"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()),
+    );
+    codes.sort();
+    codes.dedup();
+    let paper = read("docs/codes.md");
+    let mut explained: Vec<String> = paper
+        .split("## Codes")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .map(|line| line.split('`').next().unwrap().to_owned())
+        .collect();
+    explained.sort();
+    assert_eq!(explained, codes);
+}
+
+#[test]
+fn every_event_in_the_source_is_explained() {
+    let event = read("src/gate/event.rs");
+    let kinds = literals(between(&event, "pub const fn as_str(", "/// Whether somebody"));
+    let paper = read("docs/codes.md");
+    for kind in kinds.iter().map(String::as_str).chain(["gate_trouble", "origin_trouble"]) {
+        assert!(paper.contains(&format!("`{kind}`")), "{kind}");
+    }
+}
