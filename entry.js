@@ -5,8 +5,8 @@ import Inner from './build/index.js';
 import settings from './portcullis.json';
 import { forward } from './src/worker/forward.js';
 
-/** How long the gate may take for an answer of its own: three calls to a provider, and some. */
-const DEADLINE = 30_000;
+/** How long the gate may take for an answer of its own: six calls to a provider at 8 s each, and some. */
+const DEADLINE = 60_000;
 /** How often a pending answer is checked against an instance that broke under it. */
 const WATCH = 10;
 
@@ -28,12 +28,18 @@ export default {
   },
 };
 
-/**
- * Everything that `decide` does not forward. A panic under it is not thrown here: the instance is
- * marked, and whoever waits on it would wait for ever. So a pending answer looks whether its
- * instance is still there, and gives up at the deadline whatever happens.
- */
+/** Everything that `decide` does not forward. */
 async function answer(request, env, context) {
+  const outcome = await respond(request, env, context);
+  return typeof outcome === 'string' ? forward(request, env, outcome, identityHeaders) : outcome;
+}
+
+/**
+ * The gate's answer, or a plan to forward by. A panic is not thrown here: the instance is marked, and
+ * whoever waits on it would wait for ever. So a pending answer looks whether its instance is still
+ * there, and gives up at the deadline whatever happens.
+ */
+async function respond(request, env, context) {
   let watch;
   try {
     const inner = new Inner(context, env);
@@ -42,13 +48,10 @@ async function answer(request, env, context) {
     const latest = Date.now() + DEADLINE;
     const lost = new Promise((resolve) => {
       watch = setInterval(() => {
-        if (instance.criticalError || instance.instanceId !== own || Date.now() > latest) resolve();
+        if (instance.criticalError || instance.instanceId !== own || Date.now() > latest) resolve(unavailable());
       }, WATCH);
     });
-    const outcome = await Promise.race([pending, lost]);
-    if (outcome === undefined) return unavailable();
-    if (typeof outcome !== 'string') return outcome;
-    return await forward(request, env, outcome, identityHeaders);
+    return await Promise.race([pending, lost]);
   } catch (error) {
     return broken(error);
   } finally {
@@ -56,9 +59,9 @@ async function answer(request, env, context) {
   }
 }
 
-/** The instance broke: the next request gets a fresh one. */
+/** The gate threw. After a panic the next request gets a fresh instance; any other error is this request's alone. */
 function broken(error) {
-  instance.criticalError = true;
+  if (error instanceof WebAssembly.RuntimeError) instance.criticalError = true;
   console.error(JSON.stringify({ gate: 'portcullis', event: 'gate_trouble', code: 'instance_broken', detail: String(error?.message ?? error) }));
   return unavailable();
 }

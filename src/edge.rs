@@ -38,6 +38,9 @@ pub trait Edge: Entropy + Clone + 'static {
     /// be checked is not one.
     async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool;
 
+    /// Waits, in milliseconds.
+    async fn pause(&self, milliseconds: u32);
+
     /// Runs `task` once the answer is on its way.
     fn in_background(&self, task: impl Future<Output = ()> + 'static);
 

@@ -34,14 +34,14 @@ pub use event::{Event, EventKind};
 pub use forward::{Cacheable, Forward, IDENTITY_HEADERS};
 pub use rejection::{Rejection, Trouble, misconfigured};
 pub use return_to::ReturnTo;
-pub use visit::{Audience, Visit};
+pub use visit::{Audience, Visit, path_and_query};
 
 use crate::{
     config::{Config, ConfigError, Secrets, SettingsText},
     edge::{Edge, RequestHead},
     keyring::KeyRing,
     pages::{self, Page},
-    session::{Binding, CookieNames, Cookies, Session},
+    session::{Binding, CookieNames, Cookies, Session, SessionError},
     time::Timestamp,
 };
 
@@ -102,7 +102,10 @@ impl Gate {
                 let request = Request::new(edge, head, now, visit);
                 return Outcome::Answer(self.ask_to_sign_in(&request));
             }
-            Decision::Secure(visit) => return Outcome::Answer(Answer::redirect(308, &visit.secure_address())),
+            Decision::Secure(visit) => match url::Url::parse(&visit.secure_address()) {
+                Ok(address) => return Outcome::Answer(Answer::redirect(308, address.as_str())),
+                Err(_) => (Rejection::Host, visit),
+            },
             Decision::Refuse(rejection, visit) => (rejection, visit),
         };
         let request = Request::new(edge, head, now, visit);
@@ -163,14 +166,28 @@ impl Gate {
     }
 
     fn session_of(&self, cookies: &Cookies<'_>, visit: &Visit, now: Timestamp) -> Option<Session> {
+        self.open_session(cookies, visit, now).ok()
+    }
+
+    fn open_session(&self, cookies: &Cookies<'_>, visit: &Visit, now: Timestamp) -> Result<Session, SessionError> {
         let is_issuer_of = |id: &str, issuer: &str| {
             self.config.provider(id).is_some_and(|provider| provider.issuer.as_str() == issuer)
         };
-        Session::open(cookies.session()?, &self.keys, self.binding(visit), is_issuer_of, now).ok()
+        Session::open(
+            cookies.session().ok_or(SessionError::Absent)?,
+            &self.keys,
+            self.binding(visit),
+            is_issuer_of,
+            now,
+        )
     }
 
     fn binding<'b>(&'b self, visit: &'b Visit) -> Binding<'b> {
-        Binding { host: &visit.site.host, selection: self.config.selection.fingerprint() }
+        Binding {
+            host: &visit.site.host,
+            selection: self.config.selection.fingerprint(),
+            lifetime: self.config.session_lifetime,
+        }
     }
 
     /// The path of an own endpoint.

@@ -46,24 +46,21 @@ pub struct KeyRing {
     generations: Vec<Generation>,
 }
 
-/// The keys of one secret.
-#[derive(Debug)]
+/// The keys of one secret. HMAC's are kept ready: their state after the key is what gets cloned.
 pub struct Generation {
-    id: String,
-    session: Secret<[u8; 32]>,
+    session_header: String,
+    session: Hmac<Sha256>,
     pending_login: Secret<[u8; 32]>,
     state: Secret<[u8; 32]>,
     logout_hint: Secret<[u8; 32]>,
-    cache: Secret<[u8; 32]>,
+    cache: Hmac<Sha256>,
 }
 
 impl KeyRing {
     /// Derives the keys of both secrets.
     pub fn derive(secrets: &Secrets) -> Self {
-        let generations = [Some(&secrets.current), secrets.previous.as_ref()];
-        Self {
-            generations: generations.into_iter().flatten().map(|secret| Generation::derive(secret.expose())).collect(),
-        }
+        let generations = [Some(&secrets.current), secrets.previous.as_ref()].into_iter().flatten();
+        Self { generations: generations.filter_map(|secret| Generation::derive(secret.expose())).collect() }
     }
 
     /// The keys that seal, first, and those that only open, behind them.
@@ -78,62 +75,71 @@ impl KeyRing {
 
     /// A MAC over `parts` for what is kept in KV. Each part's length goes in front of it.
     pub fn authenticate(&self, parts: &[&str]) -> String {
-        let mac = self.current().and_then(|keys| keys.mac(parts));
-        mac.map(|mac| URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())).unwrap_or_default()
+        self.current().map(|keys| URL_SAFE_NO_PAD.encode(keys.mac(parts).finalize().into_bytes())).unwrap_or_default()
     }
 
     /// Whether `tag` is the MAC over `parts` under one of the secrets.
     pub fn is_authentic(&self, parts: &[&str], tag: &str) -> bool {
         let Ok(tag) = URL_SAFE_NO_PAD.decode(tag) else { return false };
-        self.generations().any(|keys| keys.mac(parts).is_some_and(|mac| mac.verify_slice(&tag).is_ok()))
+        self.generations().any(|keys| keys.mac(parts).verify_slice(&tag).is_ok())
     }
 }
 
 impl Generation {
-    fn derive(secret: &[u8]) -> Self {
+    /// HKDF expands to 32 bytes and HMAC takes keys of every length, so there always is one.
+    fn derive(secret: &[u8]) -> Option<Self> {
         let derivation = Hkdf::<Sha256>::new(Some(b"portcullis"), secret);
         let key = |info: &str| {
-            let mut key = [0; 32];
-            // Expanding fails only past 255 blocks of 32 bytes; this is one.
-            let expanded = derivation.expand(info.as_bytes(), &mut key).is_ok();
-            debug_assert!(expanded, "one block of HKDF");
-            Secret::new(key)
+            let mut key = Secret::new([0; 32]);
+            derivation.expand(info.as_bytes(), key.expose_mut()).ok().map(|()| key)
         };
-        let id = key("portcullis key id v1");
-        Self {
-            id: URL_SAFE_NO_PAD.encode(id.expose().get(..6).unwrap_or_default()),
-            session: key(Purpose::Session.label()),
-            pending_login: key(Purpose::PendingLogin.label()),
-            state: key(Purpose::State.label()),
-            logout_hint: key(Purpose::LogoutHint.label()),
-            cache: key(Purpose::Cache.label()),
-        }
+        let hmac = |purpose: Purpose| Hmac::new_from_slice(key(purpose.label())?.expose()).ok();
+        let id = URL_SAFE_NO_PAD.encode(key("portcullis key id v1")?.expose().get(..6)?);
+        let session_header = format!(r#"{{"alg":"HS256","kid":"{id}","typ":"portcullis-session+jwt"}}"#);
+        Some(Self {
+            session_header: URL_SAFE_NO_PAD.encode(session_header),
+            session: hmac(Purpose::Session)?,
+            pending_login: key(Purpose::PendingLogin.label())?,
+            state: key(Purpose::State.label())?,
+            logout_hint: key(Purpose::LogoutHint.label())?,
+            cache: hmac(Purpose::Cache)?,
+        })
     }
 
-    /// Names the generation in a session's `kid`; says nothing about the secret.
-    pub fn id(&self) -> &str {
-        &self.id
+    /// The header of a session's token, encoded: `alg`, `kid` and `typ`. The `kid` names the
+    /// generation and says nothing about the secret.
+    pub fn session_header(&self) -> &str {
+        &self.session_header
     }
 
-    /// The key for `purpose`.
-    pub fn key(&self, purpose: Purpose) -> &Secret<[u8; 32]> {
+    /// HS256 under the session's key, ready for a message.
+    pub fn session_mac(&self) -> Hmac<Sha256> {
+        self.session.clone()
+    }
+
+    /// The key that seals for `purpose`; `None` for what is signed and not sealed.
+    pub fn sealing_key(&self, purpose: Purpose) -> Option<&Secret<[u8; 32]>> {
         match purpose {
-            Purpose::Session => &self.session,
-            Purpose::PendingLogin => &self.pending_login,
-            Purpose::State => &self.state,
-            Purpose::LogoutHint => &self.logout_hint,
-            Purpose::Cache => &self.cache,
+            Purpose::PendingLogin => Some(&self.pending_login),
+            Purpose::State => Some(&self.state),
+            Purpose::LogoutHint => Some(&self.logout_hint),
+            Purpose::Session | Purpose::Cache => None,
         }
     }
 
-    /// HMAC takes keys of every length, so there always is one.
-    fn mac(&self, parts: &[&str]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.cache.expose()).ok()?;
+    fn mac(&self, parts: &[&str]) -> Hmac<Sha256> {
+        let mut mac = self.cache.clone();
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
-        Some(mac)
+        mac
+    }
+}
+
+impl core::fmt::Debug for Generation {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str("Generation(…)")
     }
 }
 
@@ -151,12 +157,15 @@ pub(crate) mod tests {
     fn every_purpose_has_a_key_of_its_own() {
         let ring = ring(1, None);
         let keys = ring.current().unwrap();
-        let purposes = [Purpose::Session, Purpose::PendingLogin, Purpose::State, Purpose::LogoutHint, Purpose::Cache];
-        for (rank, one) in purposes.iter().enumerate() {
-            for other in purposes.iter().skip(rank + 1) {
-                assert_ne!(keys.key(*one).expose(), keys.key(*other).expose(), "{one:?} {other:?}");
-            }
+        let sealing = [Purpose::PendingLogin, Purpose::State, Purpose::LogoutHint];
+        let mut all: Vec<Vec<u8>> =
+            sealing.iter().map(|purpose| keys.sealing_key(*purpose).unwrap().expose().to_vec()).collect();
+        for mac in [keys.session.clone(), keys.cache.clone()] {
+            all.push(mac.finalize().into_bytes().to_vec());
         }
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 5);
     }
 
     #[test]

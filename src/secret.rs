@@ -23,6 +23,11 @@ impl<T: Zeroize> Secret<T> {
     pub fn expose(&self) -> &T {
         &self.0
     }
+
+    /// Fills the value in place, so that no copy of it is left elsewhere.
+    pub fn expose_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
 }
 
 impl<T: Zeroize + AsRef<[u8]>> Secret<T> {

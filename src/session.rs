@@ -10,15 +10,11 @@ mod cookie;
 mod hint;
 mod pending;
 mod seal;
+mod token;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::DateTime;
 pub use cookie::{COOKIE_BYTES, CookieEdit, CookieNames, Cookies};
 pub use hint::LogoutHint;
-use jwt_compact::{
-    AlgorithmExt, Header, UntrustedToken,
-    alg::{Hs256, Hs256Key},
-};
 pub use pending::{LoginCookie, LoginId, LoginState, PENDING_LIFETIME, PENDING_LIMIT, PendingLogin};
 pub use seal::NotOurs;
 use serde::{Deserialize, Serialize};
@@ -26,13 +22,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     claims::Claims,
     edge::Entropy,
-    keyring::{KeyRing, Purpose},
+    keyring::KeyRing,
     time::{Lifetime, Timestamp},
 };
 
-/// The header's `typ`, so that no other JWT of ours could ever be taken for a session
-/// (RFC 8725, 3.11).
-const TYPE: &str = "portcullis-session+jwt";
 /// Bytes of randomness in a session's id (RFC 6265bis, 8.4).
 const ID_BYTES: usize = 16;
 
@@ -52,11 +45,16 @@ pub struct Binding<'b> {
     pub host: &'b str,
     /// The fingerprint of the claims the settings select.
     pub selection: &'b str,
+    /// How long the settings let sessions last: a shorter time ends those of a longer one.
+    pub lifetime: Lifetime,
 }
 
 /// A cookie that is no session here and now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
+    /// There is no session cookie, or more than one.
+    #[error("none")]
+    Absent,
     /// Not signed by us, or not a session.
     #[error("not a session of ours")]
     NotOurs,
@@ -76,7 +74,7 @@ pub enum SessionError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
 
-/// The JWT's payload beside `iat` and `exp`.
+/// The JWT's payload (RFC 7519, 4).
 #[derive(Debug, Serialize, Deserialize)]
 struct Payload {
     /// The provider's issuer.
@@ -85,6 +83,8 @@ struct Payload {
     aud: String,
     /// The session's id.
     sid: String,
+    iat: Timestamp,
+    exp: Timestamp,
     /// The selection's fingerprint.
     fp: String,
     who: Claims,
@@ -103,19 +103,17 @@ impl Session {
     /// # Errors
     /// [`TooLong`] when it would not fit beside the cookie's name.
     pub fn sign(&self, keys: &KeyRing, issuer: &str, binding: Binding<'_>) -> Result<String, TooLong> {
-        let keys = keys.current().ok_or(TooLong)?;
-        let header = Header::empty().with_key_id(keys.id()).with_token_type(TYPE);
-        let mut claims = jwt_compact::Claims::new(Payload {
+        let payload = Payload {
             iss: issuer.to_owned(),
             aud: binding.host.to_owned(),
             sid: self.id.clone(),
+            iat: self.issued,
+            exp: self.expires,
             fp: binding.selection.to_owned(),
             who: self.claims.clone(),
-        });
-        claims.issued_at = moment(self.issued);
-        claims.expiration = moment(self.expires);
-        let key = Hs256Key::new(keys.key(Purpose::Session).expose());
-        let token = Hs256.token(&header, &claims, &key).map_err(|_| TooLong)?;
+        };
+        let payload = serde_json::to_vec(&payload).map_err(|_| TooLong)?;
+        let token = token::sign(keys.current().ok_or(TooLong)?, &payload);
         if token.len() > COOKIE_BYTES { Err(TooLong) } else { Ok(token) }
     }
 
@@ -131,20 +129,22 @@ impl Session {
         is_issuer_of: impl Fn(&str, &str) -> bool,
         now: Timestamp,
     ) -> Result<Self, SessionError> {
-        let payload = verify(cookie, keys)?;
-        let (issued, expires) = payload.issued_at.zip(payload.expiration).ok_or(SessionError::NotOurs)?;
-        let (issued, expires) = timestamp(issued).zip(timestamp(expires)).ok_or(SessionError::NotOurs)?;
-        if now >= expires {
+        if cookie.len() > COOKIE_BYTES {
+            return Err(SessionError::NotOurs);
+        }
+        let payload = token::verify(cookie, keys).ok_or(SessionError::NotOurs)?;
+        let Payload { iss, aud, sid, iat, exp, fp, who } =
+            serde_json::from_slice(&payload).map_err(|_| SessionError::NotOurs)?;
+        if now >= exp || now >= iat.after(binding.lifetime) {
             return Err(SessionError::Expired);
         }
-        let Payload { iss, aud, sid, fp, who } = payload.custom;
         if aud != binding.host {
             return Err(SessionError::OtherHost);
         }
         if fp != binding.selection || !is_issuer_of(who.provider(), &iss) {
             return Err(SessionError::OtherSettings);
         }
-        Ok(Self { id: sid, claims: who, issued, expires })
+        Ok(Self { id: sid, claims: who, issued: iat, expires: exp })
     }
 
     /// The session's id: new at each login.
@@ -161,31 +161,6 @@ impl Session {
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
-}
-
-fn verify(cookie: &str, keys: &KeyRing) -> Result<jwt_compact::Claims<Payload>, SessionError> {
-    if cookie.len() > COOKIE_BYTES {
-        return Err(SessionError::NotOurs);
-    }
-    let token = UntrustedToken::new(cookie).map_err(|_| SessionError::NotOurs)?;
-    if token.header().token_type.as_deref() != Some(TYPE) {
-        return Err(SessionError::NotOurs);
-    }
-    let generation = keys
-        .generations()
-        .find(|keys| token.header().key_id.as_deref() == Some(keys.id()))
-        .ok_or(SessionError::NotOurs)?;
-    let key = Hs256Key::new(generation.key(Purpose::Session).expose());
-    let verified = Hs256.validator(&key).validate(&token).map_err(|_| SessionError::NotOurs)?;
-    Ok(verified.into_parts().1)
-}
-
-fn moment(timestamp: Timestamp) -> Option<DateTime<chrono::Utc>> {
-    DateTime::from_timestamp(i64::try_from(timestamp.seconds()).ok()?, 0)
-}
-
-fn timestamp(moment: DateTime<chrono::Utc>) -> Option<Timestamp> {
-    u64::try_from(moment.timestamp()).ok().map(Timestamp::from_seconds)
 }
 
 #[cfg(test)]

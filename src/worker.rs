@@ -17,7 +17,8 @@ use web_sys::{Headers, Request, Response, ResponseInit};
 
 use crate::{
     config::{ConfigError, Origin, SettingsText},
-    gate::{Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, misconfigured},
+    edge::RequestHead,
+    gate::{Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, misconfigured, path_and_query},
     session::CookieEdit,
 };
 
@@ -35,7 +36,7 @@ pub fn decide(request: &Request) -> Option<String> {
     #[cfg(feature = "panic-drill")]
     drill(&head, "/.auth/drill/fast");
     match gate.decide(&head, platform::now()) {
-        Decision::Forward(forward) => Some(plan(&forward, &gate.config().origin)),
+        Decision::Forward(forward) => Some(plan(&forward, &gate.config().origin, &head)),
         _ => None,
     }
 }
@@ -60,7 +61,7 @@ pub async fn respond(
         Err(error) => return response(&misconfigured(&platform, &head, &error)).map(Into::into),
     };
     match gate.respond(&platform, &head).await {
-        Outcome::Forward(forward) => Ok(plan(&forward, &gate.config().origin).into()),
+        Outcome::Forward(forward) => Ok(plan(&forward, &gate.config().origin, &head).into()),
         Outcome::Answer(answer) => response(&answer).map(Into::into),
     }
 }
@@ -80,6 +81,15 @@ fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
     let variable = platform.settings()?;
     let text = SettingsText { variable: variable.as_deref(), module: Some(module) };
     let gate = Gate::open(text, |name| platform.secret(name))?;
+    let (setting, binding) = match &gate.config().origin {
+        Origin::Assets(binding) => ("origin.assets", Some(binding)),
+        Origin::Service(binding) => ("origin.service", Some(binding)),
+        Origin::Zone | Origin::Address(_) => ("origin.fetch", None),
+    };
+    if let Some(binding) = binding.filter(|binding| !platform.has_fetcher(binding)) {
+        let problem = format!("there is no binding {binding} to send requests to: add it to wrangler.toml");
+        return Err(ConfigError { setting: setting.to_owned(), problem });
+    }
     GATE.set(Some(Rc::clone(&gate)));
     Ok(gate)
 }
@@ -87,11 +97,11 @@ fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
 /// A plan: where to, the `Cookie` header (`=` stays, `-` goes, `+…` becomes), who may keep the answer
 /// (`*` as the origin says, `1` the visitor alone), then names and values of identity headers. No part
 /// has a line break in it: header values come without, and ours are escaped.
-fn plan(forward: &Forward, origin: &Origin) -> String {
+fn plan(forward: &Forward, origin: &Origin, head: &Head) -> String {
     let mut plan = match origin {
         Origin::Assets(binding) | Origin::Service(binding) => format!("binding {binding}"),
         Origin::Zone => "zone ".to_owned(),
-        Origin::Address(address) => format!("address {address}"),
+        Origin::Address(address) => format!("address {address}{}", path_and_query(&head.url())),
     };
     plan.push_str(match &forward.cookies {
         CookieEdit::Keep => "\n=",
@@ -127,7 +137,6 @@ fn response(answer: &Answer) -> Result<Response, JsValue> {
 #[cfg(feature = "panic-drill")]
 #[expect(clippy::panic, reason = "the drill is to panic")]
 fn drill(head: &Head, path: &str) {
-    use crate::edge::RequestHead;
     assert!(!head.url().ends_with(path), "drill");
 }
 

@@ -2,11 +2,12 @@
 
 mod support;
 
+use portcullis::gate::Outcome;
 use serde_json::json;
 use support::{
     browser::{Arrival, Browser},
     provider::Fault,
-    world::{Isolate, World, settings},
+    world::{HOST, Head, Isolate, World, settings},
 };
 
 fn sign_in(isolate: &Isolate) -> Result<(), String> {
@@ -38,6 +39,19 @@ fn nothing_is_fetched_before_it_is_needed_and_then_once() {
         sign_in(&isolate).unwrap();
     }
     assert_eq!(fetched(&world), (0, 0));
+}
+
+#[test]
+fn logins_that_start_at_once_wait_for_the_one_call() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let login = Head::navigation(&format!("{HOST}/.auth/login"));
+    let outcomes = isolate.send_together(&vec![login; 10]);
+    for outcome in outcomes {
+        let Outcome::Answer(answer) = outcome else { panic!("a page") };
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    assert_eq!(fetched(&world), (1, 0));
 }
 
 #[test]

@@ -26,8 +26,8 @@ fn a_login_ends_at_the_page_asked_for_and_names_the_person() {
         world.take_calls(),
         [
             "GET https://id.example/.well-known/openid-configuration",
-            "POST https://id.example/token",
             "GET https://id.example/jwks",
+            "POST https://id.example/token",
         ]
     );
 }
@@ -138,6 +138,58 @@ fn a_login_whose_cookie_is_gone_starts_over_once_without_a_question() {
     world.take_events();
     assert_eq!(ada.open(&isolate, &back).at_origin(), "/page?x=1");
     assert_eq!(world.take_events(), ["login_started restarted", "login_finished finished"]);
+}
+
+#[test]
+fn a_callback_that_no_person_opened_spends_and_starts_nothing() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/page");
+    let back = ada.answer_of_provider(&isolate, &start);
+    world.take_calls();
+    let get = || Head { url: back.clone(), ..Head::new("GET", "") };
+    let heads = [
+        get(),
+        get().with("sec-fetch-mode", "no-cors").with("sec-fetch-dest", "image"),
+        get().with("sec-fetch-mode", "cors").with("sec-fetch-dest", "empty"),
+        Head::navigation(&back).with("sec-purpose", "prefetch"),
+    ];
+    for browser in [&ada, &Browser::new("bob")] {
+        for head in &heads {
+            let Outcome::Answer(answer) = browser.send(&isolate, head.clone()) else { panic!("an answer") };
+            assert_eq!((answer.status, answer.header("set-cookie")), (401, None), "{head:?}");
+        }
+    }
+    assert_eq!(world.take_calls(), [""; 0]);
+    assert_eq!(ada.open(&isolate, &back).at_origin(), "/page");
+}
+
+#[test]
+fn the_same_callback_in_two_isolates_at_once_heals() {
+    let world = World::new();
+    let (one, other) = (world.isolate(&settings()), world.isolate(&settings()));
+    let ada = Browser::new("ada");
+    let start = ada.start(&one, "/page");
+    let back = ada.answer_of_provider(&one, &start);
+    let twin = Browser::new("ada");
+    for name in ada.cookie_names() {
+        twin.set_cookie(&name, &ada.cookie(&name).unwrap());
+    }
+    assert_eq!(ada.open(&one, &back).at_origin(), "/page");
+    // The code is spent; the second attempt is a login of its own.
+    assert_eq!(twin.open(&other, &back).at_origin(), "/page");
+}
+
+#[test]
+fn a_restart_asks_the_provider_for_what_the_person_asked_for() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/.auth/login?return_to=/page&prompt=select_account");
+    assert!(start.contains("prompt=select_account"));
+    let back = ada.answer_of_provider(&isolate, &start);
+    ada.forget("-login-");
+    let Outcome::Answer(again) = ada.send(&isolate, Head::navigation(&back)) else { panic!("a redirect") };
+    assert!(again.header("location").unwrap().contains("prompt=select_account"));
 }
 
 #[test]
@@ -486,10 +538,10 @@ fn settings_that_change_to_and_fro_send_nobody_round_for_ever() {
     let mut other = settings();
     other["rules"][1]["allow"][0]["group"] = "staff".into();
     let (old, new) = (world.isolate(&settings()), world.isolate(&other));
-    let outcomes: Vec<bool> = (0..3)
+    let outcomes: Vec<bool> = (0..5)
         .map(|turn| matches!(ada.open(if turn % 2 == 0 { &old } else { &new }, "/page"), Arrival::Origin(..)))
         .collect();
-    assert_eq!(outcomes[..3], [true, true, false], "the third login within a minute is not started");
+    assert_eq!(outcomes[..4], [true, true, true, false], "the fourth login within a minute is not started");
 }
 
 #[test]

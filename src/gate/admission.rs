@@ -2,10 +2,10 @@
 
 use super::{Endpoint, Forward, Gate, Rejection, Visit, visit::Address};
 use crate::{
-    config::{Access, Site},
+    config::{Access, Origin, Site},
     edge::RequestHead,
     policy::Granted,
-    rules::RequestPath,
+    rules::{PathError, RequestPath},
     session::{CookieEdit, Cookies, Session},
     time::Timestamp,
 };
@@ -60,8 +60,8 @@ impl Gate {
     /// Decides a request. Pure: no I/O, no clock, no randomness.
     ///
     /// 1. the host is one of the settings' (else 421);
-    /// 2. it came over https, or to this machine;
-    /// 3. the path can be read (else 400);
+    /// 2. the path can be read (else 400);
+    /// 3. it came over https, or to this machine;
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404);
     /// 5. all its readings choose the same rule (else 400);
     /// 6. the rule is public, or
@@ -77,17 +77,17 @@ impl Gate {
         let Some(site) = Site::find(&self.config.hosts, address.base) else {
             return Decision::Refuse(Rejection::Host, Visit::nowhere());
         };
-        // 2. The scheme.
+        // 2. The path.
+        let path = match RequestPath::parse(address.path) {
+            Ok(path) => path,
+            Err(error) => return Decision::Refuse(Rejection::Path(error), Visit::new(site, address)),
+        };
+        // 3. The scheme.
         if !site.is_secure() {
             let visit = Visit::new(site, address);
             let read = matches!(head.method().as_str(), "GET" | "HEAD");
             return if read { Decision::Secure(visit) } else { Decision::Refuse(Rejection::Insecure, visit) };
         }
-        // 3. The path.
-        let path = match RequestPath::parse(address.path) {
-            Ok(path) => path,
-            Err(error) => return Decision::Refuse(Rejection::Path(error), Visit::new(site, address)),
-        };
         // 4. Our own.
         if path.touches(&self.config.prefix) {
             let endpoint = path.is_plain().then(|| Endpoint::find(path.as_sent(), &self.config.prefix)).flatten();
@@ -96,6 +96,12 @@ impl Gate {
                 Some(endpoint) => Decision::Own(endpoint, visit),
                 None => Decision::Refuse(Rejection::NotFound, visit),
             };
+        }
+        // What is fetched by its address is parsed once more on the way.
+        if let (Origin::Address(origin), false) = (&self.config.origin, path.is_plain())
+            && !url::Url::parse(&format!("{origin}{}", path.as_sent())).is_ok_and(|url| url.path() == path.as_sent())
+        {
+            return Decision::Refuse(Rejection::Path(PathError::Rewritten), Visit::new(site, address));
         }
         // 5. The rule.
         let rule = match self.config.matcher().first_match(&path) {

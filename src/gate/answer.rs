@@ -48,6 +48,13 @@ impl Answer {
         Self::new(status, String::new()).with("location", address)
     }
 
+    /// With this value of a header in the place of the one there is.
+    #[must_use]
+    pub fn with_instead(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.retain(|(header, _)| *header != name);
+        self.with(name, value)
+    }
+
     /// With one more header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: &str) -> Self {

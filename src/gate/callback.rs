@@ -2,13 +2,16 @@
 
 use std::rc::Rc;
 
-use super::{Answer, EventKind, Gate, Rejection, Request, ReturnTo, login::Start};
+use super::{
+    Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo,
+    login::{Start, prompt},
+};
 use crate::{
     claims::Claims,
     edge::{Edge, RequestHead},
     oidc::{
-        AuthorizationResponse, IdToken, IdTokenError, Outcome, Registration, TokenResponse, UntrustedIdToken, UserInfo,
-        token_request, userinfo_request,
+        AuthorizationResponse, IdToken, IdTokenError, Outcome, Registration, TokenError, TokenResponse,
+        UntrustedIdToken, UserInfo, token_request, userinfo_request,
     },
     pages::Page,
     secret::Secret,
@@ -31,14 +34,14 @@ impl Gate {
     /// `GET /.auth/callback?code=…&state=…&iss=…`
     ///
     /// Before any call is made:
-    /// 1. the query is an authorization response (Core 3.1.2.7);
+    /// 1. a person's browser came here, with an authorization response (Core 3.1.2.7);
     /// 2. its state is one that this gate sealed on this host;
     /// 3. the login is pending in this browser (RFC 9700, 4.7) – else it heals or explains itself;
     /// 4. the issuer that answers is the one that was asked (RFC 9207, 2.4), also in an error.
     ///
-    /// Then, in [`Gate::redeem`]:
+    /// Then, in [`Gate::redeem`], once per pending login:
     ///
-    /// 5. the code is exchanged, once per pending login (Core 3.1.3);
+    /// 5. the code is exchanged (Core 3.1.3);
     /// 6. the ID token is checked (Core 3.1.3.7);
     /// 7. the userinfo endpoint is asked, where the settings say so (Core 5.3).
     ///
@@ -46,53 +49,68 @@ impl Gate {
     ///
     /// 8. a session begins, with a new id, and the browser goes back to the page it wanted.
     pub(super) async fn callback<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
-        let home = ReturnTo::home(&request.visit.site);
-        // 1. One state, and a code or an error.
+        let site = &request.visit.site;
+        let home = ReturnTo::home(site);
+        // 1. One state, and a code or an error. A prefetch or a script spends nothing and starts nothing.
+        if Audience::of(request.head) != Audience::Navigation {
+            return self.refuse_with_way_back(request, &Rejection::NotNavigation, &home);
+        }
         let Ok(response) = AuthorizationResponse::parse(request.visit.query.as_deref().unwrap_or_default()) else {
             return self.refuse_with_way_back(request, &Rejection::Response, &home);
         };
         // 2. A state of ours.
-        let Ok(state) = LoginState::open(&response.state, &self.keys, &request.visit.site.host) else {
+        let Ok(state) = LoginState::open(&response.state, &self.keys, &site.host) else {
             return self.refuse_with_way_back(request, &Rejection::Response, &home);
         };
-        let back = ReturnTo::parse(
-            &format!("{}{}", request.visit.site.address, state.return_to),
-            &request.visit.site,
-            &self.config.prefix,
-        )
-        .unwrap_or(home);
+        let page = format!("{}{}", site.address, state.return_to);
+        let back = ReturnTo::parse(&page, site, &self.config.prefix).unwrap_or(home);
         // 3. Pending in this browser.
         let header = request.head.header("cookie").unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
         let Some((pending, provider)) = self.pending(request, &cookies, &state) else {
             return self.resume(request, &cookies, &state, &back).await;
         };
-        // 4. The issuer that was asked: first by what the response says of itself, then by what the
-        //    provider promised.
-        let metadata = match response.check_issuer(&provider.issuer, false) {
-            Ok(()) => self.metadata(request, provider).await,
-            Err(_) => return self.finish_without(request, &state, &Rejection::ResponseIssuer, &back),
-        };
-        let promised = match &metadata {
-            Ok(metadata) => metadata.names_issuer_in_response,
+        // 4. The issuer that was asked.
+        let code = match self.code_of(request, response, provider).await {
+            Ok(code) => code,
             // The login stays pending: to reload this page is to try again.
-            Err(trouble) => {
-                return self.refuse_with_way_back(request, &Rejection::ProviderDown(trouble.clone()), &back);
+            Err(rejection @ (Rejection::ProviderDown(_) | Rejection::KeysDown(_))) => {
+                return self.refuse_with_way_back(request, &rejection, &back);
             }
-        };
-        if response.check_issuer(&provider.issuer, promised).is_err() {
-            return self.finish_without(request, &state, &Rejection::ResponseIssuer, &back);
-        }
-        let code = match response.outcome {
-            Outcome::Code(code) => code,
-            Outcome::Error(error) => return self.finish_without(request, &state, &Rejection::Provider(error), &back),
+            Err(rejection) => return self.finish_without(request, &state, &rejection, &back),
         };
         if !self.knowledge.borrow_mut().spend(&pending.id) {
             return self.resume(request, &cookies, &state, &back).await;
         }
         match self.redeem(request, Redemption { provider, pending, code }).await {
             Ok((claims, id_token)) => self.begin_session(request, provider, &state, claims, id_token, &back),
+            // The code was exchanged before, in another isolate: as good as a login that is gone.
+            Err(Rejection::Token(TokenError::Refused("invalid_grant"))) if state.attempt == 0 => {
+                self.resume(request, &cookies, &state, &back).await
+            }
             Err(rejection) => self.finish_without(request, &state, &rejection, &back),
+        }
+    }
+
+    /// Step 4: by what the response says of itself, then by what the provider promises. The keys are
+    /// looked for here too, so that a provider that does not show them costs nobody a code.
+    async fn code_of<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        response: AuthorizationResponse,
+        provider: &Registration,
+    ) -> Result<Secret<String>, Rejection> {
+        response.check_issuer(&provider.issuer, false).map_err(|_| Rejection::ResponseIssuer)?;
+        let metadata = self.metadata(request, provider).await;
+        let promised = metadata.as_ref().is_ok_and(|metadata| metadata.names_issuer_in_response);
+        response.check_issuer(&provider.issuer, promised).map_err(|_| Rejection::ResponseIssuer)?;
+        match response.outcome {
+            Outcome::Error(error) => Err(Rejection::Provider(error)),
+            Outcome::Code(code) => {
+                let metadata = metadata.map_err(Rejection::ProviderDown)?;
+                self.provider_keys(request, provider, &metadata).await.map_err(Rejection::KeysDown)?;
+                Ok(code)
+            }
         }
     }
 
@@ -182,9 +200,7 @@ impl Gate {
         let Ok(cookie) = session.sign(&self.keys, provider.issuer.as_str(), self.binding(&request.visit)) else {
             return self.finish_without(request, state, &Rejection::TooManyClaims, back);
         };
-        let Ok(landed) =
-            LoginCookie::land(&state.id, &self.keys, names, self.binding(&request.visit), request.now, edge)
-        else {
+        let Ok(landed) = LoginCookie::land(&state.id, &self.keys, names, host, request.now, edge) else {
             return self.finish_without(request, state, &Rejection::NoKeys, back);
         };
         let logout = self.path_of(super::Endpoint::Logout);
@@ -228,8 +244,8 @@ impl Gate {
     ///
     /// * A session: on to the page.
     /// * None, and the first attempt: once more, without a question. The code is left alone.
-    /// * None, and the second attempt: the browser keeps no cookies, and is told so. The attempt is
-    ///   sealed in the state, so there is no third.
+    /// * None, and the second attempt: a browser that shows no cookie of ours keeps none, and is told
+    ///   so. The attempt is sealed in the state, so there is no third.
     async fn resume<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
@@ -241,14 +257,21 @@ impl Gate {
             return self.go_back(request, state, back);
         }
         if state.attempt > 0 {
-            return self.refuse_with_way_back(request, &Rejection::LoginNotKept, back);
+            let rejection = if cookies.are_none_of_ours() { Rejection::LoginNotKept } else { Rejection::Response };
+            return self.refuse_with_way_back(request, &rejection, back);
         }
         let (Some(provider), true) =
             (self.config.provider(&state.provider), request.now.since(state.issued) <= RESTART_WITHIN)
         else {
             return self.refuse_with_way_back(request, &Rejection::Response, back);
         };
-        let start = Start { provider, return_to: back, prompt: None, attempt: 1, fragment: state.fragment.clone() };
+        let start = Start {
+            provider,
+            return_to: back,
+            prompt: prompt(state.prompt.as_deref()),
+            attempt: 1,
+            fragment: state.fragment.clone(),
+        };
         match self.start(request, &start).await {
             Ok(started) => Answer::redirect(302, &started.address).with_cookies(started.cookies),
             Err(rejection) => self.refuse_with_way_back(request, &rejection, back),

@@ -30,6 +30,11 @@ const STALE: Lifetime = Lifetime::from_seconds(86_400);
 /// Logins remembered as redeemed, per isolate: more than can be pending at once in ten minutes at
 /// a hundred logins a minute.
 const SPENT: usize = 1_024;
+/// How often a request looks for a document that another one is fetching: for as long as that call
+/// may take.
+const LOOKS: usize = 160;
+/// How long it waits between two looks, in milliseconds.
+const BETWEEN_LOOKS: u32 = 50;
 
 /// What an isolate knows of its providers. Plain data: no request waits for another's call.
 #[derive(Debug, Default)]
@@ -49,6 +54,8 @@ struct Known {
 struct Shelf<D> {
     kept: Option<Kept<D>>,
     calls: Budget,
+    /// Since when a call has been under way.
+    under_way: Option<Timestamp>,
 }
 
 /// A document that was parsed.
@@ -109,8 +116,8 @@ impl Published for KeySet {
 impl Default for Known {
     fn default() -> Self {
         Self {
-            metadata: Shelf { kept: None, calls: Budget::single() },
-            keys: Shelf { kept: None, calls: Budget::burst_of_three() },
+            metadata: Shelf { kept: None, calls: Budget::single(), under_way: None },
+            keys: Shelf { kept: None, calls: Budget::burst_of_three(), under_way: None },
         }
     }
 }
@@ -140,6 +147,16 @@ impl Gate {
         self.document(request, provider, &discovery_url(&provider.issuer)).await
     }
 
+    /// The provider's keys.
+    pub(super) async fn provider_keys<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        provider: &Registration,
+        metadata: &Metadata,
+    ) -> Result<Rc<KeySet>, Trouble> {
+        self.document(request, provider, metadata.jwks_uri.as_str()).await
+    }
+
     /// Step 6 of Core 3.1.3.7: finds the key and has the signature checked.
     ///
     /// A token that no known key verifies causes one fetch of the keys, within the budget: the
@@ -152,7 +169,7 @@ impl Gate {
     ) -> Result<SignatureProof, Rejection> {
         let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
         let url = metadata.jwks_uri.as_str();
-        let keys: Rc<KeySet> = self.document(request, provider, url).await.map_err(Rejection::KeysDown)?;
+        let keys = self.provider_keys(request, provider, &metadata).await.map_err(Rejection::KeysDown)?;
         if let Some(proof) = try_keys(request.edge, &keys, provider, signed).await {
             return Ok(proof);
         }
@@ -173,7 +190,8 @@ impl Gate {
         let mut kept = self.remembered::<D>(provider);
         if !kept.as_ref().is_some_and(|kept| kept.is_fresh(now, provider)) {
             // Another isolate may have fetched it already.
-            kept = self.younger(kept, self.load::<D, E>(edge, provider, url).await, provider);
+            let found = self.load::<D, E>(edge, provider, url).await;
+            kept = self.younger(found, provider);
         }
         match kept {
             Some(kept) if kept.is_fresh(now, provider) => Ok(kept.document),
@@ -198,7 +216,10 @@ impl Gate {
         url: String,
     ) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
-            if let Some(provider) = self.config.provider(&provider) {
+            let Some(provider) = self.config.provider(&provider) else { return };
+            let is_fresh = |kept: Kept<D>| kept.is_fresh(edge.now(), provider);
+            // Several requests of the same moment leave the same errand behind.
+            if !self.remembered::<D>(provider).is_some_and(is_fresh) {
                 // What goes wrong is logged there; who asked was served.
                 let _served = self.call::<D, E>(&edge, edge.now(), &request, provider, &url).await;
             }
@@ -215,21 +236,14 @@ impl Gate {
         self.shelf::<D>(provider).kept.clone()
     }
 
-    /// Remembers and returns the younger of two.
-    fn younger<D: Published>(
-        &self,
-        one: Option<Kept<D>>,
-        other: Option<Kept<D>>,
-        provider: &Registration,
-    ) -> Option<Kept<D>> {
-        let younger = match (one, other) {
-            (Some(one), Some(other)) => Some(if other.fetched > one.fetched { other } else { one }),
-            (one, other) => one.or(other),
-        };
-        if younger.is_some() {
-            self.shelf::<D>(provider).kept.clone_from(&younger);
+    /// Remembers `found` if it is younger than what is remembered by now, and returns the younger.
+    fn younger<D: Published>(&self, found: Option<Kept<D>>, provider: &Registration) -> Option<Kept<D>> {
+        let mut shelf = self.shelf::<D>(provider);
+        let is_younger = found.as_ref().map(|kept| kept.fetched) > shelf.kept.as_ref().map(|kept| kept.fetched);
+        if is_younger {
+            shelf.kept = found;
         }
-        younger
+        shelf.kept.clone()
     }
 
     /// Calls the provider, within the budget.
@@ -242,7 +256,12 @@ impl Gate {
         url: &str,
     ) -> Result<Kept<D>, Trouble> {
         let allowed = self.shelf::<D>(provider).calls.take(now);
-        let result = if allowed { fetch::<D, E>(edge, provider, url).await } else { Err(Trouble::Budget) };
+        if !allowed {
+            return self.wait::<D, E>(edge, now, provider).await.ok_or(Trouble::Budget);
+        }
+        self.shelf::<D>(provider).under_way = Some(now);
+        let result = fetch::<D, E>(edge, provider, url).await;
+        self.shelf::<D>(provider).under_way = None;
         match result {
             Ok((document, text)) => {
                 let kept = Kept { document: Rc::new(document), fetched: now };
@@ -258,6 +277,20 @@ impl Gate {
                 Err(trouble)
             }
         }
+    }
+
+    /// Waits for the call of another request: by looking, since no promise can be shared between
+    /// requests. `None` when there is none under way, or it brings nothing.
+    async fn wait<D: Published, E: Edge>(&self, edge: &E, now: Timestamp, provider: &Registration) -> Option<Kept<D>> {
+        let since = self.shelf::<D>(provider).under_way.filter(|since| now.since(*since) <= ANSWER_DEADLINE)?;
+        for _ in 0..LOOKS {
+            edge.pause(BETWEEN_LOOKS).await;
+            let shelf = self.shelf::<D>(provider);
+            if shelf.under_way.is_none() {
+                return shelf.kept.clone().filter(|kept| kept.fetched >= since);
+            }
+        }
+        None
     }
 
     /// Reads a document from KV. Without our MAC, or unreadable, it is as good as not there.

@@ -65,8 +65,12 @@ fn identity(claims: &Claims) -> Vec<(&'static str, String)> {
     headers
 }
 
+/// Space at an end would be cut off on the way, and make one value pass for another.
 fn escape(value: &str) -> String {
-    utf8_percent_encode(value, ESCAPED).to_string()
+    let inner = value.trim_matches(' ');
+    let leading = value.len().saturating_sub(value.trim_start_matches(' ').len());
+    let trailing = value.len().saturating_sub(inner.len()).saturating_sub(leading);
+    format!("{}{}{}", "%20".repeat(leading), utf8_percent_encode(inner, ESCAPED), "%20".repeat(trailing))
 }
 
 #[cfg(test)]
@@ -83,6 +87,10 @@ mod tests {
             ("a\r\nX: y", "a%0D%0AX: y"),
             ("100%", "100%25"),
             ("\u{7f}", "%7F"),
+            (" admin ", "%20admin%20"),
+            ("  ", "%20%20"),
+            (" admin ", "%20admin%20"),
+            ("  ", "%20%20"),
         ] {
             assert_eq!(escape(value), expected);
         }

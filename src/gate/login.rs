@@ -5,7 +5,7 @@ use crate::{
     edge::{Edge, RequestHead},
     oidc::{AuthorizationRequest, Registration, Verifier, nonce},
     pages::{Choice, Page},
-    session::{Cookies, LoginCookie, LoginId, LoginState, NotOurs, PENDING_LIMIT, PendingLogin},
+    session::{Cookies, LoginCookie, LoginId, LoginState, NotOurs, PENDING_LIMIT, PendingLogin, SessionError},
 };
 use std::rc::Rc;
 use url::form_urlencoded;
@@ -103,6 +103,7 @@ impl Gate {
             attempt: start.attempt,
             issued: request.now,
             return_to: start.return_to.path_and_query().to_owned(),
+            prompt: start.prompt.map(str::to_owned),
             fragment: start.fragment.clone(),
         };
         let key = id.short().to_owned();
@@ -157,11 +158,7 @@ impl Gate {
         Wanted {
             provider: value("provider"),
             return_to: return_to.unwrap_or_else(|| ReturnTo::home(site)),
-            prompt: match value("prompt").as_deref() {
-                Some("login") => Some("login"),
-                Some("select_account") => Some("select_account"),
-                _ => None,
-            },
+            prompt: prompt(value("prompt").as_deref()),
         }
     }
 
@@ -179,23 +176,22 @@ impl Gate {
     /// The deletion of what logins left behind, if one was finished a moment ago and there is no
     /// session all the same: sending the browser to the provider again would go on for ever.
     ///
-    /// A login for another selection of claims does not count, since new settings renew a session;
-    /// but the third within a minute does, whatever it was for: while a deployment spreads, old and
-    /// new settings may answer in turn.
+    /// A session that was made under other settings did stay, and a login renews it; but not three
+    /// times within a minute: while a deployment spreads, old and new settings may answer in turn.
     fn landed_without_session<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Option<Vec<String>> {
         let header = request.head.header("cookie")?;
         let cookies = Cookies::parse(&header, request.names());
-        if self.session_of(&cookies, &request.visit, request.now).is_some() {
-            return None;
-        }
-        let (mut deletions, mut of_this_selection) = (Vec::new(), false);
-        for (id, login) in self.own_logins(request, &cookies) {
-            if let Some(LoginCookie::Landed { selection, .. }) = login {
-                of_this_selection |= selection == self.config.selection.fingerprint();
-                deletions.push(request.names().deletion(&request.names().login(id), "/"));
-            }
-        }
-        (of_this_selection || deletions.len() > 2).then_some(deletions)
+        let most = match self.open_session(&cookies, &request.visit, request.now) {
+            Ok(_) => return None,
+            Err(SessionError::OtherSettings) => 2,
+            Err(_) => 0,
+        };
+        let landed: Vec<String> = self
+            .own_logins(request, &cookies)
+            .filter(|(_, login)| matches!(login, Some(LoginCookie::Landed(_))))
+            .map(|(id, _)| request.names().deletion(&request.names().login(id), "/"))
+            .collect();
+        (landed.len() > most).then_some(landed)
     }
 
     /// Deletions of the login cookies that are over, and of the oldest, so that with one more there
@@ -235,6 +231,11 @@ impl Gate {
             (*id, LoginCookie::open(id, value, &self.keys, request.names(), &request.visit.site.host, request.now).ok())
         })
     }
+}
+
+/// The prompts that a person may ask for (Core 3.1.2.1).
+pub(super) fn prompt(wanted: Option<&str>) -> Option<&'static str> {
+    ["login", "select_account"].into_iter().find(|known| wanted == Some(known))
 }
 
 /// What may stand in the name of a cookie that we delete; the rest cannot be one of ours.

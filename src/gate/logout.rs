@@ -32,15 +32,14 @@ impl Gate {
             None => None,
         };
         let path = self.path_of(Endpoint::Logout);
-        self.page(
-            request,
-            200,
-            &Page::SignOut {
-                person: session.map(|session| session.claims().shown_as().to_owned()),
-                action: if end_session.is_some() { format!("{path}?{WITH_PROVIDER}") } else { path },
-                leads_to: end_session.map(|endpoint| endpoint.origin().ascii_serialization()),
-            },
-        )
+        let page = Page::SignOut {
+            person: session.map(|session| session.claims().shown_as().to_owned()),
+            action: if end_session.is_some() { format!("{path}?{WITH_PROVIDER}") } else { path },
+            leads_to: end_session.map(|endpoint| endpoint.origin().ascii_serialization()),
+        };
+        // Without a referrer the form's `Origin` would be `null`, and a browser that sends no Fetch
+        // metadata could not show that the form is ours.
+        self.page(request, 200, &page).with_instead("referrer-policy", "same-origin")
     }
 
     /// `POST /.auth/logout`

@@ -46,6 +46,11 @@ impl<'u> Address<'u> {
     }
 }
 
+/// Path and query of an address, as they stand in it.
+pub fn path_and_query(url: &str) -> &str {
+    Address::split(url).and_then(|address| url.strip_prefix(address.base)).unwrap_or("/")
+}
+
 impl Visit {
     pub(super) fn new(site: Site, address: Address<'_>) -> Self {
         Self { site, path: address.path.to_owned(), query: address.query.map(str::to_owned) }

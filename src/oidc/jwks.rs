@@ -170,12 +170,11 @@ impl Material {
 }
 
 fn rsa(n: String, e: String) -> Option<Material> {
-    let modulus = decode(&n)?;
-    let exponent = decode(&e)?;
-    // Zeros in front would let a short modulus look long.
-    let significant: Vec<u8> = modulus.into_iter().skip_while(|byte| *byte == 0).collect();
-    let length_is_right = (RSA_SHORTEST..=RSA_LONGEST).contains(&significant.len())
-        && significant.first().is_some_and(|first| *first >= 0x80 || significant.len() > RSA_SHORTEST);
+    // Zeros in front would let a short number look long, and 1 look like something else.
+    let significant = |text: &str| Some(decode(text)?.into_iter().skip_while(|byte| *byte == 0).collect::<Vec<u8>>());
+    let (modulus, exponent) = (significant(&n)?, significant(&e)?);
+    let length_is_right = (RSA_SHORTEST..=RSA_LONGEST).contains(&modulus.len())
+        && modulus.first().is_some_and(|first| *first >= 0x80 || modulus.len() > RSA_SHORTEST);
     // An even exponent is none, and with 1 every message is its own signature.
     let exponent_is_right =
         exponent.len() <= EXPONENT_LONGEST && exponent.last().is_some_and(|byte| byte % 2 == 1) && exponent != [1];
@@ -240,6 +239,8 @@ mod tests {
             with("n", json!(URL_SAFE_NO_PAD.encode([vec![0; 200], vec![0xab; 128]].concat()))),
             with("n", json!("%%%")),
             with("e", json!("AQ")),
+            with("e", json!("AAE")),
+            with("e", json!("AAAAAQ")),
             with("e", json!("Ag")),
             with("e", json!("")),
         ];

@@ -1,7 +1,7 @@
 //! Signed tokens before their signature was checked, and the proof that it was (RFC 7515).
 
 use jwt_compact::{Empty, UntrustedToken};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use sha2::{Digest, Sha256};
 
 use super::PublicKey;
@@ -115,12 +115,17 @@ pub struct SignatureProof {
 /// come from the issuer's metadata alone (RFC 8725, 3.10).
 #[derive(Debug, Deserialize)]
 struct Extensions {
-    #[serde(default)]
-    crit: Option<IgnoredAny>,
-    #[serde(default)]
-    zip: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+    #[serde(default, deserialize_with = "present")]
+    zip: bool,
     #[serde(flatten)]
     _others: Empty,
+}
+
+/// A member that is there counts, whatever it holds.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 impl<'t> UntrustedJws<'t> {
@@ -134,7 +139,7 @@ impl<'t> UntrustedJws<'t> {
         let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| JwsError::Malformed)?;
         let (message, _) = text.rsplit_once('.').ok_or(JwsError::Malformed)?;
         let header = token.header();
-        if header.other_fields.crit.is_some() || header.other_fields.zip.is_some() {
+        if header.other_fields.crit || header.other_fields.zip {
             return Err(JwsError::Extension);
         }
         if header.token_type.as_deref().is_some_and(|name| !name.eq_ignore_ascii_case("JWT")) {

@@ -23,6 +23,7 @@ pub fn end_session_url(
         .extend_pairs(hint.map(|hint| ("id_token_hint", hint.as_str())))
         .append_pair("client_id", client_id)
         .append_pair("post_logout_redirect_uri", return_uri);
+    url.set_fragment(Some(""));
     url.into()
 }
 
@@ -36,7 +37,7 @@ mod tests {
         let hint = Secret::new("h".to_owned());
         assert_eq!(
             end_session_url(&endpoint, "c", Some(&hint), "https://g.example/out"),
-            "https://id.example/out?t=1&id_token_hint=h&client_id=c&post_logout_redirect_uri=https%3A%2F%2Fg.example%2Fout"
+            "https://id.example/out?t=1&id_token_hint=h&client_id=c&post_logout_redirect_uri=https%3A%2F%2Fg.example%2Fout#"
         );
         let long = Secret::new("h".repeat(LONGEST));
         assert!(!end_session_url(&endpoint, "c", Some(&long), "https://g.example/out").contains("hint"));

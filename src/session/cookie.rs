@@ -24,6 +24,10 @@ pub struct CookieNames {
     development: bool,
 }
 
+/// The longest `Cookie` header that is searched for a session. Browsers send up to some 200 KB to a
+/// host that sets so much; servers take 8.
+const HEADER_BYTES: usize = 65_536;
+
 /// The cookies of a request, sorted into ours and the origin's.
 #[derive(Debug, Default)]
 pub struct Cookies<'h> {
@@ -88,27 +92,47 @@ impl CookieNames {
 }
 
 impl<'h> Cookies<'h> {
-    /// Sorts the value of a `Cookie` header. Several header lines arrive joined by a comma, so one
-    /// of our names behind a comma starts a cookie as well.
+    /// Sorts the value of a `Cookie` header.
+    ///
+    /// A browser guards the prefixes of names, and not what stands within the values of others: a
+    /// sibling host may set `x="1,__Host-portcullis=…"`, and a name that is ours only once some
+    /// Unicode space is cut off. Such a piece never counts as a cookie of ours; it is kept from the
+    /// origin all the same, since several header lines arrive joined by a comma.
     pub fn parse(header: &'h str, names: CookieNames) -> Self {
         let mut cookies = Self::default();
-        for pair in header.split(';').flat_map(at_commas_before_ours) {
-            cookies.take(pair.trim(), names);
+        for piece in header.split(';') {
+            cookies.take(piece, names, header.len() <= HEADER_BYTES);
         }
         cookies
     }
 
-    fn take(&mut self, pair: &'h str, names: CookieNames) {
+    fn take(&mut self, piece: &'h str, names: CookieNames, counts: bool) {
+        let pair = piece.trim_matches([' ', '\t']);
         if pair.is_empty() {
             return;
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (name.trim(), value.trim());
-        if !is_ours(name) {
-            self.others.push(pair);
+        let name = name.trim_end_matches([' ', '\t']);
+        if is_ours(name) {
+            self.ours = true;
+            if counts && !value.contains(',') {
+                self.count(name, value.trim_matches([' ', '\t']), names);
+            }
             return;
         }
-        self.ours = true;
+        match before_ours(pair) {
+            Some(rest) => {
+                self.ours = true;
+                let rest = rest.trim();
+                if !rest.is_empty() {
+                    self.others.push(rest);
+                }
+            }
+            None => self.others.push(pair),
+        }
+    }
+
+    fn count(&mut self, name: &'h str, value: &'h str, names: CookieNames) {
         if let Some(bare) = name.strip_prefix(names.prefix(HOST_PREFIX)) {
             if bare == SESSION {
                 self.session.push(value);
@@ -145,6 +169,11 @@ impl<'h> Cookies<'h> {
         self.hint
     }
 
+    /// Whether the browser shows no cookie of ours at all.
+    pub fn are_none_of_ours(&self) -> bool {
+        self.session.is_empty() && self.logins.is_empty() && self.hint.is_none()
+    }
+
     /// What the origin gets: every cookie but ours.
     pub fn for_origin(&self) -> CookieEdit {
         match (self.ours, self.others.is_empty()) {
@@ -161,19 +190,27 @@ fn is_ours(name: &str) -> bool {
     bare == SESSION || bare == HINT || bare.starts_with(LOGIN)
 }
 
-/// Splits at each comma behind which one of our names begins. Other cookies may hold commas.
-fn at_commas_before_ours(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    core::iter::from_fn(move || {
-        let text = rest.take()?;
-        let cut = text.match_indices(',').find(|(position, _)| {
-            let behind = text.get(position.saturating_add(1)..).unwrap_or_default().trim_start();
-            behind.split_once('=').is_some_and(|(name, _)| is_ours(name.trim_end()))
-        });
-        let Some((position, _)) = cut else { return Some(text) };
-        rest = text.get(position.saturating_add(1)..);
-        text.get(..position)
-    })
+/// What stands in front of a piece that looks like a cookie of ours within `pair`: behind a comma, or
+/// behind space that no browser takes for space. Everything from there on is dropped.
+fn before_ours(pair: &str) -> Option<&str> {
+    if is_like_ours(pair.trim_start()) {
+        return Some("");
+    }
+    let mut commas = pair.match_indices(',').map(|(position, _)| position);
+    let found = commas.find(|position| {
+        pair.get(position.saturating_add(1)..).is_some_and(|behind| is_like_ours(behind.trim_start()))
+    })?;
+    pair.get(..found)
+}
+
+/// Whether `text` begins as a cookie of ours does. Looks at a few bytes only.
+fn is_like_ours(text: &str) -> bool {
+    let bare = text.strip_prefix(HOST_PREFIX).or_else(|| text.strip_prefix(SECURE_PREFIX)).unwrap_or(text);
+    let Some(rest) = bare.strip_prefix(SESSION) else { return false };
+    rest.is_empty()
+        || rest.starts_with("-login-")
+        || rest.trim_start().starts_with('=')
+        || rest.strip_prefix("-hint").is_some_and(|rest| rest.trim_start().starts_with('='))
 }
 
 #[cfg(test)]
@@ -214,13 +251,41 @@ mod tests {
 
     #[test]
     fn rfc6265bis_8_6_two_session_cookies_are_none() {
-        for header in [
-            "__Host-portcullis=a; __Host-portcullis=b",
-            "__Host-portcullis=a, __Host-portcullis=b",
-            "x=1, __Host-portcullis=a;__Host-portcullis=a",
+        assert_eq!(Cookies::parse("__Host-portcullis=a; __Host-portcullis=b", NAMES).session(), None);
+        // Two header lines, joined: the value is none of ours.
+        assert_eq!(Cookies::parse("__Host-portcullis=a, __Host-portcullis=b", NAMES).session(), None);
+    }
+
+    #[test]
+    fn a_cookie_planted_within_another_or_behind_odd_space_never_counts() {
+        for planted in [
+            "x=1,__Host-portcullis=evil",
+            "x=1, __Host-portcullis=evil",
+            "x=\"1,__Host-portcullis=evil\"",
+            "\u{2000}__Host-portcullis=evil",
+            "\u{a0}__Host-portcullis=evil",
+            "\u{2000}__Host-portcullis-login-a=evil",
+            "x=,\u{3000}__Host-portcullis=evil",
+            "__Host-portcullis\u{2000}=evil",
         ] {
-            assert_eq!(Cookies::parse(header, NAMES).session(), None, "{header}");
+            let cookies = Cookies::parse(planted, NAMES);
+            assert_eq!((cookies.session(), cookies.logins().len()), (None, 0), "{planted}");
+            let beside = format!("{planted}; __Host-portcullis=mine");
+            let cookies = Cookies::parse(&beside, NAMES);
+            assert_eq!(cookies.session(), Some("mine"), "{planted}");
+            match cookies.for_origin() {
+                CookieEdit::Replace(rest) => assert!(!rest.contains("evil"), "{rest}"),
+                edit => assert_eq!(edit, CookieEdit::Remove),
+            }
         }
+    }
+
+    #[test]
+    fn a_long_header_costs_no_more_than_its_length_and_holds_no_session() {
+        let commas = format!("a={}; __Host-portcullis=x", ",".repeat(120_000));
+        assert_eq!(Cookies::parse(&commas, NAMES).session(), None);
+        let names = format!("a={}", ",portcullis".repeat(10_000));
+        assert!(matches!(Cookies::parse(&names, NAMES).for_origin(), CookieEdit::Keep | CookieEdit::Replace(_)));
     }
 
     #[test]
@@ -233,6 +298,7 @@ mod tests {
             ("a=1; __Host-portcullis=s; b=2", CookieEdit::Replace("a=1; b=2".into())),
             ("a=1, __Host-portcullis=s", CookieEdit::Replace("a=1".into())),
             ("a=1,2,portcullis=s,b=3", CookieEdit::Replace("a=1,2".into())),
+            ("\u{2000}portcullis=s", CookieEdit::Remove),
             (
                 "portcullis-login-x=1;__Host-portcullis-login-y=2; __Secure-portcullis-hint=3;portcullis-hint=4",
                 CookieEdit::Remove,

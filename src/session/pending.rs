@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Binding, CookieNames,
+    CookieNames,
     seal::{self, NotOurs, Place},
 };
 use crate::{
@@ -71,6 +71,9 @@ pub struct LoginState {
     /// The page to go back to: a path with its query.
     #[serde(rename = "r")]
     pub return_to: String,
+    /// What the person asked the provider to do, for the restart: `login` or `select_account`.
+    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
     /// The key under which the browser keeps the page's fragment, when there is one.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub fragment: Option<String>,
@@ -82,12 +85,7 @@ pub enum LoginCookie {
     /// The login waits for its answer.
     Pending(PendingLogin),
     /// The login was finished a moment ago; the session should be there.
-    Landed {
-        /// When.
-        at: Timestamp,
-        /// The selection its session was made for.
-        selection: String,
-    },
+    Landed(Timestamp),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,7 +93,7 @@ enum Sealed {
     #[serde(rename = "p")]
     Pending { id: LoginId, provider: String, issuer: String, nonce: String, verifier: String, started: Timestamp },
     #[serde(rename = "d")]
-    Landed { at: Timestamp, selection: String },
+    Landed { at: Timestamp },
 }
 
 impl LoginId {
@@ -158,7 +156,7 @@ impl LoginCookie {
                 let (nonce, verifier) = (Secret::new(nonce), Secret::new(verifier));
                 Ok(Self::Pending(PendingLogin { id, provider, issuer, nonce, verifier, started }))
             }
-            Sealed::Landed { at, selection } if now.since(at) <= LANDED_LIFETIME => Ok(Self::Landed { at, selection }),
+            Sealed::Landed { at } if now.since(at) <= LANDED_LIFETIME => Ok(Self::Landed(at)),
             Sealed::Pending { .. } | Sealed::Landed { .. } => Err(NotOurs),
         }
     }
@@ -171,19 +169,18 @@ impl LoginCookie {
         id: &LoginId,
         keys: &KeyRing,
         names: CookieNames,
-        binding: Binding<'_>,
+        host: &str,
         now: Timestamp,
         entropy: &impl Entropy,
     ) -> Result<String, NotOurs> {
-        let sealed = Sealed::Landed { at: now, selection: binding.selection.to_owned() };
-        line(&sealed, id, keys, names, binding.host, LANDED_LIFETIME, entropy)
+        line(&Sealed::Landed { at: now }, id, keys, names, host, LANDED_LIFETIME, entropy)
     }
 
     /// When it was started or finished.
     pub fn time(&self) -> Timestamp {
         match self {
             Self::Pending(login) => login.started,
-            Self::Landed { at, .. } => *at,
+            Self::Landed(at) => *at,
         }
     }
 }
@@ -274,6 +271,7 @@ mod tests {
             attempt: 0,
             issued: NOW,
             return_to: "/".into(),
+            prompt: None,
             fragment: None,
         };
         let sealed = state.seal(&ring(1, None), HOST, &Counting::default()).unwrap();

@@ -49,7 +49,10 @@ pub(super) fn seal(
     entropy.fill(&mut nonce);
     let associated = place.associated();
     let payload = Payload { msg: plaintext, aad: &associated };
-    let sealed = cipher(keys.current().ok_or(NotOurs)?, place.purpose)
+    let sealed = keys
+        .current()
+        .and_then(|keys| cipher(keys, place.purpose))
+        .ok_or(NotOurs)?
         .encrypt(XNonce::from_slice(&nonce), payload)
         .map_err(|_| NotOurs)?;
     Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
@@ -69,7 +72,7 @@ pub(super) fn open(keys: &KeyRing, place: Place<'_>, sealed: &str) -> Result<Vec
     keys.generations()
         .find_map(|generation| {
             let payload = Payload { msg: ciphertext, aad: &associated };
-            cipher(generation, place.purpose).decrypt(XNonce::from_slice(nonce), payload).ok()
+            cipher(generation, place.purpose)?.decrypt(XNonce::from_slice(nonce), payload).ok()
         })
         .ok_or(NotOurs)
 }
@@ -81,8 +84,8 @@ impl Place<'_> {
     }
 }
 
-fn cipher(generation: &Generation, purpose: Purpose) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(Key::from_slice(generation.key(purpose).expose()))
+fn cipher(generation: &Generation, purpose: Purpose) -> Option<XChaCha20Poly1305> {
+    Some(XChaCha20Poly1305::new(Key::from_slice(generation.sealing_key(purpose)?.expose())))
 }
 
 #[cfg(test)]

@@ -1,3 +1,6 @@
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::Mac;
+
 use super::*;
 use crate::{
     claims::{Selection, tests::claims},
@@ -8,7 +11,7 @@ use crate::{
 const HOUR: Lifetime = Lifetime::from_seconds(3_600);
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const ISSUER: &str = "https://id.example";
-const BINDING: Binding<'static> = Binding { host: "docs.example.com", selection: "fp" };
+const BINDING: Binding<'static> = Binding { host: "docs.example.com", selection: "fp", lifetime: HOUR };
 
 fn session() -> Session {
     Session::begin(
@@ -81,33 +84,66 @@ fn rfc6265bis_8_4_a_change_of_any_byte_is_refused() {
     }
 }
 
+/// A token of the current key with this header and payload, signed as RFC 7515 says.
+fn forge(keys: &KeyRing, header: &str, payload: &str) -> String {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let mac = keys.current().unwrap().session_mac().chain_update(&message).finalize().into_bytes();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac))
+}
+
+fn parts(cookie: &str) -> (String, String) {
+    let mut parts = cookie
+        .split('.')
+        .map(|part| String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap_or_default()).unwrap_or_default());
+    (parts.next().unwrap(), parts.next().unwrap())
+}
+
 #[test]
-fn other_jwts_of_the_same_key_are_no_sessions() {
+fn rfc8725_3_11_other_tokens_of_the_same_key_are_no_sessions() {
     let keys = ring(1, None);
-    let generation = keys.current().unwrap();
-    let key = Hs256Key::new(generation.key(Purpose::Session).expose());
-    let payload = || Payload {
-        iss: ISSUER.into(),
-        aud: BINDING.host.into(),
-        sid: "s".into(),
-        fp: "fp".into(),
-        who: session().claims,
-    };
-    let mut whole = jwt_compact::Claims::new(payload());
-    whole.issued_at = moment(NOW);
-    whole.expiration = moment(NOW.after(HOUR));
-    let sign = |header: &Header, claims: &jwt_compact::Claims<Payload>| Hs256.token(header, claims, &key).unwrap();
-    let header = || Header::empty().with_key_id(generation.id());
-    assert!(open(&sign(&header().with_token_type(TYPE), &whole), &keys, BINDING, NOW).is_ok());
-    let rows = [
-        sign(&header(), &whole),
-        sign(&header().with_token_type("JWT"), &whole),
-        sign(&Header::empty().with_token_type(TYPE), &whole),
-        sign(&header().with_token_type(TYPE), &jwt_compact::Claims::new(payload())),
+    let (header, payload) = parts(&session().sign(&keys, ISSUER, BINDING).unwrap());
+    assert!(open(&forge(&keys, &header, &payload), &keys, BINDING, NOW).is_ok());
+    let headers = [
+        header.replace("portcullis-session+jwt", "JWT"),
+        header.replace(",\"typ\":\"portcullis-session+jwt\"", ""),
+        header.replace("HS256", "none"),
+        header.replace("HS256", "HS512"),
+        header.replace('}', ",\"crit\":[\"x\"]}"),
+        format!(" {header}"),
+        "{}".to_owned(),
     ];
-    for cookie in rows {
-        assert_eq!(open(&cookie, &keys, BINDING, NOW), Err(SessionError::NotOurs), "{cookie}");
+    for header in headers {
+        assert_eq!(open(&forge(&keys, &header, &payload), &keys, BINDING, NOW), Err(SessionError::NotOurs), "{header}");
     }
+    for payload in
+        ["", "{}", "null", "[]", &payload.replace("\"exp\"", "\"no\""), &payload.replace("\"iat\"", "\"no\"")]
+    {
+        assert_eq!(open(&forge(&keys, &header, payload), &keys, BINDING, NOW), Err(SessionError::NotOurs), "{payload}");
+    }
+}
+
+#[test]
+fn rfc7515_a_session_is_a_jwt_that_others_can_read() {
+    use jwt_compact::{
+        AlgorithmExt, UntrustedToken,
+        alg::{Hs256, Hs256Key},
+    };
+    let secret = [7; 32];
+    let cookie = session().sign(&ring(1, None), ISSUER, BINDING).unwrap();
+    let token = UntrustedToken::new(&cookie).unwrap();
+    assert_eq!((token.algorithm(), token.header().token_type.as_deref()), ("HS256", Some("portcullis-session+jwt")));
+    let claims = token.deserialize_claims_unchecked::<serde_json::Value>().unwrap();
+    assert_eq!(claims.expiration.unwrap().timestamp(), 1_800_003_600);
+    assert!(Hs256.validator::<serde_json::Value>(&Hs256Key::new(secret)).validate(&token).is_err());
+}
+
+#[test]
+fn a_shorter_lifetime_ends_sessions_of_the_longer_one() {
+    let keys = ring(1, None);
+    let cookie = session().sign(&keys, ISSUER, BINDING).unwrap();
+    let shorter = Binding { lifetime: Lifetime::from_seconds(600), ..BINDING };
+    assert!(open(&cookie, &keys, shorter, Timestamp::from_seconds(NOW.seconds() + 599)).is_ok());
+    assert_eq!(open(&cookie, &keys, shorter, Timestamp::from_seconds(NOW.seconds() + 600)), Err(SessionError::Expired));
 }
 
 #[test]

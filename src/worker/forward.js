@@ -3,8 +3,11 @@
 
 /** Headers that let a shared cache keep an answer in spite of Cache-Control. */
 const OUTRANKING = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'surrogate-control'];
-/** The gate's own cookies (see session/cookie.rs): an origin that sets one of them loses it. */
-const OWN_COOKIE = /^\s*(?:__Host-|__Secure-)?portcullis(?:-hint|-login-[^=;]*)?\s*(?:[=;]|$)/;
+/**
+ * The gate's own cookies (see session/cookie.rs): an origin that sets one of them loses it. A cookie without a
+ * name comes back as its value, and so may look like one.
+ */
+const OWN_COOKIE = /^\s*=?\s*(?:__Host-|__Secure-)?portcullis(?:-hint|-login-[^=;]*)?\s*(?:[=;]|$)/;
 /** A directive of Cache-Control, with its argument. */
 const DIRECTIVE = /[^\s,;="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?/g;
 const SHARED = /^(?:public|private|s-maxage|proxy-revalidate)(?=$|[\s=])/i;
@@ -30,7 +33,7 @@ export function forward(request, env, plan, identityHeaders) {
   } catch (error) {
     return failed(error);
   }
-  return answer.then(privately ? asPrivate : withoutOwnCookies, failed);
+  return answer.then(privately ? asPrivate : withoutOwnCookies).catch(failed);
 }
 
 function send(origin, request, env, privately, edit) {
@@ -44,7 +47,7 @@ function send(origin, request, env, privately, edit) {
   }
   // What is fetched for one person must not come out of the zone's cache for another.
   const init = privately ? { cache: 'no-store' } : undefined;
-  const address = kind === 'zone' ? request : new Request(where + request.url.slice(request.url.indexOf('/', 8)), request);
+  const address = kind === 'zone' ? request : new Request(where, request);
   const edited = new Request(address, init);
   edit(edited.headers);
   return fetch(edited);
@@ -103,7 +106,7 @@ export function privateCacheControl(value) {
   return ['private', ...kept].join(', ');
 }
 
-/** The origin is not there, or broke off before its answer began. */
+/** The origin is not there, broke off before its answer began, or gave one that cannot be passed on. */
 function failed(error) {
   console.error(JSON.stringify({ gate: 'portcullis', event: 'origin_trouble', code: 'origin_unreachable', detail: String(error?.message ?? error) }));
   return new Response('The site behind this address does not answer. Try again in a moment.\n', {

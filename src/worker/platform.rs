@@ -48,6 +48,14 @@ impl Platform {
         (!value.is_undefined() && !value.is_null()).then_some(value)
     }
 
+    /// Whether a binding of this name takes requests.
+    pub(super) fn has_fetcher(&self, name: &str) -> bool {
+        self.binding(name)
+            .filter(JsValue::is_object)
+            .and_then(|binding| Reflect::get(&binding, &"fetch".into()).ok())
+            .is_some_and(|fetch| fetch.is_function())
+    }
+
     /// A secret, or a variable that is a text.
     pub(super) fn secret(&self, name: &str) -> Option<String> {
         self.binding(name)?.as_string()
@@ -111,6 +119,10 @@ impl Edge for Platform {
 
     async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
         crypto::verify(algorithm, key, message, signature).await.unwrap_or(false)
+    }
+
+    async fn pause(&self, milliseconds: u32) {
+        worker::Delay::from(core::time::Duration::from_millis(milliseconds.into())).await;
     }
 
     fn in_background(&self, task: impl Future<Output = ()> + 'static) {

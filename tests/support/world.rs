@@ -56,6 +56,21 @@ struct Kv {
     full: bool,
 }
 
+/// Lets the others go on once.
+struct Pause(bool);
+
+impl Future for Pause {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        if std::mem::replace(&mut self.0, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    }
+}
+
 /// The head of a request, as text.
 #[derive(Clone, Debug)]
 pub struct Head {
@@ -180,6 +195,22 @@ pub struct Isolate {
 }
 
 impl Isolate {
+    /// Sends requests at once.
+    pub fn send_together(&self, heads: &[Head]) -> Vec<Outcome> {
+        let mut pending: Vec<_> =
+            heads.iter().map(|head| (Box::pin(self.gate.respond(&self.world, head)), None)).collect();
+        block_on(std::future::poll_fn(|context| {
+            for (future, outcome) in pending.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
+                if let std::task::Poll::Ready(ready) = future.as_mut().poll(context) {
+                    *outcome = Some(ready);
+                }
+            }
+            let done = pending.iter().all(|(_, outcome)| outcome.is_some());
+            if done { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        }));
+        pending.into_iter().filter_map(|(_, outcome)| outcome).collect()
+    }
+
     /// Sends a request.
     pub fn send(&self, head: &Head) -> Outcome {
         block_on(self.gate.respond(&self.world, head))
@@ -249,6 +280,8 @@ impl Edge for World {
     async fn fetch(&self, call: Call) -> Result<Reply, Unreachable> {
         let method = if call.form.is_some() { "POST" } else { "GET" };
         self.0.calls.borrow_mut().push(format!("{method} {}", call.url));
+        // The network takes a while: others go on meanwhile.
+        Pause(false).await;
         let mut providers = self.0.providers.borrow_mut();
         let provider = providers.iter_mut().find(|provider| call.url.starts_with(&provider.issuer));
         provider.ok_or(Unreachable::Network)?.answer(&call, self.0.now.get())
@@ -271,6 +304,10 @@ impl Edge for World {
 
     async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
         signature::verify(algorithm, key, message, signature)
+    }
+
+    async fn pause(&self, _milliseconds: u32) {
+        Pause(false).await;
     }
 
     fn in_background(&self, task: impl Future<Output = ()> + 'static) {

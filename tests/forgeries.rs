@@ -1,0 +1,457 @@
+//! The attack catalogue: headers, keys and signatures that somebody would like the gate to take
+//! (RFC 7515, RFC 8725, and the CVEs that made them necessary), through whole logins.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may panic")]
+
+mod support;
+#[path = "support/verdict.rs"]
+mod verdict;
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD},
+};
+use hmac::{Hmac, Mac};
+use portcullis::oidc::{Algorithm, IdTokenError, JwsError, KeySet, UntrustedIdToken};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use support::{signature, signature::Signer};
+use verdict::{Attempt, Verdict};
+
+const MALFORMED: IdTokenError = IdTokenError::Jws(JwsError::Malformed);
+const ALGORITHM: IdTokenError = IdTokenError::Jws(JwsError::Algorithm);
+const EXTENSION: IdTokenError = IdTokenError::Jws(JwsError::Extension);
+const TYPE: IdTokenError = IdTokenError::Jws(JwsError::Type);
+
+/// A login whose token is what `forge` makes of the provider's signer and the right claims. The
+/// provider signs with `algorithm`, which the settings pin.
+fn attempt(algorithm: Algorithm, forge: impl Fn(&Signer, &Value) -> String + 'static) -> Attempt {
+    Attempt::new(&[algorithm]).provider(|provider| {
+        provider.signer = Signer::new(algorithm, Some("key-1"));
+        provider.published = vec![provider.signer.jwk()];
+        let signer = provider.signer.clone();
+        provider.forge = Some(Box::new(move |claims| forge(&signer, claims)));
+    })
+}
+
+fn forged(forge: impl Fn(&Signer, &Value) -> String + 'static) -> Verdict {
+    attempt(Algorithm::EdDsa, forge).verdict()
+}
+
+/// Rightly signed, under exactly this header.
+fn under(header: impl Into<String>) -> Verdict {
+    let header = header.into();
+    forged(move |signer, claims| signer.sign_text(&header, claims.to_string().as_bytes()))
+}
+
+/// Rightly signed, under the ordinary header with these members besides.
+fn under_with(members: &str) -> Verdict {
+    under(format!(r#"{{"alg":"EdDSA","kid":"key-1",{members}}}"#))
+}
+
+#[test]
+fn every_algorithm_there_is_signs_in() {
+    for algorithm in Algorithm::ALL {
+        let verdict = attempt(algorithm, |signer, claims| signer.token(claims)).verdict();
+        assert_eq!(verdict, Verdict::accepted(), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn rfc8725_3_2_none_is_no_algorithm_however_it_is_spelled() {
+    let names = ["none", "None", "NONE", "nOnE", "", " ", "none ", "null", "EdDSA ", "eddsa", "EDDSA", "Ed25519"];
+    for name in names {
+        let expected = Verdict::step(ALGORITHM);
+        assert_eq!(under(json!({ "alg": name, "kid": "key-1" }).to_string()), expected, "{name:?} signed");
+        let stripped = forged(move |_, claims| unsigned(&json!({ "alg": name }), claims));
+        assert_eq!(stripped, expected, "{name:?} without a signature");
+    }
+    for header in
+        ["{}", r#"{"kid":"key-1"}"#, r#"{"alg":null}"#, r#"{"alg":["EdDSA"]}"#, r#"{"alg":0}"#, r#"{"ALG":"EdDSA"}"#]
+    {
+        assert_eq!(under(header), Verdict::step(MALFORMED), "{header}");
+    }
+}
+
+fn unsigned(header: &Value, claims: &Value) -> String {
+    format!("{}.{}.", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+#[test]
+fn rfc8725_3_1_the_algorithm_is_the_settings_and_not_the_tokens() {
+    // Signed with a key that the provider publishes, by an algorithm that is sound, but not pinned.
+    for other in Algorithm::ALL.into_iter().filter(|other| *other != Algorithm::Rs256) {
+        let attempt = attempt(Algorithm::Rs256, move |_, claims| Signer::new(other, Some("key-2")).token(claims))
+            .provider(|provider| provider.published.push(Signer::new(other, Some("key-2")).jwk()));
+        assert_eq!(attempt.verdict(), Verdict::step(ALGORITHM), "{other:?}");
+    }
+    // Both pinned, and the same key: it is published for one of them.
+    for (published, signed) in [(Algorithm::Rs256, Algorithm::Ps256), (Algorithm::Ps512, Algorithm::Rs512)] {
+        let attempt = Attempt::new(&[published, signed]).provider(|provider| {
+            provider.published = vec![Signer::new(published, Some("key-1")).jwk()];
+            provider.signer = Signer::new(signed, Some("key-1"));
+        });
+        assert_eq!(attempt.verdict(), Verdict::no_key(), "{signed:?} with a key for {published:?}");
+    }
+}
+
+/// HS256 with something that everybody knows for a key.
+fn symmetric(secret: &[u8], claims: &Value) -> String {
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT","kid":"key-1"}"#);
+    let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
+    mac.update(message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+/// The DER of an RSA key (SubjectPublicKeyInfo), by hand.
+fn der_of(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    let tagged = |tag: u8, content: &[u8]| {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82], length.as_slice(), content].concat()
+    };
+    let key = tagged(0x30, &[tagged(2, &[&[0], modulus].concat()), tagged(2, exponent)].concat());
+    let algorithm = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 1, 5, 0];
+    tagged(0x30, &[algorithm.as_slice(), &tagged(3, &[&[0], key.as_slice()].concat())].concat())
+}
+
+#[test]
+fn cve_2016_10555_a_public_key_is_no_shared_secret() {
+    let jwk = Signer::new(Algorithm::Rs256, Some("key-1")).jwk();
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk.get(name).unwrap().as_str().unwrap()).unwrap();
+    let der = der_of(&number("n"), &number("e"));
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(&der));
+    let secrets: [Vec<u8>; 9] = [
+        pem.trim_end().into(),
+        pem.into(),
+        der,
+        number("n"),
+        jwk.get("n").unwrap().as_str().unwrap().into(),
+        jwk.to_string().into(),
+        json!({ "keys": [jwk] }).to_string().into(),
+        b"client-secret".to_vec(),
+        Vec::new(),
+    ];
+    for (rank, secret) in secrets.into_iter().enumerate() {
+        let verdict = attempt(Algorithm::Rs256, move |_, claims| symmetric(&secret, claims)).verdict();
+        assert_eq!(verdict, Verdict::step(ALGORITHM), "secret {rank}");
+    }
+    // A symmetric key that the provider publishes is not heeded either.
+    let attempt = attempt(Algorithm::Rs256, |_, claims| symmetric(b"published", claims)).provider(|provider| {
+        provider.published.push(json!({ "kty": "oct", "kid": "key-1", "k": URL_SAFE_NO_PAD.encode("published") }));
+    });
+    assert_eq!(attempt.verdict(), Verdict::step(ALGORITHM));
+}
+
+#[test]
+fn cve_2018_0114_and_rfc8725_3_10_keys_come_from_the_issuers_metadata_alone() {
+    let rogue = Signer::other(Algorithm::EdDsa, Some("key-1"));
+    let baits = [
+        json!({ "jwk": rogue.jwk() }),
+        json!({ "jku": "https://evil.example/jwks" }),
+        json!({ "jku": "http://169.254.169.254/latest/meta-data" }),
+        json!({ "jku": "https://id.example/jwks@evil.example" }),
+        json!({ "x5u": "https://evil.example/cert" }),
+        json!({ "x5u": "file:///etc/passwd" }),
+        json!({ "x5c": [STANDARD.encode("a certificate signed by itself")] }),
+        json!({ "jwk": rogue.jwk(), "jku": "https://evil.example/jwks", "x5u": "https://evil.example/cert" }),
+    ];
+    for bait in baits {
+        let (mine, name) = (rogue.clone(), bait.to_string());
+        let header = move |kid: bool| {
+            let mut header = bait.clone();
+            let members = header.as_object_mut().unwrap();
+            members.insert("alg".to_owned(), json!("EdDSA"));
+            if kid {
+                members.insert("kid".to_owned(), json!("key-1"));
+            }
+            header
+        };
+        for kid in [true, false] {
+            let (mine, header) = (mine.clone(), header(kid));
+            let theirs = header.clone();
+            let attempt = attempt(Algorithm::EdDsa, move |_, claims| mine.sign(&header, &claims.to_string()));
+            assert_eq!(attempt.verdict(), Verdict::no_key(), "{name}");
+            let calls = attempt.world.take_calls();
+            assert!(
+                calls.iter().all(|call| call.contains(" https://id.example/") && !call.contains("evil")),
+                "{calls:?}"
+            );
+            // With the provider's own signature the bait means nothing, and does no harm.
+            let honest = forged(move |signer, claims| signer.sign(&theirs, &claims.to_string()));
+            assert_eq!(honest, Verdict::accepted(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn rfc7515_4_1_4_kid_chooses_among_the_issuers_keys_and_nothing_else() {
+    let strange = [
+        json!("../../../../dev/null"),
+        json!("' OR 1=1--"),
+        json!("key-1\u{0}"),
+        json!("KEY-1"),
+        json!(" key-1"),
+        json!("https://evil.example/key"),
+        json!(""),
+        json!("k".repeat(65_536)),
+    ];
+    for kid in strange {
+        let attempt = attempt(Algorithm::EdDsa, move |signer, claims| {
+            signer.sign(&json!({ "alg": "EdDSA", "kid": kid }), &claims.to_string())
+        });
+        assert_eq!(attempt.verdict(), Verdict::no_key());
+        let calls = attempt.world.take_calls();
+        assert!(calls.iter().filter(|call| call.contains("/jwks")).count() <= 2, "{calls:?}");
+        assert!(calls.iter().all(|call| call.contains(" https://id.example/")), "{calls:?}");
+    }
+    for kid in ["[\"key-1\"]", "{}", "1", "true"] {
+        assert_eq!(under(format!(r#"{{"alg":"EdDSA","kid":{kid}}}"#)), Verdict::step(MALFORMED), "{kid}");
+    }
+    // None at all: the issuer's keys are tried.
+    assert_eq!(under(r#"{"alg":"EdDSA"}"#), Verdict::accepted());
+}
+
+#[test]
+fn rfc8725_3_8_a_key_of_another_issuer_proves_nothing() {
+    for kid in [Some("key-1"), None] {
+        let other = Signer::other(Algorithm::EdDsa, kid);
+        let attempt = attempt(Algorithm::EdDsa, move |_, claims| other.token(claims))
+            .and_provider("other", "https://other.example");
+        assert_eq!(attempt.verdict(), Verdict::no_key(), "{kid:?}");
+    }
+}
+
+#[test]
+fn rfc7515_4_1_11_an_extension_is_refused() {
+    let members = [
+        r#""crit":["b64"],"b64":false"#,
+        r#""crit":["http://example.com/UNDEFINED"],"http://example.com/UNDEFINED":true"#,
+        r#""crit":["exp"],"exp":1"#,
+        r#""crit":["alg"]"#,
+        r#""crit":[]"#,
+        r#""crit":"b64""#,
+        r#""crit":null"#,
+        r#""crit":{}"#,
+        r#""crit":false"#,
+        r#""zip":"DEF""#,
+        r#""zip":"""#,
+        r#""zip":null"#,
+    ];
+    for members in members {
+        assert_eq!(under_with(members), Verdict::step(EXTENSION), "{members}");
+    }
+}
+
+#[test]
+fn rfc8725_3_11_a_token_of_another_type_is_no_id_token() {
+    for name in ["JWT", "jwt"] {
+        assert_eq!(under_with(&format!(r#""typ":"{name}""#)), Verdict::accepted(), "{name}");
+    }
+    let others = ["at+jwt", "application/at+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "JOSE", "JWE", "JWT ", ""];
+    for name in others {
+        assert_eq!(under_with(&format!(r#""typ":"{name}""#)), Verdict::step(TYPE), "{name}");
+    }
+    for members in [r#""typ":["JWT"]"#, r#""typ":1"#, r#""cty":"JWT""#, r#""cty":"application/jwt""#] {
+        assert_eq!(under_with(members), Verdict::step(MALFORMED), "{members}");
+    }
+}
+
+#[test]
+fn rfc7515_4_a_header_is_one_object_with_each_member_once() {
+    for members in [
+        r#""alg":"EdDSA""#,
+        r#""alg":"none""#,
+        r#""kid":"key-1""#,
+        r#""typ":"JWT","typ":"JWT""#,
+        r#""crit":[],"crit":[]"#,
+    ] {
+        assert_eq!(under_with(members), Verdict::step(MALFORMED), "{members}");
+    }
+    let others = [
+        "",
+        "{",
+        "[]",
+        "null",
+        "\"EdDSA\"",
+        r#"{"alg":"EdDSA"}x"#,
+        r#"{"alg":"EdDSA"}{}"#,
+        r#"{"alg":"EdDSA",}"#,
+        "\u{feff}{\"alg\":\"EdDSA\"}",
+        "{\"alg\":\"EdDSA\"}\u{0}",
+        r#"{'alg':'EdDSA'}"#,
+        r#"[{"alg":"EdDSA"}]"#,
+    ];
+    for header in others {
+        assert_eq!(under(header), Verdict::step(MALFORMED), "{header:?}");
+    }
+    assert_eq!(under(" {\r\n \"\\u0061lg\" : \"EdDSA\" }\n"), Verdict::accepted());
+}
+
+#[test]
+fn rfc7515_3_1_a_token_is_three_parts_of_base64url_and_nothing_else() {
+    type Change = fn(&[&str; 3]) -> String;
+    let changes: [(&str, Change); 27] = [
+        ("no part", |_| String::new()),
+        ("one part", |[header, ..]| (*header).to_owned()),
+        ("two parts", |[header, payload, _]| format!("{header}.{payload}")),
+        ("four parts", |[header, payload, signature]| format!("{header}.{payload}.{signature}.")),
+        ("four parts, again", |[header, payload, signature]| format!("{header}.{payload}.{signature}.{signature}")),
+        ("six parts", |[header, payload, signature]| format!("{header}.{payload}.{signature}...")),
+        ("no header", |[_, payload, signature]| format!(".{payload}.{signature}")),
+        ("JSON serialization", |[header, payload, signature]| {
+            json!({ "protected": header, "payload": payload, "signature": signature }).to_string()
+        }),
+        ("a space in front", |parts| format!(" {}", parts.join("."))),
+        ("a space behind", |parts| format!("{} ", parts.join("."))),
+        ("a line break behind", |parts| format!("{}\n", parts.join("."))),
+        ("a NUL behind", |parts| format!("{}\u{0}", parts.join("."))),
+        ("a byte order mark", |parts| format!("\u{feff}{}", parts.join("."))),
+        ("quotes", |parts| format!("\"{}\"", parts.join("."))),
+        ("Bearer", |parts| format!("Bearer {}", parts.join("."))),
+        ("padded header", |[header, payload, signature]| format!("{}.{payload}.{signature}", padded(header))),
+        ("padded payload", |[header, payload, signature]| format!("{header}.{}.{signature}", padded(payload))),
+        ("padded signature", |[header, payload, signature]| format!("{header}.{payload}.{}", padded(signature))),
+        ("= behind the signature", |parts| format!("{}=", parts.join("."))),
+        ("a space in the payload", |[header, payload, signature]| format!("{header}. {payload}.{signature}")),
+        ("a ? in the payload", |[header, payload, signature]| format!("{header}.?{payload}.{signature}")),
+        ("a line break in the header", |[header, payload, signature]| format!("{header}\n.{payload}.{signature}")),
+        ("a % in the signature", |[header, payload, signature]| format!("{header}.{payload}.{signature}%3D")),
+        ("unused bits of the signature", |[header, payload, signature]| {
+            format!("{header}.{payload}.{}", with_unused_bits(signature))
+        }),
+        ("a stray letter", |parts| format!("{}AAA", parts.join("."))),
+        ("letters outside ASCII", |[header, payload, signature]| format!("{header}.{payload}\u{e9}.{signature}")),
+        ("too long", |parts| format!("{}{}", parts.join("."), "A".repeat(200_000))),
+    ];
+    for (name, change) in changes {
+        let verdict = forged(move |signer, claims| {
+            let token = signer.token(claims);
+            let parts: Vec<&str> = token.split('.').collect();
+            change(&parts.try_into().unwrap())
+        });
+        assert_eq!(verdict, Verdict::step(MALFORMED), "{name}");
+    }
+    // The same laxness where it would be signed for.
+    let signed: [(&str, fn(&Signer, &str, &str) -> String); 5] = [
+        ("padded header", |signer, header, payload| signer.sign_parts(&padded(header), payload)),
+        ("padded payload", |signer, header, payload| signer.sign_parts(header, &padded(payload))),
+        ("a space", |signer, header, payload| signer.sign_parts(header, &format!(" {payload}"))),
+        ("a line break", |signer, header, payload| signer.sign_parts(&format!("{header}\r\n"), payload)),
+        ("unused bits", |signer, header, payload| signer.sign_parts(&with_unused_bits(header), payload)),
+    ];
+    for (name, sign) in signed {
+        let verdict = forged(move |signer, claims| {
+            let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","kid":"key-1"}  "#);
+            let mut text = claims.to_string();
+            text.push_str(if text.len() % 3 == 0 { " " } else { "" });
+            sign(signer, &header, &URL_SAFE_NO_PAD.encode(text))
+        });
+        assert_eq!(verdict, Verdict::step(MALFORMED), "{name}, signed");
+    }
+}
+
+/// With the `=` that base64url does without in a token.
+fn padded(part: &str) -> String {
+    let padded = URL_SAFE.encode(URL_SAFE_NO_PAD.decode(part).unwrap());
+    if padded == part { format!("{padded}====") } else { padded }
+}
+
+/// The same bytes to a lax decoder: the bits of the last letter that stand for nothing are set.
+fn with_unused_bits(part: &str) -> String {
+    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    assert_ne!(part.len() % 4, 0, "there are no unused bits");
+    let last = LETTERS.find(part.chars().next_back().unwrap()).unwrap();
+    let letter = LETTERS.chars().nth(last + 1).unwrap();
+    format!("{}{letter}", part.get(..part.len() - 1).unwrap())
+}
+
+#[test]
+fn oidc_core_3_1_3_7_1_encrypted_and_nested_tokens_were_not_agreed_on() {
+    let encrypted = forged(|signer, claims| format!("{}..", signer.token(claims)));
+    assert_eq!(encrypted, Verdict::step(IdTokenError::Jws(JwsError::Encrypted)));
+    let bomb = forged(|_, _| {
+        let header = r#"{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":2147483648,"p2s":"AAAA"}"#;
+        format!("{}.AAAA.AAAA.AAAA.AAAA", URL_SAFE_NO_PAD.encode(header))
+    });
+    assert_eq!(bomb, Verdict::step(IdTokenError::Jws(JwsError::Encrypted)));
+    let nested =
+        forged(|signer, claims| signer.sign(&json!({ "alg": "EdDSA", "kid": "key-1" }), &signer.token(claims)));
+    assert_eq!(nested, Verdict::step(IdTokenError::Payload));
+}
+
+#[test]
+fn tokens_that_were_made_for_something_else() {
+    let opaque = forged(|_, _| "2YotnFZFEjr1zCsicMWpAA".to_owned());
+    assert_eq!(opaque, Verdict::step(MALFORMED), "an access token");
+    let access = forged(|signer, claims| signer.sign(&json!({ "alg": "EdDSA", "typ": "at+jwt" }), &claims.to_string()));
+    assert_eq!(access, Verdict::step(TYPE), "an access token that is a JWT");
+    let logout = forged(|signer, claims| {
+        let mut claims = claims.clone();
+        let members = claims.as_object_mut().unwrap();
+        members.remove("nonce");
+        members.insert("events".to_owned(), json!({ "http://schemas.openid.net/event/backchannel-logout": {} }));
+        signer.token(&claims)
+    });
+    assert_eq!(logout, Verdict::step(IdTokenError::Nonce), "a logout token without a type");
+}
+
+#[test]
+fn oidc_core_3_1_3_7_6_a_signature_is_the_keys_or_it_is_none() {
+    let changes: [(Algorithm, &str, fn(Vec<u8>) -> Vec<u8>); 12] = [
+        (Algorithm::EdDsa, "none", |_| Vec::new()),
+        (Algorithm::EdDsa, "zeros", |signature| vec![0; signature.len()]),
+        (Algorithm::EdDsa, "one more byte", |signature| [signature, vec![0]].concat()),
+        (Algorithm::EdDsa, "one less", |signature| signature.split_last().unwrap().1.to_vec()),
+        (Algorithm::EdDsa, "halves swapped", |signature| {
+            [signature.get(32..).unwrap(), signature.get(..32).unwrap()].concat()
+        }),
+        (Algorithm::EdDsa, "twice", |signature| [signature.clone(), signature].concat()),
+        (Algorithm::Es256, "r = s = 0 (CVE-2022-21449)", |_| vec![0; 64]),
+        (Algorithm::Es256, "DER", |_| {
+            let number = [&[2, 32, 1], [7; 31].as_slice()].concat();
+            [vec![0x30, 68], number.clone(), number].concat()
+        }),
+        (Algorithm::Es256, "none", |_| Vec::new()),
+        (Algorithm::Rs256, "none", |_| Vec::new()),
+        (Algorithm::Rs256, "zeros", |signature| vec![0; signature.len()]),
+        (Algorithm::Rs256, "zero in front", |signature| [vec![0], signature].concat()),
+    ];
+    for (algorithm, name, change) in changes {
+        let attempt = attempt(algorithm, move |signer, claims| {
+            let token = signer.token(claims);
+            let (message, _) = token.rsplit_once('.').unwrap();
+            format!("{message}.{}", URL_SAFE_NO_PAD.encode(change(signer.signature(message.as_bytes()))))
+        });
+        assert_eq!(attempt.verdict(), Verdict::no_key(), "{algorithm:?} {name}");
+    }
+}
+
+#[test]
+fn no_letter_of_a_token_can_be_another() {
+    for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256] {
+        let signer = Signer::new(algorithm, Some("key-1"));
+        let keys = KeySet::parse(&json!({ "keys": [signer.jwk()] }).to_string()).unwrap();
+        let claims =
+            json!({ "iss": "https://id.example", "aud": "client", "sub": "ada", "nonce": "n", "iat": 1, "exp": 2 });
+        let token = signer.token(&claims);
+        let isolate = Attempt::new(&[algorithm]).isolate();
+        let provider = isolate.gate.config().provider("work").unwrap();
+        let proven = |text: &str| {
+            let Ok(addressed) = UntrustedIdToken::parse(text, provider).and_then(|token| token.addressed_to(provider))
+            else {
+                return false;
+            };
+            let signed = addressed.signed();
+            keys.candidates(signed.algorithm, signed.key_id, &provider.algorithms)
+                .any(|key| signature::verify(signed.algorithm, key, signed.message, signed.signature))
+        };
+        assert!(proven(&token), "{algorithm:?}");
+        for (at, letter) in token.char_indices() {
+            for other in ['A', 'B', '_', '.'] {
+                let text = format!("{}{other}{}", token.get(..at).unwrap(), token.get(at + 1..).unwrap());
+                assert!(other == letter || !proven(&text), "{algorithm:?} {at}: {letter} -> {other}");
+            }
+        }
+    }
+}
