@@ -135,7 +135,6 @@ fn response(answer: &Answer) -> Result<Response, JsValue> {
 
 /// Panics when the path asks for it. Only in the build that the tests of panics run.
 #[cfg(feature = "panic-drill")]
-#[expect(clippy::panic, reason = "the drill is to panic")]
 fn drill(head: &Head, path: &str) {
     assert!(!head.url().ends_with(path), "drill");
 }

@@ -36,9 +36,12 @@ fn the_smallest_settings_are_enough() {
     assert_eq!((config.prefix.as_str(), config.fragment, config.session_lifetime.seconds()), ("/.auth", true, 28_800));
 }
 
+/// A setting, a part of the problem, and the change that causes it.
+type Refusal = (&'static str, &'static str, fn(&mut Value));
+
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [(&str, &str, fn(&mut Value)); 39] = [
+    let rows: [Refusal; 39] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),

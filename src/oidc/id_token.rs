@@ -4,7 +4,7 @@
 //! [`UntrustedIdToken::parse`] takes steps 1, 7 and 8, [`UntrustedIdToken::addressed_to`] steps 2
 //! to 5, and [`AddressedIdToken::proven`] step 6, by demanding the [`SignatureProof`], and steps 9
 //! to 13. Only the last makes an [`IdToken`], and only an [`IdToken`] makes
-//! [`Claims`](crate::claims::Claims).
+//! [`Claims`].
 
 use std::collections::BTreeMap;
 

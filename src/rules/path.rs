@@ -163,11 +163,14 @@ fn refuse_deep(path: &str) -> Result<(), PathError> {
     if decode(&decoded, |_| true)? == decoded { Ok(()) } else { Err(PathError::TooDeep) }
 }
 
+/// One thing that servers do to a path.
+type Step = fn(&str) -> Result<String, PathError>;
+
 /// Every reading: what any order of the steps makes of `path`, until nothing new appears. Servers
 /// do cut before they decode, resolve before they cut, decode all but the separators; a list of the
 /// orders in use would be out of date.
 fn closure(path: String) -> Result<Vec<String>, PathError> {
-    let steps: [fn(&str) -> Result<String, PathError>; 9] = [
+    let steps: [Step; 9] = [
         |path| decode(path, |_| true),
         |path| decode(path, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
         |path| decode(path, |byte| !is_separator(byte)),

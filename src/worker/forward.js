@@ -33,7 +33,7 @@ export function forward(request, env, plan, identityHeaders) {
   } catch (error) {
     return failed(error);
   }
-  return answer.then(privately ? asPrivate : withoutOwnCookies).catch(failed);
+  return answer.then(privately ? asPrivate : withoutOwnCookies, failed);
 }
 
 function send(origin, request, env, privately, edit) {
@@ -74,21 +74,28 @@ class Managed {
 
 /** The answer for one person: no shared cache may keep it. */
 function asPrivate(response) {
-  if (response.webSocket) return response;
-  const edited = new Response(response.body, response);
-  const { headers } = edited;
-  headers.set('cache-control', privateCacheControl(headers.get('cache-control')));
-  for (const name of OUTRANKING) headers.delete(name);
-  dropOwnCookies(headers);
-  return edited;
+  return edit(response, (headers) => {
+    headers.set('cache-control', privateCacheControl(headers.get('cache-control')));
+    for (const name of OUTRANKING) headers.delete(name);
+    dropOwnCookies(headers);
+  });
 }
 
 /** The answer as the origin gave it, but for our cookies. */
 function withoutOwnCookies(response) {
-  if (response.webSocket || !response.headers.has('set-cookie')) return response;
-  const edited = new Response(response.body, response);
-  dropOwnCookies(edited.headers);
-  return edited;
+  return response.headers.has('set-cookie') ? edit(response, dropOwnCookies) : response;
+}
+
+/** A response with the same body and other headers. One that the platform cannot make anew, by its status, is not passed on. */
+function edit(response, change) {
+  if (response.webSocket) return response;
+  try {
+    const edited = new Response(response.body, response);
+    change(edited.headers);
+    return edited;
+  } catch (error) {
+    return failed(error);
+  }
 }
 
 function dropOwnCookies(headers) {

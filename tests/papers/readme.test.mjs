@@ -1,0 +1,80 @@
+// What the papers promise is there: commands, links, files, and that CI runs the README's test command.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const read = (file) => readFileSync(join(root, file), 'utf8');
+const papers = ['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/settings.md', 'docs/codes.md'];
+
+/** The commands in the fenced blocks and in the text of a paper. */
+function commands(text) {
+  const fenced = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) => block.trim().split('\n').map((line) => line.trim()));
+  const inline = [...text.matchAll(/`((?:npm|npx|cargo|node) [^`]+)`/g)].map(([, command]) => command);
+  return [...fenced, ...inline];
+}
+
+test('every npm command is a script of package.json', () => {
+  const { scripts } = JSON.parse(read('package.json'));
+  const seen = new Set();
+  for (const paper of papers) {
+    for (const command of commands(read(paper))) {
+      const name = /^npm (?:run )?([a-z]+)/.exec(command)?.[1];
+      if (!name) continue;
+      seen.add(name);
+      assert.ok(scripts[name], `${paper}: ${command}`);
+    }
+  }
+  for (const name of ['start', 'test', 'check', 'bench']) assert.ok(seen.has(name), `no paper tells of npm ${name}`);
+});
+
+test('every wrangler command is one of wrangler', () => {
+  const help = execFileSync(process.execPath, [join(root, 'node_modules/wrangler/bin/wrangler.js'), '--help'], {
+    encoding: 'utf8',
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', NO_COLOR: '1' },
+  });
+  let seen = 0;
+  for (const paper of papers) {
+    for (const command of commands(read(paper))) {
+      const name = /npx wrangler ([a-z]+)/.exec(command)?.[1];
+      if (!name) continue;
+      seen += 1;
+      assert.match(help, new RegExp(`wrangler ${name}\\b`), `${paper}: ${command}`);
+    }
+  }
+  assert.ok(seen > 3);
+});
+
+test('every link within the project leads to a file', () => {
+  for (const paper of papers) {
+    for (const [, target] of read(paper).matchAll(/\]\(([^)#]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      assert.ok(existsSync(join(root, normalize(join(dirname(paper), target)))), `${paper}: ${target}`);
+    }
+  }
+});
+
+test('every file that ARCHITECTURE.md names is there', () => {
+  for (const [, file] of read('ARCHITECTURE.md').matchAll(/`?((?:src|tests|bench|docs)\/[\w/.-]+?\.(?:rs|js|md))`?/g)) {
+    assert.ok(existsSync(join(root, file)), file);
+  }
+});
+
+test('CI runs the test command of the README and nothing else', () => {
+  assert.ok(commands(read('README.md')).includes('npm test'));
+  const lines = read('.ci/run').split('\n').filter((line) => line && !line.startsWith('#'));
+  assert.deepEqual(lines, ['set -eu', 'cd "$(dirname "$0")/.."', 'exec npm test']);
+});
+
+test('no file of the crate is over 400 lines', () => {
+  const files = execFileSync('git', ['ls-files', 'src', 'tests', 'scripts', 'bench', 'demo', 'entry.js'], { cwd: root, encoding: 'utf8' });
+  for (const file of files.split('\n').filter((name) => /\.(rs|m?js)$/.test(name))) {
+    const lines = read(file).split('\n').length;
+    // Whole suites of one noun may be longer; what is shipped may not.
+    if (!file.startsWith('tests/')) assert.ok(lines <= 401, `${file} has ${lines} lines`);
+  }
+});
