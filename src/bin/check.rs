@@ -149,6 +149,17 @@ impl Deployment {
         if assets.is_some() && assets.and_then(|assets| assets.get("run_worker_first")) != Some(&Value::Boolean(true)) {
             warnings.push("assets.run_worker_first is not true: files are served without asking the gate".to_owned());
         }
+        let text = |name: &str| assets.and_then(|assets| assets.get(name)).and_then(Value::as_str);
+        if text("not_found_handling") == Some("single-page-application") {
+            warnings.push("assets.not_found_handling shows /index.html at every address without a file: a rule for /index.html does not guard those".to_owned());
+        }
+        let redirects = text("directory").map(|directory| self.directory.join(directory).join("_redirects"));
+        let redirects = redirects.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+        for line in redirects.lines().filter(|line| line.split_whitespace().nth(2) == Some("200")) {
+            warnings.push(format!(
+                "_redirects: {line:?} shows a file under another path, and the gate judges the path that is asked for"
+            ));
+        }
         let named = |list: &str, name: &str| {
             let entries = self.table.get(list).and_then(Value::as_array).into_iter().flatten();
             entries.filter_map(|entry| entry.get("binding")?.as_str()).any(|binding| binding == name)

@@ -246,7 +246,7 @@ impl Gate {
         shelf.kept.clone()
     }
 
-    /// Calls the provider, within the budget.
+    /// Calls the provider, within the budget, unless another request is at it.
     async fn call<D: Published, E: Edge>(
         &self,
         edge: &E,
@@ -255,9 +255,11 @@ impl Gate {
         provider: &Registration,
         url: &str,
     ) -> Result<Kept<D>, Trouble> {
-        let allowed = self.shelf::<D>(provider).calls.take(now);
-        if !allowed {
-            return self.wait::<D, E>(edge, now, provider).await.ok_or(Trouble::Budget);
+        if let Some(kept) = self.wait::<D, E>(edge, now, provider).await {
+            return Ok(kept);
+        }
+        if !self.shelf::<D>(provider).calls.take(now) {
+            return Err(Trouble::Budget);
         }
         self.shelf::<D>(provider).under_way = Some(now);
         let result = fetch::<D, E>(edge, provider, url).await;
