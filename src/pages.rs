@@ -164,7 +164,7 @@ fn content(page: &Page) -> (&str, Markup) {
         Page::SignInFirst { sign_in } => (
             "Sign in first",
             html! {
-                p { "This part of the page is for people who are signed in." }
+                p { "Sign in to go on. If you sent a form, it was not taken: send it again afterwards." }
                 p.actions { a.button href=(sign_in) target="_top" { "Sign in" } }
             },
         ),
@@ -190,14 +190,12 @@ fn content(page: &Page) -> (&str, Markup) {
             html! {
                 @if let Some(person) = person { p { "You are signed in as " strong { (person) } "." } }
                 p { (text) }
-                p.actions {
-                    @match way_on {
-                        WayOn::TryAgain(address) => a.button href=(address) target="_top" { "Try again" },
-                        WayOn::AnotherAccount(address) => { a.button href=(address) target="_top" { "Use another account" } a.quiet href="/" target="_top" { "First page" } },
-                        WayOn::Home => a.button href="/" target="_top" { "First page" },
-                        WayOn::SignOut(address) => a.button href=(address) target="_top" { "Sign out" },
-                        WayOn::Nowhere => {},
-                    }
+                @match way_on {
+                    WayOn::TryAgain(address) => p.actions { a.button href=(address) target="_top" { "Try again" } },
+                    WayOn::AnotherAccount(address) => p.actions { a.button href=(address) target="_top" { "Use another account" } a.quiet href="/" target="_top" { "First page" } },
+                    WayOn::Home => p.actions { a.button href="/" target="_top" { "First page" } },
+                    WayOn::SignOut(address) => p.actions { a.button href=(address) target="_top" { "Sign out" } },
+                    WayOn::Nowhere => {},
                 }
             },
         ),

@@ -213,7 +213,7 @@ impl Rejection {
             ),
             Self::Denied { .. } => (
                 "You cannot open this page",
-                "You are signed in, but this page is for others. If you think it should be for you too, ask the people who run this site.",
+                "This page is for others. If you think it should be for you too, ask the people who run this site.",
             ),
             Self::NotNavigation => ("Sign in first", "Open this address in a tab of its own to sign in."),
             Self::UnknownProvider => {

@@ -58,7 +58,7 @@ pub enum IdTokenError {
     /// Steps 1, 7 and 8: not a token we would check.
     #[error(transparent)]
     Jws(#[from] JwsError),
-    /// The payload is no JSON object, names a member twice, or has a time that is no whole number.
+    /// The payload is no JSON object, names a member twice, or has a time that is no number.
     #[error("the payload is malformed")]
     Payload,
     /// Step 2.

@@ -175,11 +175,11 @@ fn closure(path: String) -> Result<Vec<String>, PathError> {
         |path| decode(path, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
         |path| decode(path, |byte| !is_separator(byte)),
         |path| decode(path, is_separator),
-        |path| decode(path, |byte| byte == b'.'),
         |path| Ok(path.replace('\\', "/")),
         |path| Ok(cut_parameters(path)),
         |path| Ok(merge_slashes(path)),
-        |path| Ok(resolve_dots(path)),
+        |path| Ok(resolve_dots(path, str::to_owned)),
+        |path| Ok(resolve_dots(path, |segment| segment.replace("%2e", ".").replace("%2E", "."))),
     ];
     let mut readings = vec![path];
     let mut next = 0;
@@ -258,15 +258,17 @@ fn merge_slashes(path: &str) -> String {
     merged
 }
 
-/// Resolves `.` and `..` as RFC 3986, 5.2.4 does; `..` at the root stays there.
-fn resolve_dots(path: &str) -> String {
+/// Resolves `.` and `..` as RFC 3986, 5.2.4 does; `..` at the root stays there. `spelled` says what
+/// a segment reads as: a URL parser sees a dot in `%2e` too, and decodes nothing else.
+fn resolve_dots(path: &str, spelled: fn(&str) -> String) -> String {
     let mut resolved: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
-        match segment {
+        let plain = spelled(segment);
+        match plain.as_str() {
             "." | ".." => {
-                if segment == ".." {
+                if plain == ".." {
                     resolved.pop();
                 }
                 if last {

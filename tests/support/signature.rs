@@ -2,7 +2,13 @@
 //!
 //! The keys beside this file are for tests alone. They are published, and worth nothing.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its own part of it")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part of it; a helper of a test may panic"
+)]
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jwt_compact::{

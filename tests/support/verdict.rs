@@ -1,7 +1,12 @@
 //! [`Attempt`]: one whole login with an ID token of one's own making, and what the gate said to it.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its own part of it")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::allow_attributes, reason = "a helper of a test may panic")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "each test file uses its own part of it; a helper of a test may panic"
+)]
 
 use std::fmt;
 
@@ -11,6 +16,7 @@ use serde_json::{Value, json};
 use crate::support::{
     browser::{Arrival, Browser},
     provider::Provider,
+    signature::Signer,
     world::{Isolate, World, settings},
 };
 
@@ -103,4 +109,30 @@ impl fmt::Display for Verdict {
             Self::Refused(code, detail) => write!(formatter, "{code}: {detail}"),
         }
     }
+}
+
+/// A login whose token is what `forge` makes of the provider's signer and the right claims. The
+/// provider signs with `algorithm`, which the settings pin.
+pub(crate) fn attempt(algorithm: Algorithm, forge: impl Fn(&Signer, &Value) -> String + 'static) -> Attempt {
+    Attempt::new(&[algorithm]).provider(|provider| {
+        provider.signer = Signer::new(algorithm, Some("key-1"));
+        provider.published = vec![provider.signer.jwk()];
+        let signer = provider.signer.clone();
+        provider.forge = Some(Box::new(move |claims| forge(&signer, claims)));
+    })
+}
+
+pub(crate) fn forged(forge: impl Fn(&Signer, &Value) -> String + 'static) -> Verdict {
+    attempt(Algorithm::EdDsa, forge).verdict()
+}
+
+/// Rightly signed, under exactly this header.
+pub(crate) fn under(header: impl Into<String>) -> Verdict {
+    let header = header.into();
+    forged(move |signer, claims| signer.sign_text(&header, claims.to_string().as_bytes()))
+}
+
+/// Rightly signed, under the ordinary header with these members besides.
+pub(crate) fn under_with(members: &str) -> Verdict {
+    under(format!(r#"{{"alg":"EdDSA","kid":"key-1",{members}}}"#))
 }

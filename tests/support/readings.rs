@@ -1,0 +1,103 @@
+//! Everything a path may become on its way, by search: every step an origin, or a proxy in front of
+//! one, could take, in any order and as often as it likes, with up to three decodings.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a helper of a test may panic"
+)]
+
+use std::collections::{BTreeSet, VecDeque};
+
+const DECODINGS: usize = 3;
+
+/// Everything `path` may become, by search.
+pub(crate) fn readings(path: &str) -> BTreeSet<String> {
+    let start = as_a_rule_spells_it(path);
+    let mut seen = BTreeSet::from([(start.clone(), 0)]);
+    let mut queue = VecDeque::from([(start, 0)]);
+    while let Some((path, decodings)) = queue.pop_front() {
+        let mut next = vec![
+            (path.replace('\\', "/"), decodings),
+            (without_parameters(&path), decodings),
+            (without_doubled_slashes(&path), decodings),
+            (without_dots(&path, false), decodings),
+            (without_dots(&path, true), decodings),
+        ];
+        if decodings < DECODINGS {
+            next.push((decoded(&path, |_| true), decodings + 1));
+            next.push((decoded(&path, |byte| matches!(byte, b'/' | b'\\')), decodings + 1));
+        }
+        for state in next {
+            if !seen.iter().any(|(path, decodings)| *path == state.0 && *decodings <= state.1) {
+                seen.insert(state.clone());
+                queue.push_back(state);
+            }
+        }
+    }
+    seen.into_iter().map(|(path, _)| path).collect()
+}
+
+/// What cannot stand in an address as it is comes escaped; rules are written without escapes.
+fn as_a_rule_spells_it(path: &str) -> String {
+    decoded(path, |byte| !byte.is_ascii() || " \"<>^`{|}".contains(char::from(byte)))
+}
+
+fn decoded(path: &str, wanted: impl Fn(u8) -> bool) -> String {
+    let mut bytes = path.as_bytes().to_vec();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b'%' && at + 2 < bytes.len() {
+            let digits = String::from_utf8_lossy(&bytes[at + 1..at + 3]).into_owned();
+            if let Some(byte) = u8::from_str_radix(&digits, 16).ok().filter(|byte| wanted(*byte)) {
+                bytes.splice(at..at + 3, [byte]);
+            }
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn without_parameters(path: &str) -> String {
+    let mut inside = false;
+    path.chars()
+        .filter(|character| {
+            inside = *character != '/' && (inside || *character == ';');
+            !inside
+        })
+        .collect()
+}
+
+fn without_doubled_slashes(path: &str) -> String {
+    let mut path = path.to_owned();
+    while path.contains("//") {
+        path = path.replace("//", "/");
+    }
+    path
+}
+
+/// RFC 3986, 5.2.4; with `escaped` also where a dot is written `%2e`, as a URL parser has it.
+fn without_dots(path: &str, escaped: bool) -> String {
+    let is =
+        |segment: &str, dots: &str| segment == dots || escaped && segment.to_lowercase().replace("%2e", ".") == dots;
+    let mut output = String::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        let end = rest[1..].find('/').map_or(rest.len(), |end| end + 1);
+        let (segment, after) = (&rest[1..end], &rest[end..]);
+        let back = is(segment, "..");
+        if back {
+            output.truncate(output.rfind('/').unwrap_or(0));
+        }
+        if back || is(segment, ".") {
+            if after.is_empty() {
+                output.push('/');
+            }
+        } else {
+            output.push_str(&rest[..end]);
+        }
+        rest = after;
+    }
+    output
+}

@@ -1,0 +1,54 @@
+// What is admitted goes to the origin as it came, wherever that stands.
+
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { LOCAL, startSite } from './support/site.mjs';
+
+for (const origin of ['service', 'zone', 'address']) {
+  describe(`a request, with ${origin} as the origin`, { timeout: 20_000 }, () => {
+    let site;
+    let cookie;
+
+    before(async () => {
+      site = await startSite({ origin });
+      ({ cookie } = await site.signIn({ path: '/a' }));
+    });
+    after(() => site.stop());
+    beforeEach(() => site.arrived());
+
+    /** The one request that arrived. */
+    async function arrival() {
+      const arrived = await site.arrived();
+      assert.equal(arrived.length, 1, `${arrived.length} requests arrived`);
+      return arrived[0];
+    }
+
+    const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'MKCOL', 'REPORT', 'SEARCH'];
+    // Node's own server, which stands for an origin with an address, does not know it.
+    if (origin !== 'address') methods.push('QUERY');
+    for (const method of methods) {
+      const withBody = !['GET', 'HEAD', 'DELETE', 'OPTIONS'].includes(method);
+
+      test(`${method} reaches the origin as ${method}`, async () => {
+        for (const path of ['/public/x?a=1&a=2', '/x?a=1&a=2']) {
+          const body = withBody ? 'some body' : undefined;
+          const answer = await site.send(path, {
+            method,
+            headers: { cookie, origin: LOCAL, 'content-type': 'text/plain', 'x-theirs': 'kept' },
+            body,
+          });
+          assert.equal(answer.status, 200, `${path}: ${answer.body}`);
+          const arrived = await arrival();
+          assert.equal(arrived.method, method);
+          assert.equal(new URL(arrived.url, LOCAL).pathname + new URL(arrived.url, LOCAL).search, path);
+          assert.equal(arrived.header('x-theirs'), 'kept');
+          if (withBody) {
+            assert.equal(arrived.header('content-type'), 'text/plain');
+            assert.equal(arrived.header('content-length'), '9');
+            if (!site.server) assert.equal(arrived.body, 'some body');
+          }
+        }
+      });
+    }
+  });
+}

@@ -1,0 +1,226 @@
+// A path is judged in every reading that an origin could make of it, and forwarded as it came.
+
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { sendBytes } from './support/exchange.mjs';
+import { LOCAL, startSite } from './support/site.mjs';
+
+const rules = [
+  { path: '/public/**', sso: false },
+  { path: '/files/*/open', sso: false },
+  { path: '/admin/**', allow: [{ group: 'admins' }] },
+];
+
+for (const origin of ['service', 'zone', 'address']) {
+  describe(`a path, with ${origin} as the origin`, { timeout: 30_000 }, () => {
+    let site;
+    let ada;
+    let bob;
+
+    before(async () => {
+      site = await startSite({ origin, settings: { rules } });
+      ({ cookie: ada } = await site.signIn({ path: '/a' }));
+      ({ cookie: bob } = await site.signIn({ path: '/a', user: 'bob' }));
+    });
+    after(() => site.stop());
+    beforeEach(() => site.arrived());
+
+    /** Sends the target byte for byte, and resolves with the status. */
+    const ask = (target, cookie) =>
+      sendBytes(site.gate.url, `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${cookie ? `Cookie: ${cookie}\r\n` : ''}\r\n`);
+
+    /** Path and query of what arrived, unparsed. */
+    async function targets() {
+      return (await site.arrived()).map(({ url }) => url.replace(LOCAL, ''));
+    }
+
+    // All readings are public, or all need sign-in: on to the origin without a change.
+    const agreeing = [
+      '/public/',
+      '/public/a%2Fb',
+      '/public/a%2fb',
+      '/public/a%252Fb',
+      '/public/a%5Cb',
+      '/public/a\\b',
+      '/public/a/%2e%2e/b',
+      '/public/a/%2E%2e/b',
+      '/public/a/.%2e/b',
+      '/public/a/%2e/b',
+      '/public/a//b///c',
+      '/public/a;v=1/b;w',
+      '/public/%61%7E',
+      '/public/caf%C3%A9/caf%c3%a9',
+      '/public/a%20b%22%3C%3E%5E%60%7B%7C%7D',
+      '/public/a"<>^`{|}b',
+      "/public/!$&'()*+,=:@-._~",
+      '/public/a%3Fb%23c',
+      '/public/100%25',
+      '/public/x?',
+      '/public/x?a=1&a=2&&=b&c',
+      '/public/x?q=%2F..%2f%00%zz%&é=%C3',
+      '/public/x?/../admin/..;/.auth/login',
+      '/public/x?a?b?',
+      '/public/x?a+b%20c',
+      '/public/x?\'"<>`{|}\\^[]',
+      '/public/.hidden',
+      '/public/...',
+      '/public/..a/b..',
+      '/admin/%61',
+      '/admin/x%2Fy',
+      '/admin',
+      '/admin/',
+      '/x',
+      '/x/%C3%A9?a',
+    ];
+    for (const target of agreeing) {
+      test(`${target} arrives as it was sent`, async () => {
+        const bytes = Buffer.from(target).toString('latin1');
+        assert.equal(await ask(bytes, ada), 200);
+        assert.deepEqual(await targets(), [target]);
+        const open = target.startsWith('/public/');
+        assert.equal(await ask(bytes), open ? 200 : 401);
+        assert.deepEqual(await targets(), open ? [target] : []);
+      });
+    }
+
+    // One reading is public or Bob's, another is not.
+    const ambiguous = [
+      '/public/..%2fadmin/x',
+      '/public/..%2Fadmin',
+      '/public/%2e%2e/admin/x',
+      '/public/%2e%2e%2fadmin',
+      '/public/.%2e/x',
+      '/public/..;/admin/x',
+      '/public/..;a=b/x',
+      '/public/..\\admin',
+      '/public\\..\\admin',
+      '/public/..%5cadmin',
+      '/public/..%5Cadmin',
+      '/public/..%252fadmin',
+      '/public/%252e%252e/admin',
+      '/public/..%25252fadmin',
+      '/public/..%255cadmin',
+      '/public/x/..%2f..%2fadmin',
+      '/%70ublic/x',
+      '/public%2fx',
+      '/public%5Cx',
+      '/public\\x',
+      '/public;x/y',
+      '//public/x',
+      '/x//%2e%2e//public/x',
+      '/%61dmin',
+      '/%2561dmin/x',
+      '/admin%2fx',
+      '/admin;/x',
+      '/admin%3b/x',
+      '//admin/x',
+      '/\\admin',
+      '/x/%2e%2e/admin',
+      '/x/..%2fadmin',
+      '/files/a%2Fb/open',
+      '/files/..%2Fopen/open',
+      '/files/a/open;/%2e%2e/open',
+      '/files/a/x%2f..%2fopen',
+    ];
+    for (const target of ambiguous) {
+      test(`${target} goes nowhere`, async () => {
+        for (const cookie of [undefined, bob, ada]) assert.equal(await ask(target, cookie), 400);
+        assert.deepEqual(await targets(), []);
+      });
+    }
+
+    const unreadable = [
+      '/public/%00',
+      '/public/%2500',
+      '/public/%0a',
+      '/public/%0d%0aX-Auth-Email:x',
+      '/public/%7f',
+      '/public/%ff',
+      '/public/%c0%af',
+      '/public/%C3',
+      '/public/\xff',
+      '/public/..\xc0\xafadmin/x',
+      '/public/\xe9',
+      '/public/%zz',
+      '/public/%4',
+      '/public/%',
+      '/public/%u0041',
+      '/public/%2525252e',
+      '/public/%252525252e',
+      '/public/\x01',
+      '/x/%00',
+      '/admin/%ff',
+    ];
+    for (const target of unreadable) {
+      test(`${JSON.stringify(target)} cannot be read`, async () => {
+        for (const cookie of [undefined, ada]) assert.equal(await ask(target, cookie), 400);
+        assert.deepEqual(await targets(), []);
+      });
+    }
+
+    const own = [
+      '/.auth',
+      '/.auth/',
+      '/.auth/x',
+      '/.auth/login/',
+      '/.auth/login/x',
+      '/.auth/Login',
+      '/.auth//login',
+      '/.auth/login%2f',
+      '/.auth/./login;x',
+      '/.auth;x/login',
+      '/.auth%2flogin',
+      '/.auth%5clogin',
+      '/.auth\\login',
+      '//.auth/login',
+      '/%2eauth/login',
+      '/%2Eauth/callback?code=c&state=s',
+      '/%252eauth/login',
+      '/.aut%68/login',
+      '/.auth/%6cogin',
+      '/public/..%2f.auth/login',
+      '/public/%2e%2e/.auth/me',
+      '/public/..;/.auth/logout',
+      '/public/..\\.auth/me',
+      '/x/%2e%2e/%2eauth/me',
+    ];
+    for (const target of own) {
+      test(`${target} is never the origin's`, async () => {
+        for (const cookie of [undefined, ada]) assert.equal(await ask(target, cookie), 404);
+        assert.deepEqual(await targets(), []);
+      });
+    }
+
+    test("what only looks like our prefix is the origin's", async () => {
+      for (const target of ['/.authx', '/x/.auth', '/auth', '/.AUTH/login', '/.auth2/login', '/public/.auth/login']) {
+        assert.equal(await ask(target, ada), 200, target);
+        assert.deepEqual(await targets(), [target]);
+      }
+    });
+
+    test('what is no path goes nowhere', async () => {
+      for (const target of [
+        '*',
+        'public/x',
+        '?public',
+        '',
+        'http://localhost/public/x',
+        'http://evil.example/public/x',
+        'javascript:x',
+        '\\public\\x',
+      ]) {
+        assert.ok([400, 404, 421, 500, undefined].includes(await ask(target, ada)), target);
+      }
+      assert.deepEqual(await targets(), []);
+    });
+
+    test('a refusal is logged by its code, with the path and without the query', async () => {
+      await ask('/public/..%2fadmin?token=t0ps3cret');
+      const { record } = await site.gate.logs.until((entry) => entry.record?.path === '/public/..%2fadmin');
+      assert.deepEqual([record.event, record.code], ['refused', 'path_ambiguous']);
+      await ask('/public/%00?token=t0ps3cret');
+      await site.gate.logs.until((entry) => entry.record?.code === 'path_unreadable' && entry.record.path === '/public/%00');
+      assert.ok(!site.gate.logs.some(({ message }) => message.includes('t0ps3cret')));
+    });
+  });
+}
