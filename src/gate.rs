@@ -41,7 +41,7 @@ use crate::{
     edge::{Edge, RequestHead},
     keyring::KeyRing,
     pages::{self, Page},
-    session::{Binding, CookieNames, Cookies, Session, SessionError},
+    session::{Binding, CookieNames, Cookies, Recent, Session, SessionError},
     time::Timestamp,
 };
 
@@ -52,6 +52,7 @@ pub struct Gate {
     config: Config,
     keys: KeyRing,
     knowledge: RefCell<Knowledge>,
+    recent: RefCell<Recent>,
 }
 
 /// How a request ends.
@@ -81,7 +82,7 @@ impl Gate {
     pub fn open(settings: SettingsText<'_>, secret: impl Fn(&str) -> Option<String>) -> Result<Rc<Self>, ConfigError> {
         let keys = KeyRing::derive(&Secrets::parse(&secret)?);
         let config = Config::parse(settings, secret)?;
-        Ok(Rc::new(Self { config, keys, knowledge: RefCell::default() }))
+        Ok(Rc::new(Self { config, keys, knowledge: RefCell::default(), recent: RefCell::default() }))
     }
 
     /// The settings.
@@ -160,26 +161,23 @@ impl Gate {
     }
 
     /// The session of a request, if it has one that opens here and now.
-    fn session(&self, head: &impl RequestHead, visit: &Visit, now: Timestamp) -> Option<Session> {
+    fn session(&self, head: &impl RequestHead, visit: &Visit, now: Timestamp) -> Option<Rc<Session>> {
         let header = head.header("cookie")?;
         self.session_of(&Cookies::parse(&header, visit.cookie_names()), visit, now)
     }
 
-    fn session_of(&self, cookies: &Cookies<'_>, visit: &Visit, now: Timestamp) -> Option<Session> {
+    fn session_of(&self, cookies: &Cookies<'_>, visit: &Visit, now: Timestamp) -> Option<Rc<Session>> {
         self.open_session(cookies, visit, now).ok()
     }
 
-    fn open_session(&self, cookies: &Cookies<'_>, visit: &Visit, now: Timestamp) -> Result<Session, SessionError> {
+    fn open_session(&self, cookies: &Cookies<'_>, visit: &Visit, now: Timestamp) -> Result<Rc<Session>, SessionError> {
         let is_issuer_of = |id: &str, issuer: &str| {
             self.config.provider(id).is_some_and(|provider| provider.issuer.as_str() == issuer)
         };
-        Session::open(
-            cookies.session().ok_or(SessionError::Absent)?,
-            &self.keys,
-            self.binding(visit),
-            is_issuer_of,
-            now,
-        )
+        let cookie = cookies.session().ok_or(SessionError::Absent)?;
+        let session = self.recent.borrow_mut().verify(cookie, &self.keys)?;
+        session.check(self.binding(visit), is_issuer_of, now)?;
+        Ok(session)
     }
 
     fn binding<'b>(&'b self, visit: &'b Visit) -> Binding<'b> {

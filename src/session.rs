@@ -9,6 +9,7 @@
 mod cookie;
 mod hint;
 mod pending;
+mod recent;
 mod seal;
 mod token;
 
@@ -16,6 +17,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 pub use cookie::{COOKIE_BYTES, CookieEdit, CookieNames, Cookies};
 pub use hint::LogoutHint;
 pub use pending::{LoginCookie, LoginId, LoginState, PENDING_LIFETIME, PENDING_LIMIT, PendingLogin};
+pub use recent::Recent;
 pub use seal::NotOurs;
 use serde::{Deserialize, Serialize};
 
@@ -29,13 +31,24 @@ use crate::{
 /// Bytes of randomness in a session's id (RFC 6265bis, 8.4).
 const ID_BYTES: usize = 16;
 
-/// Who is signed in, since when and until when.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who is signed in, where, since when and until when: the payload of the session's token
+/// (RFC 7519, 4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
+    #[serde(rename = "iss")]
+    issuer: String,
+    #[serde(rename = "aud")]
+    host: String,
+    #[serde(rename = "sid")]
     id: String,
-    claims: Claims,
+    #[serde(rename = "iat")]
     issued: Timestamp,
+    #[serde(rename = "exp")]
     expires: Timestamp,
+    #[serde(rename = "fp")]
+    selection: String,
+    #[serde(rename = "who")]
+    claims: Claims,
 }
 
 /// What a session is bound to: it opens only where all of it is the same.
@@ -74,51 +87,33 @@ pub enum SessionError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
 
-/// The JWT's payload (RFC 7519, 4).
-#[derive(Debug, Serialize, Deserialize)]
-struct Payload {
-    /// The provider's issuer.
-    iss: String,
-    /// The host.
-    aud: String,
-    /// The session's id.
-    sid: String,
-    iat: Timestamp,
-    exp: Timestamp,
-    /// The selection's fingerprint.
-    fp: String,
-    who: Claims,
-}
-
 impl Session {
-    /// A new session, with an id of its own, from `now` on.
-    pub fn begin(claims: Claims, now: Timestamp, lifetime: Lifetime, entropy: &impl Entropy) -> Self {
+    /// A new session, with an id of its own, from `now` on, for as long as the binding says.
+    pub fn begin(claims: Claims, issuer: &str, binding: Binding<'_>, now: Timestamp, entropy: &impl Entropy) -> Self {
         let mut id = [0; ID_BYTES];
         entropy.fill(&mut id);
-        Self { id: URL_SAFE_NO_PAD.encode(id), claims, issued: now, expires: now.after(lifetime) }
+        Self {
+            issuer: issuer.to_owned(),
+            host: binding.host.to_owned(),
+            id: URL_SAFE_NO_PAD.encode(id),
+            issued: now,
+            expires: now.after(binding.lifetime),
+            selection: binding.selection.to_owned(),
+            claims,
+        }
     }
 
     /// The value of the session cookie.
     ///
     /// # Errors
     /// [`TooLong`] when it would not fit beside the cookie's name.
-    pub fn sign(&self, keys: &KeyRing, issuer: &str, binding: Binding<'_>) -> Result<String, TooLong> {
-        let payload = Payload {
-            iss: issuer.to_owned(),
-            aud: binding.host.to_owned(),
-            sid: self.id.clone(),
-            iat: self.issued,
-            exp: self.expires,
-            fp: binding.selection.to_owned(),
-            who: self.claims.clone(),
-        };
-        let payload = serde_json::to_vec(&payload).map_err(|_| TooLong)?;
+    pub fn sign(&self, keys: &KeyRing) -> Result<String, TooLong> {
+        let payload = serde_json::to_vec(self).map_err(|_| TooLong)?;
         let token = token::sign(keys.current().ok_or(TooLong)?, &payload);
         if token.len() > COOKIE_BYTES { Err(TooLong) } else { Ok(token) }
     }
 
-    /// Opens a session cookie. `is_issuer_of` says whether a provider of this id and issuer is in
-    /// the settings.
+    /// Opens a session cookie: [`Session::verify`] and [`Session::check`].
     ///
     /// # Errors
     /// See [`SessionError`].
@@ -129,22 +124,45 @@ impl Session {
         is_issuer_of: impl Fn(&str, &str) -> bool,
         now: Timestamp,
     ) -> Result<Self, SessionError> {
+        let session = Self::verify(cookie, keys)?;
+        session.check(binding, is_issuer_of, now)?;
+        Ok(session)
+    }
+
+    /// The session that one of our keys signed. What comes out is the same for the same cookie at any
+    /// time, and admits nobody before it is checked.
+    ///
+    /// # Errors
+    /// [`SessionError::NotOurs`]
+    pub fn verify(cookie: &str, keys: &KeyRing) -> Result<Self, SessionError> {
         if cookie.len() > COOKIE_BYTES {
             return Err(SessionError::NotOurs);
         }
         let payload = token::verify(cookie, keys).ok_or(SessionError::NotOurs)?;
-        let Payload { iss, aud, sid, iat, exp, fp, who } =
-            serde_json::from_slice(&payload).map_err(|_| SessionError::NotOurs)?;
-        if now >= exp || now >= iat.after(binding.lifetime) {
+        serde_json::from_slice(&payload).map_err(|_| SessionError::NotOurs)
+    }
+
+    /// Whether the session counts here and now. `is_issuer_of` says whether a provider of this id and
+    /// issuer is in the settings.
+    ///
+    /// # Errors
+    /// See [`SessionError`].
+    pub fn check(
+        &self,
+        binding: Binding<'_>,
+        is_issuer_of: impl Fn(&str, &str) -> bool,
+        now: Timestamp,
+    ) -> Result<(), SessionError> {
+        if now >= self.expires || now >= self.issued.after(binding.lifetime) {
             return Err(SessionError::Expired);
         }
-        if aud != binding.host {
+        if self.host != binding.host {
             return Err(SessionError::OtherHost);
         }
-        if fp != binding.selection || !is_issuer_of(who.provider(), &iss) {
+        if self.selection != binding.selection || !is_issuer_of(self.claims.provider(), &self.issuer) {
             return Err(SessionError::OtherSettings);
         }
-        Ok(Self { id: sid, claims: who, issued: iat, expires: exp })
+        Ok(())
     }
 
     /// The session's id: new at each login.

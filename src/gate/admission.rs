@@ -1,5 +1,7 @@
 //! [`Gate::decide`]: the hot path. Head of the request and time in, [`Decision`] out.
 
+use std::rc::Rc;
+
 use super::{Endpoint, Forward, Gate, Rejection, Visit, visit::Address};
 use crate::{
     config::{Access, Origin, Site},
@@ -35,7 +37,7 @@ pub(super) enum Identity {
     /// Everybody; nobody looked who it is.
     Anyone,
     /// This session's person, whom the rule's policy granted it.
-    Person(Session),
+    Person(Rc<Session>),
 }
 
 impl Admitted {
@@ -44,7 +46,7 @@ impl Admitted {
     }
 
     /// The policy's word is what makes a session count.
-    fn person(session: Session, _granted: &Granted, _origin: &SameOrigin) -> Self {
+    fn person(session: Rc<Session>, _granted: &Granted, _origin: &SameOrigin) -> Self {
         Self(Identity::Person(session))
     }
 

@@ -196,8 +196,8 @@ impl Gate {
         let (edge, names, host, lifetime) =
             (request.edge, request.names(), &request.visit.site.host, self.config.session_lifetime);
         let subject = claims.subject().to_owned();
-        let session = Session::begin(claims, edge.now(), lifetime, edge);
-        let Ok(cookie) = session.sign(&self.keys, provider.issuer.as_str(), self.binding(&request.visit)) else {
+        let session = Session::begin(claims, provider.issuer.as_str(), self.binding(&request.visit), edge.now(), edge);
+        let Ok(cookie) = session.sign(&self.keys) else {
             return self.finish_without(request, state, &Rejection::TooManyClaims, back);
         };
         let Ok(landed) = LoginCookie::land(&state.id, &self.keys, names, host, request.now, edge) else {

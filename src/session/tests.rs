@@ -14,12 +14,12 @@ const ISSUER: &str = "https://id.example";
 const BINDING: Binding<'static> = Binding { host: "docs.example.com", selection: "fp", lifetime: HOUR };
 
 fn session() -> Session {
-    Session::begin(
-        claims(&Selection::new(["admins"]), &["admins"], Some(("ada@example.com", true))),
-        NOW,
-        HOUR,
-        &Counting::default(),
-    )
+    session_of("https://id.example")
+}
+
+fn session_of(issuer: &str) -> Session {
+    let claims = claims(&Selection::new(["admins"]), &["admins"], Some(("ada@example.com", true)));
+    Session::begin(claims, issuer, BINDING, NOW, &Counting::default())
 }
 
 fn open(cookie: &str, keys: &KeyRing, binding: Binding<'_>, now: Timestamp) -> Result<Session, SessionError> {
@@ -29,14 +29,14 @@ fn open(cookie: &str, keys: &KeyRing, binding: Binding<'_>, now: Timestamp) -> R
 #[test]
 fn a_session_opens_as_it_was_signed() {
     let keys = ring(1, None);
-    let cookie = session().sign(&keys, ISSUER, BINDING).unwrap();
+    let cookie = session().sign(&keys).unwrap();
     assert_eq!(open(&cookie, &keys, BINDING, NOW), Ok(session()));
 }
 
 #[test]
 fn a_session_ends_to_the_second() {
     let keys = ring(1, None);
-    let cookie = session().sign(&keys, ISSUER, BINDING).unwrap();
+    let cookie = session().sign(&keys).unwrap();
     let last = Timestamp::from_seconds(NOW.seconds() + HOUR.seconds() - 1);
     assert!(open(&cookie, &keys, BINDING, last).is_ok());
     assert_eq!(open(&cookie, &keys, BINDING, NOW.after(HOUR)), Err(SessionError::Expired));
@@ -45,29 +45,29 @@ fn a_session_ends_to_the_second() {
 #[test]
 fn a_session_is_bound_to_host_selection_and_provider() {
     let keys = ring(1, None);
-    let cookie = session().sign(&keys, ISSUER, BINDING).unwrap();
+    let cookie = session().sign(&keys).unwrap();
     assert_eq!(
         open(&cookie, &keys, Binding { host: "docs.example.net", ..BINDING }, NOW),
         Err(SessionError::OtherHost)
     );
     assert_eq!(open(&cookie, &keys, Binding { selection: "other", ..BINDING }, NOW), Err(SessionError::OtherSettings));
-    let elsewhere = session().sign(&keys, "https://id.example/", BINDING).unwrap();
+    let elsewhere = session_of("https://id.example/").sign(&keys).unwrap();
     assert_eq!(open(&elsewhere, &keys, BINDING, NOW), Err(SessionError::OtherSettings));
 }
 
 #[test]
 fn a_rotation_keeps_sessions_until_the_previous_secret_goes() {
-    let cookie = session().sign(&ring(1, None), ISSUER, BINDING).unwrap();
+    let cookie = session().sign(&ring(1, None)).unwrap();
     assert!(open(&cookie, &ring(2, Some(1)), BINDING, NOW).is_ok());
     assert_eq!(open(&cookie, &ring(2, None), BINDING, NOW), Err(SessionError::NotOurs));
-    let renewed = session().sign(&ring(2, Some(1)), ISSUER, BINDING).unwrap();
+    let renewed = session().sign(&ring(2, Some(1))).unwrap();
     assert!(open(&renewed, &ring(2, None), BINDING, NOW).is_ok());
 }
 
 #[test]
 fn rfc6265bis_8_4_a_change_of_any_byte_is_refused() {
     let keys = ring(1, None);
-    let cookie = session().sign(&keys, ISSUER, BINDING).unwrap();
+    let cookie = session().sign(&keys).unwrap();
     for position in 0..cookie.len() {
         for replacement in [b'A', b'Q', b'.', b'=', b'-'] {
             let mut changed = cookie.clone().into_bytes();
@@ -101,7 +101,7 @@ fn parts(cookie: &str) -> (String, String) {
 #[test]
 fn rfc8725_3_11_other_tokens_of_the_same_key_are_no_sessions() {
     let keys = ring(1, None);
-    let (header, payload) = parts(&session().sign(&keys, ISSUER, BINDING).unwrap());
+    let (header, payload) = parts(&session().sign(&keys).unwrap());
     assert!(open(&forge(&keys, &header, &payload), &keys, BINDING, NOW).is_ok());
     let headers = [
         header.replace("portcullis-session+jwt", "JWT"),
@@ -129,7 +129,7 @@ fn rfc7515_a_session_is_a_jwt_that_others_can_read() {
         alg::{Hs256, Hs256Key},
     };
     let secret = [7; 32];
-    let cookie = session().sign(&ring(1, None), ISSUER, BINDING).unwrap();
+    let cookie = session().sign(&ring(1, None)).unwrap();
     let token = UntrustedToken::new(&cookie).unwrap();
     assert_eq!((token.algorithm(), token.header().token_type.as_deref()), ("HS256", Some("portcullis-session+jwt")));
     let claims = token.deserialize_claims_unchecked::<serde_json::Value>().unwrap();
@@ -140,7 +140,7 @@ fn rfc7515_a_session_is_a_jwt_that_others_can_read() {
 #[test]
 fn a_shorter_lifetime_ends_sessions_of_the_longer_one() {
     let keys = ring(1, None);
-    let cookie = session().sign(&keys, ISSUER, BINDING).unwrap();
+    let cookie = session().sign(&keys).unwrap();
     let shorter = Binding { lifetime: Lifetime::from_seconds(600), ..BINDING };
     assert!(open(&cookie, &keys, shorter, Timestamp::from_seconds(NOW.seconds() + 599)).is_ok());
     assert_eq!(open(&cookie, &keys, shorter, Timestamp::from_seconds(NOW.seconds() + 600)), Err(SessionError::Expired));
@@ -151,6 +151,6 @@ fn what_does_not_fit_a_cookie_is_refused_and_not_cut() {
     let groups: Vec<String> = (0..120).map(|number| format!("a-group-with-a-long-name-{number:03}")).collect();
     let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
     let claims = claims(&Selection::new(groups.iter().copied()), &groups, None);
-    let session = Session::begin(claims, NOW, HOUR, &Counting::default());
-    assert_eq!(session.sign(&ring(1, None), ISSUER, BINDING), Err(TooLong));
+    let session = Session::begin(claims, ISSUER, BINDING, NOW, &Counting::default());
+    assert_eq!(session.sign(&ring(1, None)), Err(TooLong));
 }
