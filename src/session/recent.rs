@@ -41,7 +41,7 @@ impl Recent {
         let tail = *cookie.as_bytes().last_chunk().ok_or(SessionError::NotOurs)?;
         let known = self.sessions.iter().find(|known| known.tail == tail);
         if let Some(known) = known
-            && bool::from(known.cookie.as_bytes().ct_eq(cookie.as_bytes()))
+            && is_same(known.cookie.as_bytes(), cookie.as_bytes())
         {
             return Ok(Rc::clone(&known.session));
         }
@@ -54,6 +54,16 @@ impl Recent {
         self.next = self.next.saturating_add(1) % MOST;
         Ok(session)
     }
+}
+
+/// Compares in a time that depends on the lengths alone, eight bytes at a step.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let (one_words, one_rest) = one.as_chunks::<8>();
+    let (other_words, other_rest) = other.as_chunks::<8>();
+    let words = one_words.iter().zip(other_words);
+    let difference = words.fold(0, |sum, (a, b)| sum | (u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b)));
+    let rest_is_same = bool::from(one_rest.ct_eq(other_rest));
+    one.len() == other.len() && (difference == 0) & rest_is_same
 }
 
 #[cfg(test)]
