@@ -4,11 +4,19 @@
 import Inner from './build/index.js';
 import settings from './portcullis.json';
 import { forward } from './src/worker/forward.js';
+import { trouble } from './src/worker/trouble.js';
 
 /** How long the gate may take for an answer of its own: six calls to a provider at 8 s each, and some. */
 const DEADLINE = 60_000;
 /** How often a pending answer is checked against an instance that broke under it. */
 const WATCH = 10;
+
+const BROKEN = {
+  status: 503,
+  event: 'gate_trouble',
+  code: 'instance_broken',
+  text: 'This site cannot answer at the moment. Try again in a few seconds.',
+};
 
 /** worker-build's record of the instance: whether it broke, and which one it is. */
 const instance = globalThis.__worker_init_state;
@@ -48,7 +56,7 @@ async function respond(request, env, context) {
     const latest = Date.now() + DEADLINE;
     const lost = new Promise((resolve) => {
       watch = setInterval(() => {
-        if (instance.criticalError || instance.instanceId !== own || Date.now() > latest) resolve(unavailable());
+        if (instance.criticalError || instance.instanceId !== own || Date.now() > latest) resolve(trouble(BROKEN, 'the instance broke, or the deadline passed'));
       }, WATCH);
     });
     return await Promise.race([pending, lost]);
@@ -62,13 +70,5 @@ async function respond(request, env, context) {
 /** The gate threw. After a panic the next request gets a fresh instance; any other error is this request's alone. */
 function broken(error) {
   if (error instanceof WebAssembly.RuntimeError) instance.criticalError = true;
-  console.error(JSON.stringify({ gate: 'portcullis', event: 'gate_trouble', code: 'instance_broken', detail: String(error?.message ?? error) }));
-  return unavailable();
-}
-
-function unavailable() {
-  return new Response('This site cannot answer at the moment. Try again in a few seconds.\n', {
-    status: 503,
-    headers: { 'cache-control': 'no-store', 'content-type': 'text/plain; charset=utf-8', 'retry-after': '1' },
-  });
+  return trouble(BROKEN, error);
 }

@@ -1,6 +1,8 @@
 // Carries out a plan: the edits that the gate asked for, on the platform's own objects. Bodies and
 // WebSockets pass through untouched.
 
+import { trouble } from './trouble.js';
+
 /** Headers that let a shared cache keep an answer in spite of Cache-Control. */
 const OUTRANKING = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'surrogate-control'];
 /**
@@ -11,6 +13,13 @@ const OWN_COOKIE = /^\s*=?\s*(?:__Host-|__Secure-)?portcullis(?:-hint|-login-[^=
 /** A directive of Cache-Control, with its argument. */
 const DIRECTIVE = /[^\s,;="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?/g;
 const SHARED = /^(?:public|private|s-maxage|proxy-revalidate)(?=$|[\s=])/i;
+
+const UNREACHABLE = {
+  status: 502,
+  event: 'origin_trouble',
+  code: 'origin_unreachable',
+  text: 'The site behind this address does not answer. Try again in a moment.',
+};
 
 let managed;
 
@@ -115,9 +124,5 @@ export function privateCacheControl(value) {
 
 /** The origin is not there, broke off before its answer began, or gave one that cannot be passed on. */
 function failed(error) {
-  console.error(JSON.stringify({ gate: 'portcullis', event: 'origin_trouble', code: 'origin_unreachable', detail: String(error?.message ?? error) }));
-  return new Response('The site behind this address does not answer. Try again in a moment.\n', {
-    status: 502,
-    headers: { 'cache-control': 'no-store', 'content-type': 'text/plain; charset=utf-8' },
-  });
+  return trouble(UNREACHABLE, error);
 }

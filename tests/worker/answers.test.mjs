@@ -148,6 +148,8 @@ for (const origin of ['service', 'zone', 'address']) {
       for (const answer of await both({ fail: true })) {
         assert.deepEqual([answer.status, answer.header('cache-control')], [502, 'no-store']);
         assert.doesNotMatch(answer.body, /as it was asked|Error|SITE/);
+        const request = /^Code origin_unreachable, request (\w{12})$/m.exec(answer.body)?.[1];
+        await site.gate.logs.until(({ record }) => record?.request === request);
       }
       await site.gate.logs.until((entry) => site.gate.logs.indexOf(entry) >= seen && entry.record?.code === 'origin_unreachable');
     });

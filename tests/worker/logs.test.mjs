@@ -64,7 +64,7 @@ describe('the log', { timeout: 20_000 }, () => {
       assert.equal(record.gate, 'portcullis');
       assert.ok(KINDS.includes(record.event), message);
       assert.match(record.code, /^[a-z0-9_]+$/);
-      if (record.event !== 'origin_trouble') assert.match(record.request, /^[0-9a-hjkmnp-tv-z]{12}$/);
+      assert.match(record.request, /^[0-9a-hjkmnp-tv-z]{12}$/);
       assert.doesNotMatch(message, /\n/);
       assert.ok(record.path === undefined || !record.path.includes('?'), message);
     }
