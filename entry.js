@@ -27,7 +27,8 @@ export default {
     if (instance.criticalError) return answer(request, env, context);
     let plan;
     try {
-      plan = decide(request);
+      const { headers } = request;
+      plan = decide(request, request.method, request.url, headers.get('cookie'), headers.get('upgrade'), Date.now());
     } catch (error) {
       return broken(error);
     }

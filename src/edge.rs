@@ -51,9 +51,9 @@ pub trait Edge: Entropy + Clone + 'static {
 /// The head of a request, read lazily: each read may cross a boundary.
 pub trait RequestHead {
     /// The method, as it was sent.
-    fn method(&self) -> String;
+    fn method(&self) -> &str;
     /// The address, as a URL parser writes it: `scheme://host[:port]/path[?query]`.
-    fn url(&self) -> String;
+    fn url(&self) -> &str;
     /// The value of a header, by its lower-case name; several lines come joined by a comma.
     fn header(&self, name: &str) -> Option<String>;
 }

@@ -120,8 +120,8 @@ impl Gate {
         request: &Request<'_, E, H>,
     ) -> Answer {
         let method = request.head.method();
-        let read = matches!(method.as_str(), "GET" | "HEAD");
-        match (endpoint, method.as_str()) {
+        let read = matches!(method, "GET" | "HEAD");
+        match (endpoint, method) {
             (Endpoint::Login, "GET") => self.login(request).await,
             (Endpoint::Callback, "GET") => self.callback(request).await,
             (Endpoint::Logout, "GET") => self.ask_to_sign_out(request).await,

@@ -71,8 +71,7 @@ impl Gate {
     /// 8. the request is not another site's doing (else 403),
     /// 9. and the rule's policy grants it (else 403).
     pub fn decide(&self, head: &impl RequestHead, now: Timestamp) -> Decision {
-        let url = head.url();
-        let Some(address) = Address::split(&url) else {
+        let Some(address) = Address::split(head.url()) else {
             return Decision::Refuse(Rejection::Host, Visit::nowhere());
         };
         // 1. The host.
@@ -87,7 +86,7 @@ impl Gate {
         // 3. The scheme.
         if !site.is_secure() {
             let visit = Visit::new(site, address);
-            let read = matches!(head.method().as_str(), "GET" | "HEAD");
+            let read = matches!(head.method(), "GET" | "HEAD");
             return if read { Decision::Secure(visit) } else { Decision::Refuse(Rejection::Insecure, visit) };
         }
         // 4. Our own.
@@ -145,7 +144,7 @@ impl SameOrigin {
     /// A browser sends our cookie along with a WebSocket that any site opens, and with a form that
     /// a page of a sibling host posts. So what is not a plain read must say it comes from us.
     fn check(head: &impl RequestHead, site: &Site) -> Option<Self> {
-        let read = matches!(head.method().as_str(), "GET" | "HEAD" | "OPTIONS");
+        let read = matches!(head.method(), "GET" | "HEAD" | "OPTIONS");
         if read && head.header("upgrade").is_none() {
             return Some(Self(()));
         }

@@ -77,8 +77,7 @@ impl Audience {
     /// Who asks, by Fetch metadata where there is any, else by `Accept`. This chooses the form of
     /// an answer, never the verdict.
     pub fn of(head: &impl RequestHead) -> Self {
-        let method = head.method();
-        let read = matches!(method.as_str(), "GET" | "HEAD");
+        let read = matches!(head.method(), "GET" | "HEAD");
         let Some(mode) = head.header("sec-fetch-mode") else {
             let page = head.header("accept").is_some_and(|accept| accept.contains("text/html"));
             return match (page, read) {

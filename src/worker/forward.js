@@ -31,35 +31,27 @@ export function forward(request, env, plan, identityHeaders) {
   managed ??= new Managed(identityHeaders().split(','));
   const [origin, cookies, keep, ...identity] = plan.split('\n');
   const privately = keep === '1';
+  const space = origin.indexOf(' ');
+  const kind = origin.slice(0, space);
+  const where = origin.slice(space + 1);
   let answer;
   try {
-    answer = send(origin, request, env, privately, (headers) => {
-      managed.remove(headers);
-      if (cookies[0] === '-') headers.delete('cookie');
-      else if (cookies[0] === '+') headers.set('cookie', cookies.slice(1));
-      for (let line = 0; line < identity.length; line += 2) headers.set(identity[line], identity[line + 1]);
-    });
+    const edited = kind === 'binding' ? new Request(request) : outgoing(kind === 'zone' ? request : new Request(where, request), privately);
+    const { headers } = edited;
+    managed.remove(headers);
+    if (cookies[0] === '-') headers.delete('cookie');
+    else if (cookies[0] === '+') headers.set('cookie', cookies.slice(1));
+    for (let line = 0; line < identity.length; line += 2) headers.set(identity[line], identity[line + 1]);
+    answer = kind === 'binding' ? env[where].fetch(edited) : fetch(edited);
   } catch (error) {
     return failed(error);
   }
   return answer.then(privately ? asPrivate : withoutOwnCookies, failed);
 }
 
-function send(origin, request, env, privately, edit) {
-  const space = origin.indexOf(' ');
-  const kind = origin.slice(0, space);
-  const where = origin.slice(space + 1);
-  if (kind === 'binding') {
-    const edited = new Request(request);
-    edit(edited.headers);
-    return env[where].fetch(edited);
-  }
-  // What is fetched for one person must not come out of the zone's cache for another.
-  const init = privately ? { cache: 'no-store' } : undefined;
-  const address = kind === 'zone' ? request : new Request(where, request);
-  const edited = new Request(address, init);
-  edit(edited.headers);
-  return fetch(edited);
+/** A request to a server: what is fetched for one person must not come out of the zone's cache for another. */
+function outgoing(request, privately) {
+  return privately ? new Request(request, { cache: 'no-store' }) : new Request(request);
 }
 
 /**
@@ -69,16 +61,22 @@ function send(origin, request, env, privately, edit) {
 class Managed {
   constructor(names) {
     this.names = new Set(names);
-    this.lengths = new Set(names.map((name) => name.length));
+    // A managed name begins with a letter, so a spelling of it has its length and its first letter.
+    this.shapes = new Set(names.map(shape));
   }
 
   remove(headers) {
     let found;
     for (const name of headers.keys()) {
-      if (this.lengths.has(name.length) && this.names.has(name.replace(/[^a-z0-9]/g, '-'))) (found ??= []).push(name);
+      if (this.shapes.has(shape(name)) && this.names.has(name.replace(/[^a-z0-9]/g, '-'))) (found ??= []).push(name);
     }
     if (found) for (const name of found) headers.delete(name);
   }
+}
+
+/** Few headers share a length and a first letter with a managed one: looking at both is cheaper than at the name. */
+function shape(name) {
+  return name.length * 128 + name.charCodeAt(0);
 }
 
 /** The answer for one person: no shared cache may keep it. */

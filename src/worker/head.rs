@@ -1,33 +1,50 @@
 //! The head of a platform's request.
 
-use web_sys::{Headers, Request};
+use web_sys::Request;
 
 use crate::edge::RequestHead;
 
-/// Reads on demand. The headers' handle is fetched once, since fetching it costs more than reading
-/// a header does.
-pub(super) struct Head {
-    request: Request,
-    headers: Headers,
+/// What most decisions need is read; the rest is read on demand.
+pub(super) struct Head<'r> {
+    request: &'r Request,
+    method: String,
+    url: String,
+    cookie: Option<String>,
+    upgrade: Option<String>,
 }
 
-impl Head {
-    pub(super) fn of(request: &Request) -> Self {
-        Self { request: Clone::clone(request), headers: request.headers() }
+impl<'r> Head<'r> {
+    /// `method` is text, since the crate's own type turns unknown methods into GET.
+    pub(super) fn read(
+        request: &'r Request,
+        method: String,
+        url: String,
+        cookie: Option<String>,
+        upgrade: Option<String>,
+    ) -> Self {
+        Self { request, method, url, cookie, upgrade }
+    }
+
+    pub(super) fn of(request: &'r Request) -> Self {
+        let header = |name| request.headers().get(name).ok().flatten();
+        Self::read(request, request.method(), request.url(), header("cookie"), header("upgrade"))
     }
 }
 
-impl RequestHead for Head {
-    /// The method as text: the crate's own type turns unknown methods into GET.
-    fn method(&self) -> String {
-        self.request.method()
+impl RequestHead for Head<'_> {
+    fn method(&self) -> &str {
+        &self.method
     }
 
-    fn url(&self) -> String {
-        self.request.url()
+    fn url(&self) -> &str {
+        &self.url
     }
 
     fn header(&self, name: &str) -> Option<String> {
-        self.headers.get(name).ok().flatten()
+        match name {
+            "cookie" => self.cookie.clone(),
+            "upgrade" => self.upgrade.clone(),
+            _ => self.request.headers().get(name).ok().flatten(),
+        }
     }
 }

@@ -34,8 +34,13 @@ struct Inner {
 /// The time.
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
 pub(super) fn now() -> Timestamp {
-    // Milliseconds since the epoch: positive, and far below where a float loses whole seconds.
-    Timestamp::from_seconds((js_sys::Date::now() / 1_000.0) as u64)
+    timestamp(js_sys::Date::now())
+}
+
+/// The time of the platform's clock, in milliseconds since the epoch: positive, and far below where a
+/// float loses whole seconds.
+pub(super) fn timestamp(milliseconds: f64) -> Timestamp {
+    Timestamp::from_seconds((milliseconds / 1_000.0) as u64)
 }
 
 impl Platform {

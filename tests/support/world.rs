@@ -251,12 +251,12 @@ impl Head {
 }
 
 impl RequestHead for Head {
-    fn method(&self) -> String {
-        self.method.clone()
+    fn method(&self) -> &str {
+        &self.method
     }
 
-    fn url(&self) -> String {
-        self.url.clone()
+    fn url(&self) -> &str {
+        &self.url
     }
 
     fn header(&self, name: &str) -> Option<String> {
