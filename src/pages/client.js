@@ -280,14 +280,14 @@
   const STYLE = `
     :host { display: contents }
     dialog { box-sizing: border-box; width: min(26rem, calc(100vw - 2rem)); padding: 1.75rem; border: 1px solid var(--portcullis-line, color-mix(in srgb, CanvasText 16%, Canvas)); border-radius: var(--portcullis-radius, 16px); background: var(--portcullis-card, Canvas); color: var(--portcullis-ink, CanvasText); font: inherit; font-size: 1rem; line-height: 1.55; text-align: start; box-shadow: 0 2px 6px #0002, 0 24px 64px #0004 }
-    dialog::backdrop { background: #0a0d1299 }
+    dialog::backdrop { background: #0008 }
     h2 { margin: 0 0 .5rem; font: inherit; font-family: var(--portcullis-heading, inherit); font-size: 1.35rem; font-weight: 600; line-height: 1.25; text-wrap: balance }
-    p { margin: 0; overflow-wrap: anywhere; color: var(--portcullis-soft, color-mix(in srgb, currentColor 78%, transparent)) }
-    div { display: flex; flex-wrap: wrap; gap: .625rem; margin-top: 1.5rem }
-    button { min-height: 2.75rem; padding: .5rem 1.35rem; border: 1px solid var(--portcullis-line, color-mix(in srgb, CanvasText 24%, Canvas)); border-radius: calc(var(--portcullis-radius, 16px) * .65); background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
+    p { margin: 0; overflow-wrap: anywhere; color: var(--portcullis-soft, color-mix(in srgb, var(--portcullis-ink, CanvasText) 78%, var(--portcullis-card, Canvas))) }
+    div { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem }
+    button { min-height: 2.75rem; padding: .5rem 1.35rem; border: 1px solid var(--portcullis-line, color-mix(in srgb, CanvasText 24%, Canvas)); border-radius: var(--portcullis-button-radius, 10px); background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
     button:hover { text-decoration: underline }
     .yes { border-color: transparent; background: var(--portcullis-accent, CanvasText); color: var(--portcullis-on-accent, Canvas) }
-    button:focus-visible { outline: 3px solid var(--portcullis-focus, Highlight); outline-offset: 3px }
+    button:focus-visible { outline: 3px solid var(--portcullis-focus, CanvasText); outline-offset: 3px }
     @media (prefers-reduced-motion: no-preference) {
       dialog[open], dialog[open]::backdrop { animation: come .18s ease-out }
       @keyframes come { from { opacity: 0; translate: 0 8px } }

@@ -64,12 +64,13 @@ const dialog = () => page.getByRole('dialog');
 const button = (name) => dialog().getByRole('button', { name });
 
 /** A click on "Sign in", and what is done in the window that opens. */
-async function signInThere(user) {
+async function signInThere(user, meanwhile = () => {}) {
   const opened = somebody.context.waitForEvent('page');
   await button('Sign in').click();
   const popup = await opened;
   const closed = popup.waitForEvent('close');
   await popup.locator('#password').waitFor();
+  await meanwhile();
   await somebody.signIn(user, popup);
   await closed;
 }
@@ -121,13 +122,17 @@ describe('a session that ended', () => {
   });
 
   test('a provider whose policy cuts the window off: it ends all the same', async () => {
+    await page.addInitScript(() => {
+      const { open } = window;
+      window.open = (...call) => (window.opened = open(...call));
+    });
     await lateAda();
     await somebody.context.route(`${site.provider.issuer}/**`, async (route) => {
       const response = await route.fetch({ maxRedirects: 0 });
       await route.fulfill({ response, headers: { ...response.headers(), 'cross-origin-opener-policy': 'same-origin' } });
     });
     await send(['/api/orders']);
-    await signInThere('ada');
+    await signInThere('ada', () => page.waitForFunction(() => window.opened.closed));
     assert.equal((await results())[0].status, 200);
   });
 
