@@ -42,6 +42,7 @@ impl Forward {
     pub fn new(admitted: &Admitted, cookies: CookieEdit) -> Self {
         match admitted.identity() {
             Identity::Anyone => Self { cookies, identity: Vec::new(), cacheable: Cacheable::AsTheOriginSays },
+            Identity::Nobody => Self { cookies, identity: Vec::new(), cacheable: Cacheable::Privately },
             Identity::Person(session) => {
                 Self { cookies, identity: identity(session.claims()), cacheable: Cacheable::Privately }
             }
