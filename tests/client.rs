@@ -141,3 +141,42 @@ fn rfc9700_4_11_1_a_login_leads_to_no_other_address_of_the_gates() {
         assert_eq!(ada.open(&isolate, &format!("/.auth/login?{query}")).at_origin(), "/", "{end}");
     }
 }
+
+#[test]
+fn rfc9470_4_the_page_that_needs_the_login_says_what_is_asked_and_not_where_it_leads() {
+    let world = World::new();
+    let mut strict = settings();
+    strict["rules"] = json!([{ "path": "/billing/**", "require": [{ "max_age": "5m" }] }]);
+    let isolate = world.isolate(&strict);
+    let rows = [
+        ("&for=%2Fbilling%2Fx", true),
+        ("&for=https%3A%2F%2Fdocs.example.com%2Fbilling%2F", true),
+        ("", false),
+        ("&for=%2Fmembers", false),
+        ("&for=%2F%2Fevil.example%2Fbilling%2F", false),
+        ("&for=%2F.auth%2Fbilling", false),
+        ("&for=", false),
+    ];
+    for (query, asks) in rows {
+        let ada = Browser::new("ada");
+        let address = ada.start(&isolate, &format!("{POP_UP}{query}"));
+        assert_eq!(address.contains("max_age=300"), asks, "{query}: {address}");
+        let back = ada.answer_of_provider(&isolate, &address);
+        let Arrival::Page(url, _) = ada.open(&isolate, &back) else { panic!("a page of the gate's") };
+        assert_eq!(url, format!("{HOST}/.auth/signed-in"), "{query}");
+    }
+}
+
+#[test]
+fn the_chooser_knows_what_needs_the_login_and_where_it_leads() {
+    let world = World::new();
+    world.add_provider("https://other.example");
+    let mut two = settings();
+    let mut other = two["providers"][0].clone();
+    other["id"] = json!("other");
+    other["issuer"] = json!("https://other.example");
+    two["providers"].as_array_mut().unwrap().push(other);
+    let page = answer(&world.isolate(&two), &Head::navigation(&format!("{HOST}{POP_UP}&for=%2Fbilling%2Fx")));
+    let link = "/.auth/login?return_to=%2F.auth%2Fsigned-in&amp;provider=other&amp;for=https%3A%2F%2Fdocs.example.com%2Fbilling%2Fx";
+    assert!(page.body.contains(link), "{}", page.body);
+}

@@ -274,6 +274,7 @@ impl Gate {
         let start = Start {
             provider,
             return_to: back,
+            needed_by: back,
             prompt: prompt(state.prompt.as_deref()),
             attempt: 1,
             fragment: state.fragment.clone(),

@@ -77,7 +77,7 @@ impl ReturnTo {
 
     /// The path alone.
     pub fn path(&self) -> &str {
-        self.path_and_query.split('?').next().unwrap_or_default()
+        self.path_and_query().split('?').next().unwrap_or_default()
     }
 
     /// Path and query.

@@ -179,10 +179,15 @@
     });
   }
 
-  // In a window of its own, or else by leaving this page.
-  function open(url, mode) {
+  // In a window of its own, or else by leaving this page. `for` is what needs the sign-in: its rule may ask
+  // for a newer or a stronger one than this page's.
+  function open(login, mode) {
+    const url = new URL(login);
+    const { searchParams } = url;
+    if (searchParams.has('return_to')) searchParams.set('for', searchParams.get('return_to'));
+    searchParams.set('return_to', `${PREFIX}/signed-in`);
     if (mode !== 'redirect' && openWindow(url)) return true;
-    url.searchParams.set('return_to', location.href.split('#')[0]);
+    searchParams.set('return_to', location.href.split('#')[0]);
     url.hash = location.hash;
     location.assign(url);
     return false;
@@ -192,7 +197,6 @@
   function openWindow(url) {
     if (popup && !popup.closed) popup.focus();
     else {
-      url.searchParams.set('return_to', `${PREFIX}/signed-in`);
       const [left, top] = [screenX + (outerWidth - 480) / 2, screenY + (outerHeight - 720) / 3];
       popup = window.open(url, '_blank', `popup,width=480,height=720,left=${left},top=${top}`);
       // So that no page on the way can send this one elsewhere.

@@ -5,7 +5,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { nothingConfidentialIsLogged } from '../worker/provider/support/confidential.mjs';
+import { hostile } from '../worker/provider/support/hostile.mjs';
 import { startSite } from '../worker/provider/support/site.mjs';
+import { reissue } from '../worker/provider/support/token.mjs';
 import { app } from './support/app.mjs';
 import { startBrowser } from './support/browser.mjs';
 
@@ -17,7 +19,7 @@ let page;
 before(async () => {
   [site, browser] = await Promise.all([
     startSite({
-      settings: { origin: { service: 'APP' }, rules: [{ path: '/open/**', sso: false }, { path: '/api/problem', sso: false }, { path: '/*.js', sso: false }] },
+      settings: { origin: { service: 'APP' }, rules: [{ path: '/open/**', sso: false }, { path: '/api/problem', sso: false }, { path: '/*.js', sso: false }, { path: '/api/bills', require: [{ max_age: '1h' }] }] },
       gate: { origin: { assets: false, services: { APP: answer } } },
     }),
     startBrowser(),
@@ -202,6 +204,44 @@ describe('a session that ended', () => {
     }, { times: 1 });
     await send(['/api/slow']);
     assert.equal((await results())[0].status, 200);
+  });
+});
+
+describe('a session that is not enough', () => {
+  /** The provider's word on when ada signed in: two hours ago, unless it was asked. */
+  beforeEach(() => hostile(site.provider, {
+    token: ({ json }) => {
+      const claims = { auth_time: Math.floor(Date.now() / 1000) - (asked() ? 0 : 7200) };
+      json.id_token = reissue(json.id_token, { key: site.provider.key, claims });
+    },
+  }));
+  afterEach(() => hostile(site.provider));
+  const asked = () => addresses.some((url) => url.startsWith(site.provider.issuer) && url.includes('max_age=3600'));
+  let addresses;
+  const watch = () => {
+    addresses = [];
+    somebody.context.on('request', (request) => void addresses.push(request.url()));
+  };
+
+  test('is stepped up in a window, for what asked for it; the session from before does not count as the new one', async () => {
+    watch();
+    await page.goto(`${site.url}/app`);
+    await somebody.signIn('ada');
+    await page.waitForURL(`${site.url}/app`);
+    await known('ada');
+    assert.equal(asked(), false);
+    await send(['/api/bills', { method: 'PUT', body: 'paid' }]);
+    await dialog().waitFor();
+    assert.match(await dialog().textContent(), /^Sign in again/);
+    await page.waitForTimeout(3000);
+    assert.equal(await dialog().count(), 1, 'polling finds the old session, and goes on');
+    // The clock of sessions counts seconds, so the new one ends later than the old one.
+    await somebody.context.clearCookies({ domain: 'localhost' });
+    await signInThere('ada');
+    assert.ok(asked());
+    const [{ status, body }] = await results();
+    assert.deepEqual([status, body.by, body.body], [200, 'ada', 'paid']);
+    assert.equal(arrived.length, 1);
   });
 });
 
