@@ -120,7 +120,7 @@ describe('a session that ended', () => {
     const [{ status }] = await results();
     assert.equal(status, 200);
     const ways = addresses.map((url) => url.replace(/(callback)\?.*/, '$1')).filter((url) => url.startsWith(`${site.url}/.auth/`));
-    assert.deepEqual(ways, ['login?return_to=%2F.auth%2Fsigned-in', 'callback', 'signed-in'].map((way) => `${site.url}/.auth/${way}`));
+    assert.deepEqual(ways, ['login?return_to=%2F.auth%2Fsigned-in&for=%2Fapi%2Forders', 'callback', 'signed-in'].map((way) => `${site.url}/.auth/${way}`));
   });
 
   test('a provider whose policy cuts the window off: it ends all the same', async () => {
