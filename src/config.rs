@@ -7,16 +7,20 @@ mod host;
 mod keys;
 pub mod reference;
 mod settings;
+mod tokens;
 
 use core::fmt;
+use std::rc::Rc;
 
 pub use host::{Host, Site};
 pub use keys::Secrets;
 use settings::{ProviderSettings, RuleSettings, Settings};
+pub use tokens::Taken;
+use tokens::Tokens;
 
 use crate::{
     claims::Selection,
-    oidc::Registration,
+    oidc::{Publisher, Registration, TokenIssuer},
     policy::Policy,
     rules::{Pattern, Rules},
     secret::Secret,
@@ -52,6 +56,8 @@ pub struct Rule {
     pub path: String,
     /// What it asks for.
     pub access: Access,
+    /// The tokens of machines that it takes; everywhere else `Authorization` is the origin's.
+    pub tokens: Option<Rc<Taken>>,
 }
 
 /// Everything the settings say, typed.
@@ -69,6 +75,8 @@ pub struct Config {
     pub origin: Origin,
     /// The providers people can sign in with, in the order of the chooser. Never empty.
     pub providers: Vec<Registration>,
+    /// The issuers whose access tokens rules can take.
+    pub token_issuers: Vec<Rc<TokenIssuer>>,
     /// Which claims a session keeps.
     pub selection: Selection,
     matcher: Rules,
@@ -122,7 +130,8 @@ impl Config {
             return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
         }
         let providers = registrations(&settings.providers, secret)?;
-        let (matcher, rules) = rules(settings.rules, &origin, &settings.prefix.0)?;
+        let tokens = Tokens::parse(settings.token_issuers, settings.service_tokens, &providers, &selection)?;
+        let (matcher, rules) = rules(settings.rules, &tokens, &origin, &settings.prefix.0)?;
         Ok(Self {
             hosts: settings.hosts,
             prefix: settings.prefix.0,
@@ -130,10 +139,11 @@ impl Config {
             session_lifetime: settings.session.parse()?,
             origin,
             providers,
+            token_issuers: tokens.issuers,
             selection,
             matcher,
             rules,
-            default: Rule { path: "(no rule)".to_owned(), access: Access::SignedIn(Policy::everyone()) },
+            default: Rule { path: "(no rule)".to_owned(), access: Access::SignedIn(Policy::everyone()), tokens: None },
         })
     }
 
@@ -150,6 +160,12 @@ impl Config {
     /// The provider of this id.
     pub fn provider(&self, id: &str) -> Option<&Registration> {
         self.providers.iter().find(|provider| provider.id == id)
+    }
+
+    /// The provider or the token issuer of this id.
+    pub fn publisher(&self, id: &str) -> Option<Publisher<'_>> {
+        let issuer = || self.token_issuers.iter().find(|issuer| issuer.id == id).map(|issuer| issuer.publisher());
+        self.provider(id).map(Registration::publisher).or_else(issuer)
     }
 }
 
@@ -179,7 +195,12 @@ fn registrations(
     Ok(parsed)
 }
 
-fn rules(settings: Vec<RuleSettings>, origin: &Origin, prefix: &str) -> Result<(Rules, Vec<Rule>), ConfigError> {
+fn rules(
+    settings: Vec<RuleSettings>,
+    tokens: &Tokens,
+    origin: &Origin,
+    prefix: &str,
+) -> Result<(Rules, Vec<Rule>), ConfigError> {
     let mut matcher = Rules::default();
     let mut rules = Vec::with_capacity(settings.len());
     for (rank, rule) in settings.into_iter().enumerate() {
@@ -193,6 +214,7 @@ fn rules(settings: Vec<RuleSettings>, origin: &Origin, prefix: &str) -> Result<(
             ));
         }
         let access = rule.access(&setting)?;
+        let tokens = tokens.taken(&setting, rule.tokens.as_deref(), rule.forward_token)?;
         let guards = matches!(access, Access::SignedIn(_));
         let aliases = if guards && matches!(origin, Origin::Assets(_)) { pattern.page_aliases() } else { Vec::new() };
         if let Some(earlier) = matcher.covering(&pattern) {
@@ -203,7 +225,7 @@ fn rules(settings: Vec<RuleSettings>, origin: &Origin, prefix: &str) -> Result<(
             ));
         }
         matcher.push(pattern, aliases);
-        rules.push(Rule { path: rule.path, access });
+        rules.push(Rule { path: rule.path, access, tokens });
     }
     Ok((matcher, rules))
 }

@@ -11,6 +11,7 @@
 
 mod admission;
 mod answer;
+mod bearer;
 mod budget;
 mod callback;
 mod discovery;
@@ -28,6 +29,7 @@ use std::{cell::RefCell, rc::Rc};
 
 pub use admission::{Admitted, Decision};
 pub use answer::Answer;
+pub use bearer::{MachineRejection, TOKEN_HEADER, Unchecked};
 use discovery::Knowledge;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
@@ -40,6 +42,7 @@ use crate::{
     config::{Config, ConfigError, Secrets, SettingsText},
     edge::{Edge, RequestHead},
     keyring::KeyRing,
+    oidc::AccessToken,
     pages::{self, Page},
     session::{Binding, CookieNames, Cookies, Recent, Session, SessionError},
     time::Timestamp,
@@ -52,7 +55,8 @@ pub struct Gate {
     config: Config,
     keys: KeyRing,
     knowledge: RefCell<Knowledge>,
-    recent: RefCell<Recent>,
+    recent: RefCell<Recent<Session>>,
+    tokens: RefCell<Recent<AccessToken>>,
 }
 
 /// How a request ends.
@@ -82,7 +86,13 @@ impl Gate {
     pub fn open(settings: SettingsText<'_>, secret: impl Fn(&str) -> Option<String>) -> Result<Rc<Self>, ConfigError> {
         let keys = KeyRing::derive(&Secrets::parse(&secret)?);
         let config = Config::parse(settings, secret)?;
-        Ok(Rc::new(Self { config, keys, knowledge: RefCell::default(), recent: RefCell::default() }))
+        Ok(Rc::new(Self {
+            config,
+            keys,
+            knowledge: RefCell::default(),
+            recent: RefCell::default(),
+            tokens: RefCell::default(),
+        }))
     }
 
     /// The settings.
@@ -93,7 +103,16 @@ impl Gate {
     /// Everything that [`Gate::decide`] does not forward.
     pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
         let now = edge.now();
-        let (rejection, visit) = match self.decide(head, now) {
+        let mut decision = self.decide(head, now);
+        if let Decision::Verify(unchecked, visit) = decision {
+            let request = Request::new(edge, head, now, visit);
+            if let Err(rejection) = self.verify(&request, &unchecked).await {
+                return Outcome::Answer(self.refuse(&request, &Rejection::Machine(rejection)));
+            }
+            // Now it is known, and judged where everything is.
+            decision = self.decide(head, now);
+        }
+        let (rejection, visit) = match decision {
             Decision::Forward(forward) => return Outcome::Forward(forward),
             Decision::Own(endpoint, visit) => {
                 let request = Request::new(edge, head, now, visit);
@@ -107,6 +126,7 @@ impl Gate {
                 Ok(address) => return Outcome::Answer(Answer::redirect(308, address.as_str())),
                 Err(_) => (Rejection::Host, visit),
             },
+            Decision::Verify(_, visit) => (Rejection::NoKeys, visit),
             Decision::Refuse(rejection, visit) => (rejection, visit),
         };
         let request = Request::new(edge, head, now, visit);

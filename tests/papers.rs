@@ -46,6 +46,7 @@ fn literals(source: &str) -> Vec<String> {
 fn every_code_in_the_source_is_explained_and_no_other() {
     let rejection = read("src/gate/rejection.rs");
     let mut codes = literals(between(&rejection, "pub const fn code(", "/// The status."));
+    codes.extend(literals(between(&read("src/gate/bearer.rs"), "pub const fn code(", "/// The status, and")));
     codes.extend(["settings_wrong", "sign_in_required"].map(str::to_owned));
     // Codes that are logged without a refusal, and those of the entry.
     for file in ["src/gate/login.rs", "src/gate/callback.rs", "src/gate/logout.rs"] {

@@ -4,7 +4,10 @@
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{Access, ConfigError, Host, Origin, SettingsText};
+use super::{
+    Access, ConfigError, Host, Origin, SettingsText,
+    tokens::{ServiceTokenSettings, TokenIssuerSettings},
+};
 use crate::{
     oidc::{Algorithm, EmailTrust, Issuer, Registration, TokenAuth},
     policy::{Policy, Selector},
@@ -19,10 +22,10 @@ const SHORTEST_SESSION: Lifetime = Lifetime::from_seconds(5 * 60);
 const LONGEST_SESSION: Lifetime = Lifetime::from_seconds(30 * 86_400);
 const DEFAULT_SESSION: Lifetime = Lifetime::from_seconds(8 * 3_600);
 /// Below a minute every login would ask the provider for its keys.
-const SHORTEST_FRESHNESS: Lifetime = Lifetime::from_seconds(60);
+pub(super) const SHORTEST_FRESHNESS: Lifetime = Lifetime::from_seconds(60);
 /// A key that a provider withdrew stops working within a day.
-const LONGEST_FRESHNESS: Lifetime = Lifetime::from_seconds(86_400);
-const DEFAULT_FRESHNESS: Lifetime = Lifetime::from_seconds(3_600);
+pub(super) const LONGEST_FRESHNESS: Lifetime = Lifetime::from_seconds(86_400);
+pub(super) const DEFAULT_FRESHNESS: Lifetime = Lifetime::from_seconds(3_600);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +41,10 @@ pub(super) struct Settings {
     pub(super) prefix: Prefix,
     #[serde(default)]
     pub(super) providers: Vec<ProviderSettings>,
+    #[serde(default)]
+    pub(super) token_issuers: Vec<TokenIssuerSettings>,
+    #[serde(default)]
+    pub(super) service_tokens: Vec<ServiceTokenSettings>,
     #[serde(default)]
     pub(super) rules: Vec<RuleSettings>,
 }
@@ -82,6 +89,9 @@ pub(super) struct RuleSettings {
     #[serde(default = "yes")]
     sso: bool,
     allow: Option<Vec<Selector>>,
+    pub(super) tokens: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) forward_token: bool,
 }
 
 /// The path under which the gate answers itself.
@@ -248,6 +258,12 @@ impl RuleSettings {
     }
 
     pub(super) fn access(&self, setting: &str) -> Result<Access, ConfigError> {
+        if self.tokens.is_some() && !self.sso {
+            return Err(ConfigError::new(
+                format!("{setting}.tokens"),
+                "stands beside sso = false, which lets everybody in: remove one of them",
+            ));
+        }
         match (&self.allow, self.sso) {
             (None, false) => Ok(Access::Public),
             (Some(_), false) => Err(ConfigError::new(
@@ -264,7 +280,12 @@ impl RuleSettings {
     }
 }
 
-fn within(setting: &str, value: Lifetime, shortest: Lifetime, longest: Lifetime) -> Result<Lifetime, ConfigError> {
+pub(super) fn within(
+    setting: &str,
+    value: Lifetime,
+    shortest: Lifetime,
+    longest: Lifetime,
+) -> Result<Lifetime, ConfigError> {
     if value < shortest || value > longest {
         return Err(ConfigError::new(setting, format!("{value} is out of bounds: from {shortest} to {longest}")));
     }

@@ -36,12 +36,25 @@ fn the_smallest_settings_are_enough() {
     assert_eq!((config.prefix.as_str(), config.fragment, config.session_lifetime.seconds()), ("/.auth", true, 28_800));
 }
 
+fn issuer(id: &str) -> Value {
+    json!({ "id": id, "issuer": "https://id.example", "audiences": ["https://docs.example.com"] })
+}
+
+fn service(id: &str, digit: &str) -> Value {
+    json!({ "id": id, "hash": digit.repeat(64), "expires": "2027-06-30" })
+}
+
+fn with(mut table: Value, name: &str, value: Value) -> Value {
+    table[name] = value;
+    table
+}
+
 /// A setting, a part of the problem, and the change that causes it.
 type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 39] = [
+    let rows: [Refusal; 63] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
@@ -86,6 +99,69 @@ fn every_refusal_names_its_setting() {
         ("rules[0].allow", "beside sso = false", |s| s["rules"][0]["allow"] = json!([{ "group": "a" }])),
         ("rules[1].allow", "empty", |s| s["rules"][1]["allow"] = json!([])),
         ("rules[1].allow[0]", "names two things", |s| s["rules"][1]["allow"][0]["email"] = json!("a@b")),
+        ("token_issuers[0].id", "not an id", |s| s["token_issuers"] = json!([issuer("CI")])),
+        ("token_issuers[0].id", "twice", |s| s["token_issuers"] = json!([issuer("work")])),
+        ("token_issuers[1].id", "twice", |s| s["token_issuers"] = json!([issuer("api"), issuer("api")])),
+        ("token_issuers[0].issuer", "not an issuer", |s| {
+            s["token_issuers"] = json!([with(issuer("api"), "issuer", json!("http://id.example"))])
+        }),
+        ("token_issuers[0].audiences", "empty", |s| {
+            s["token_issuers"] = json!([with(issuer("api"), "audiences", json!([]))])
+        }),
+        ("token_issuers[0].audiences", "empty", |s| {
+            s["token_issuers"] = json!([with(issuer("api"), "audiences", json!(["a", " "]))])
+        }),
+        ("token_issuers[0].audiences", "names the client id", |s| {
+            let plain = with(issuer("api"), "types", json!(["at+jwt", "JWT"]));
+            s["token_issuers"] = json!([with(plain, "audiences", json!(["https://docs.example.com", "c"]))]);
+        }),
+        ("token_issuers[0].algorithms", "empty", |s| {
+            s["token_issuers"] = json!([with(issuer("api"), "algorithms", json!([]))])
+        }),
+        ("token_issuers[0].algorithms[0]", "unknown variant", |s| {
+            s["token_issuers"] = json!([with(issuer("api"), "algorithms", json!(["HS256"]))])
+        }),
+        ("token_issuers[0].types", "empty", |s| s["token_issuers"] = json!([with(issuer("api"), "types", json!([]))])),
+        ("token_issuers[0].types[0]", "unknown variant", |s| {
+            s["token_issuers"] = json!([with(issuer("api"), "types", json!(["logout+jwt"]))])
+        }),
+        ("token_issuers[0].groups_claim", "empty", |s| {
+            s["token_issuers"] = json!([with(issuer("api"), "groups_claim", json!(""))])
+        }),
+        ("token_issuers[0].freshness", "out of bounds", |s| {
+            s["token_issuers"] = json!([with(issuer("api"), "freshness", json!("2d"))])
+        }),
+        ("service_tokens[0].id", "twice", |s| s["service_tokens"] = json!([service("work", "0")])),
+        ("service_tokens[0].id", "twice", |s| {
+            s["token_issuers"] = json!([issuer("ci")]);
+            s["service_tokens"] = json!([service("ci", "0")]);
+        }),
+        ("service_tokens[1].hash", "another token's", |s| {
+            s["service_tokens"] = json!([service("ci", "0"), service("cd", "0")])
+        }),
+        ("service_tokens[0].hash", "not a SHA-256", |s| {
+            s["service_tokens"] = json!([with(service("ci", "0"), "hash", json!("ci.secret"))])
+        }),
+        ("service_tokens[0].expires", "not a day", |s| {
+            s["service_tokens"] = json!([with(service("ci", "0"), "expires", json!("30.6.2027"))])
+        }),
+        ("service_tokens[0]", "expires", |s| {
+            let mut token = service("ci", "0");
+            remove(&mut token, "expires");
+            s["service_tokens"] = json!([token]);
+        }),
+        ("rules[1].tokens", "\"ci\" is the id of no", |s| s["rules"][1]["tokens"] = json!(["ci"])),
+        ("rules[1].tokens", "\"work\" is the id of no", |s| s["rules"][1]["tokens"] = json!(["work"])),
+        ("rules[1].tokens", "empty", |s| s["rules"][1]["tokens"] = json!([])),
+        ("rules[0].tokens", "beside sso = false", |s| {
+            s["service_tokens"] = json!([service("ci", "0")]);
+            s["rules"][0]["tokens"] = json!(["ci"]);
+        }),
+        ("rules[1].forward_token", "no token issuer", |s| {
+            s["service_tokens"] = json!([service("ci", "0")]);
+            s["rules"][1]["tokens"] = json!(["ci"]);
+            s["rules"][1]["forward_token"] = json!(true);
+        }),
     ];
     for (setting, problem, change) in rows {
         let (found, text) = refusal(change);
@@ -135,11 +211,30 @@ fn a_guarded_page_is_guarded_under_the_names_the_assets_binding_serves_it_by() {
 }
 
 #[test]
+fn a_rule_takes_the_tokens_it_names() {
+    let mut settings = settings();
+    settings["token_issuers"] = json!([issuer("api"), with(issuer("other"), "types", json!(["JWT"]))]);
+    settings["service_tokens"] = json!([with(service("ci", "a"), "groups", json!(["admins", "others"]))]);
+    settings["rules"][1]["tokens"] = json!(["ci", "api"]);
+    let config = parse(&settings, &[]).unwrap();
+    let taken = config.rule(Some(1)).tokens.clone().unwrap();
+    let ids: Vec<&str> = taken.issuers.iter().map(|issuer| issuer.id.as_str()).collect();
+    assert_eq!((ids, taken.forward), (vec!["api"], false));
+    assert_eq!(taken.service[0].claims.groups(), ["admins"]);
+    assert!(config.rule(Some(0)).tokens.is_none() && config.rule(None).tokens.is_none());
+    // A publisher is found by its id, whichever kind it is.
+    assert!(config.publisher("work").is_some_and(|work| work.signs_in));
+    assert!(config.publisher("api").is_some_and(|api| !api.signs_in) && config.publisher("ci").is_none());
+}
+
+#[test]
 fn the_reference_lists_exactly_the_settings_there_are() {
     let known = |path: &[&str]| -> Vec<String> {
         let mut settings = settings();
         settings["session"] = json!({});
         settings["origin"] = json!({});
+        settings["token_issuers"] = json!([issuer("api")]);
+        settings["service_tokens"] = json!([service("ci", "0")]);
         let mut place = &mut settings;
         for part in path {
             place = if let Ok(rank) = part.parse::<usize>() { &mut place[rank] } else { &mut place[*part] };
@@ -148,11 +243,13 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         let problem = parse(&settings, &[]).expect_err("an unknown key").problem;
         problem.split("expected").nth(1).unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
-    let groups: [(&[&str], &str); 6] = [
+    let groups: [(&[&str], &str); 8] = [
         (&[], ""),
         (&["session"], "session."),
         (&["origin"], "origin."),
         (&["providers", "0"], "providers[]."),
+        (&["token_issuers", "0"], "token_issuers[]."),
+        (&["service_tokens", "0"], "service_tokens[]."),
         (&["rules", "0"], "rules[]."),
         (&["rules", "1", "allow", "0"], "rules[].allow[]."),
     ];
@@ -161,7 +258,9 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         taken.extend(known(path).into_iter().map(|name| format!("{prefix}{name}")));
     }
     // What holds others is not listed by itself.
-    taken.retain(|name| !matches!(name.as_str(), "session" | "origin" | "providers" | "rules"));
+    taken.retain(|name| {
+        !matches!(name.as_str(), "session" | "origin" | "providers" | "token_issuers" | "service_tokens" | "rules")
+    });
     let mut listed: Vec<String> = reference::SETTINGS.iter().map(|entry| entry.name.to_owned()).collect();
     for name in &mut listed {
         if let Some(bare) = name.strip_suffix("[]") {

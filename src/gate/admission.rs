@@ -2,7 +2,11 @@
 
 use std::rc::Rc;
 
-use super::{Endpoint, Forward, Gate, Rejection, Visit, visit::Address};
+use super::{
+    Endpoint, Forward, Gate, Rejection, Unchecked, Visit,
+    bearer::{Machine, Shown},
+    visit::Address,
+};
 use crate::{
     config::{Access, Origin, Site},
     edge::RequestHead,
@@ -21,6 +25,8 @@ pub enum Decision {
     Own(Endpoint, Visit),
     /// A rule asks for sign-in, and there is no session.
     SignIn(Visit),
+    /// It shows an access token whose signature has to be checked first.
+    Verify(Unchecked, Visit),
     /// It came over plain http and is asked to come again over https.
     Secure(Visit),
     /// It goes nowhere.
@@ -38,6 +44,8 @@ pub(super) enum Identity {
     Anyone,
     /// This session's person, whom the rule's policy granted it.
     Person(Rc<Session>),
+    /// A machine with a token that the rule takes, whom its policy granted it.
+    Machine(Machine),
 }
 
 impl Admitted {
@@ -48,6 +56,12 @@ impl Admitted {
     /// The policy's word is what makes a session count.
     fn person(session: Rc<Session>, _granted: &Granted, _origin: &SameOrigin) -> Self {
         Self(Identity::Person(session))
+    }
+
+    /// The same for a token. Nothing sends one by itself, as browsers do with cookies, so it need not
+    /// say where it comes from.
+    fn machine(machine: Machine, _granted: &Granted) -> Self {
+        Self(Identity::Machine(machine))
     }
 
     pub(super) fn identity(&self) -> &Identity {
@@ -67,9 +81,10 @@ impl Gate {
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404);
     /// 5. all its readings choose the same rule (else 400);
     /// 6. the rule is public, or
-    /// 7. there is a session,
-    /// 8. the request is not another site's doing (else 403),
-    /// 9. and the rule's policy grants it (else 403).
+    /// 7. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
+    /// 8. there is a session,
+    /// 9. the request is not another site's doing (else 403),
+    /// 10. and the rule's policy grants it (else 403).
     pub fn decide(&self, head: &impl RequestHead, now: Timestamp) -> Decision {
         let Some(address) = Address::split(head.url()) else {
             return Decision::Refuse(Rejection::Host, Visit::nowhere());
@@ -119,16 +134,30 @@ impl Gate {
             Access::Public => return Decision::Forward(Forward::new(&Admitted::anyone(), edit)),
             Access::SignedIn(policy) => policy,
         };
-        // 7. The session.
         let visit = Visit::new(site, address);
+        // 7. A token.
+        if let Some(taken) = &rule.tokens {
+            match self.shown(head, taken, now) {
+                Ok(None) => {}
+                Ok(Some(Shown::Unchecked(token))) => return Decision::Verify(token, visit),
+                Ok(Some(Shown::Machine(machine))) => {
+                    return match policy.judge(machine.claims()) {
+                        Ok(granted) => Decision::Forward(Forward::new(&Admitted::machine(machine, &granted), edit)),
+                        Err(_) => Decision::Refuse(Rejection::Machine(machine.denied(&rule.path)), visit),
+                    };
+                }
+                Err(rejection) => return Decision::Refuse(Rejection::Machine(rejection), visit),
+            }
+        }
+        // 8. The session.
         let Some(session) = self.session_of(&cookies, &visit, now) else {
             return Decision::SignIn(visit);
         };
-        // 8. Whose doing it is.
+        // 9. Whose doing it is.
         let Some(same_origin) = SameOrigin::check(head, &visit.site) else {
             return Decision::Refuse(Rejection::CrossSite, visit);
         };
-        // 9. The policy.
+        // 10. The policy.
         match policy.judge(session.claims()) {
             Ok(granted) => Decision::Forward(Forward::new(&Admitted::person(session, &granted, &same_origin), edit)),
             Err(_) => {
