@@ -37,7 +37,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
 
 In wrangler.toml, and "${id}" in the tokens of the rules it is for:
 
-  [[vars.PORTCULLIS.service_tokens]]
+  [[vars.PORTCULLIS.tokens]]
   id = "${id}"
   hash = "${hash}"
   expires = "${day}"

@@ -130,7 +130,7 @@ impl Config {
             return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
         }
         let providers = registrations(&settings.providers, secret)?;
-        let tokens = Tokens::parse(settings.token_issuers, settings.service_tokens, &providers, &selection)?;
+        let tokens = Tokens::parse(settings.tokens, &providers, &selection)?;
         let (matcher, rules) = rules(settings.rules, &tokens, &origin, &settings.prefix.0)?;
         Ok(Self {
             hosts: settings.hosts,

@@ -310,7 +310,7 @@ fn cve_2016_10555_a_public_key_is_no_shared_secret() {
 fn rfc8725_3_8_a_key_of_another_issuer_verifies_nothing_here() {
     let machine = Machine::with(|settings| {
         let other = json!({ "id": "partner", "issuer": "https://partner.example", "audiences": [AUDIENCE], "algorithms": ["EdDSA"] });
-        settings["token_issuers"].as_array_mut().unwrap().push(other);
+        settings["tokens"].as_array_mut().unwrap().push(other);
         settings["rules"][2]["tokens"] = json!(["api", "partner"]);
     });
     machine.world.add_provider("https://partner.example");

@@ -177,7 +177,7 @@ fn policies_are_judged_on_machines_as_on_people() {
         assert_eq!(machine.verdict(&bearer("/api/x", &good)), Verdict::accepted());
     }
     assert_eq!(machine.verdict(&service("/deploy/x", CI)), Verdict::Accepted("ci".to_owned()));
-    let machine = Machine::with(|settings| settings["service_tokens"][0]["groups"] = json!(["readers"]));
+    let machine = Machine::with(|settings| settings["tokens"][1]["groups"] = json!(["readers"]));
     assert_eq!(machine.verdict(&service("/deploy/x", CI)), denied("ci"));
     // An email address in a token is nobody's who signed in.
     let machine = Machine::with(|settings| {
@@ -245,7 +245,7 @@ fn a_known_token_takes_no_io_and_its_time_ends_all_the_same() {
 fn a_known_token_counts_for_the_rules_of_its_issuer_alone() {
     let machine = Machine::with(|settings| {
         let issuer = |id: &str, audience: &str| json!({ "id": id, "issuer": "https://id.example", "audiences": [audience], "algorithms": ["EdDSA"] });
-        settings["token_issuers"] = json!([issuer("one", "one"), issuer("two", "two"), issuer("any", "one")]);
+        settings["tokens"] = json!([issuer("one", "one"), issuer("two", "two"), issuer("any", "one")]);
         settings["rules"] = json!([
             { "path": "/one/**", "tokens": ["one"] }, { "path": "/two/**", "tokens": ["two"] },
             { "path": "/any/**", "tokens": ["two", "any"] },
@@ -393,7 +393,7 @@ fn no_call_is_made_for_a_token_that_could_not_count() {
 
 #[test]
 fn an_issuer_where_nobody_signs_in_needs_no_endpoints_for_that() {
-    let machine = Machine::with(|settings| settings["token_issuers"][0]["issuer"] = json!("https://jobs.example"));
+    let machine = Machine::with(|settings| settings["tokens"][0]["issuer"] = json!("https://jobs.example"));
     machine.world.add_provider("https://jobs.example");
     machine.world.provider_of("https://jobs.example", |jobs| {
         jobs.edit_metadata = Some(Box::new(|metadata| {

@@ -17,7 +17,7 @@ const fn entry(name: &'static str, default: &'static str, meaning: &'static str)
 }
 
 /// Every setting there is.
-pub const SETTINGS: [Entry; 37] = [
+pub const SETTINGS: [Entry; 36] = [
     entry(
         "hosts[]",
         "",
@@ -81,49 +81,44 @@ pub const SETTINGS: [Entry; 37] = [
     ),
     entry("providers[].freshness", "`\"1h\"`", "How long metadata and keys count as fresh: `60s` to `24h`."),
     entry(
-        "token_issuers[].id",
+        "tokens[].id",
         "",
-        "A short name for an issuer of access tokens, which rules name and the origin gets as `X-Auth-Provider`. Providers, token issuers and service tokens share their ids.",
+        "A short name for tokens of machines: those of an `issuer`, or one service token with its `hash`. Rules name it, and the origin gets it as `X-Auth-Provider`. Providers and tokens share their ids.",
     ),
     entry(
-        "token_issuers[].issuer",
+        "tokens[].issuer",
         "",
-        "The issuer, exactly as it stands in `iss`. It may be a provider's too. Its keys come from its metadata.",
+        "The issuer of access tokens, exactly as it stands in `iss`. It may be a provider's too. Its keys come from its metadata.",
     ),
-    entry("token_issuers[].audiences[]", "", "What the issuer puts into `aud` for this site; one of these is enough."),
+    entry("tokens[].audiences[]", "", "What the issuer puts into `aud` for this site; one of these is enough."),
+    entry("tokens[].algorithms[]", "`RS256`", "The signature algorithms an access token may have, as with providers."),
     entry(
-        "token_issuers[].algorithms[]",
-        "`RS256`",
-        "The signature algorithms an access token may have, as with providers.",
-    ),
-    entry(
-        "token_issuers[].types[]",
+        "tokens[].types[]",
         "`at+jwt`",
         "The types an access token may have. `JWT` takes those of issuers from before RFC 9068, also without a type.",
     ),
     entry(
-        "token_issuers[].groups_claim",
+        "tokens[].groups_claim",
         "`\"groups\"`",
         "The claim that lists what rules call groups: groups, roles, or `scope`, whose words count one by one. Dots lead into objects.",
     ),
     entry(
-        "token_issuers[].freshness",
+        "tokens[].freshness",
         "`\"1h\"`",
         "How long metadata, keys and the check of a token's signature count as fresh: `60s` to `24h`.",
     ),
     entry(
-        "service_tokens[].id",
+        "tokens[].hash",
         "",
-        "A short name for a service token, the part before its dot. The origin gets it as `X-Auth-Subject` and `X-Auth-Provider`.",
+        "Instead of `issuer`: the SHA-256 of a service token in hexadecimal, as `npm run token` prints it. The origin gets its `id` as `X-Auth-Subject` too.",
     ),
-    entry("service_tokens[].hash", "", "The SHA-256 of the whole token in hexadecimal, as `npm run token` prints it."),
     entry(
-        "service_tokens[].expires",
+        "tokens[].expires",
         "",
-        "The first day, UTC, on which the token is worth nothing, as in `\"2027-06-30\"`.",
+        "The first day, UTC, on which a service token is worth nothing, as in `\"2027-06-30\"`.",
     ),
-    entry("service_tokens[].name", "none", "The name to show, as `X-Auth-Name`."),
-    entry("service_tokens[].groups[]", "none", "The groups that the token is in, for rules."),
+    entry("tokens[].name", "none", "The name of a service token to show, as `X-Auth-Name`."),
+    entry("tokens[].groups[]", "none", "The groups that a service token is in, for rules."),
     entry(
         "rules[].path",
         "",
@@ -136,7 +131,7 @@ pub const SETTINGS: [Entry; 37] = [
     entry(
         "rules[].tokens[]",
         "none",
-        "The ids of the token issuers and service tokens that count here. A request that shows one is a machine's: the token decides, and the session is not looked at.",
+        "The ids of the `tokens` that count here. A request that shows one is a machine's: the token decides, and the session is not looked at.",
     ),
     entry(
         "rules[].forward_token",

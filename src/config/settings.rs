@@ -4,10 +4,7 @@
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{
-    Access, ConfigError, Host, Origin, SettingsText,
-    tokens::{ServiceTokenSettings, TokenIssuerSettings},
-};
+use super::{Access, ConfigError, Host, Origin, SettingsText, tokens::TokenSettings};
 use crate::{
     oidc::{Algorithm, EmailTrust, Issuer, Registration, TokenAuth},
     policy::{Policy, Selector},
@@ -42,9 +39,7 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) providers: Vec<ProviderSettings>,
     #[serde(default)]
-    pub(super) token_issuers: Vec<TokenIssuerSettings>,
-    #[serde(default)]
-    pub(super) service_tokens: Vec<ServiceTokenSettings>,
+    pub(super) tokens: Vec<TokenSettings>,
     #[serde(default)]
     pub(super) rules: Vec<RuleSettings>,
 }

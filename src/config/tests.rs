@@ -54,7 +54,7 @@ type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 63] = [
+    let rows: [Refusal; 70] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
@@ -99,66 +99,62 @@ fn every_refusal_names_its_setting() {
         ("rules[0].allow", "beside sso = false", |s| s["rules"][0]["allow"] = json!([{ "group": "a" }])),
         ("rules[1].allow", "empty", |s| s["rules"][1]["allow"] = json!([])),
         ("rules[1].allow[0]", "names two things", |s| s["rules"][1]["allow"][0]["email"] = json!("a@b")),
-        ("token_issuers[0].id", "not an id", |s| s["token_issuers"] = json!([issuer("CI")])),
-        ("token_issuers[0].id", "twice", |s| s["token_issuers"] = json!([issuer("work")])),
-        ("token_issuers[1].id", "twice", |s| s["token_issuers"] = json!([issuer("api"), issuer("api")])),
-        ("token_issuers[0].issuer", "not an issuer", |s| {
-            s["token_issuers"] = json!([with(issuer("api"), "issuer", json!("http://id.example"))])
+        ("tokens[0].id", "not an id", |s| s["tokens"] = json!([issuer("CI")])),
+        ("tokens[0].id", "twice", |s| s["tokens"] = json!([issuer("work")])),
+        ("tokens[1].id", "twice", |s| s["tokens"] = json!([issuer("api"), issuer("api")])),
+        ("tokens[0].id", "twice", |s| s["tokens"] = json!([service("work", "0")])),
+        ("tokens[1].id", "twice", |s| s["tokens"] = json!([issuer("ci"), service("ci", "0")])),
+        ("tokens[1].id", "twice", |s| s["tokens"] = json!([service("ci", "0"), issuer("ci")])),
+        ("tokens[0].issuers", "unknown field", |s| s["tokens"] = json!([with(issuer("api"), "issuers", json!([]))])),
+        ("tokens[0].issuer", "beside hash", |s| s["tokens"] = json!([with(issuer("api"), "hash", json!("00"))])),
+        ("tokens[0].issuer", "beside hash", |s| s["tokens"] = json!([with(issuer("api"), "groups", json!(["a"]))])),
+        ("tokens[0].issuer", "is missing", |s| {
+            s["tokens"] = json!([with(service("ci", "0"), "types", json!(["JWT"]))])
         }),
-        ("token_issuers[0].audiences", "empty", |s| {
-            s["token_issuers"] = json!([with(issuer("api"), "audiences", json!([]))])
+        ("tokens[0].issuer", "not an issuer", |s| {
+            s["tokens"] = json!([with(issuer("api"), "issuer", json!("http://id.example"))])
         }),
-        ("token_issuers[0].audiences", "empty", |s| {
-            s["token_issuers"] = json!([with(issuer("api"), "audiences", json!(["a", " "]))])
+        ("tokens[0].audiences", "empty", |s| s["tokens"] = json!([with(issuer("api"), "audiences", json!([]))])),
+        ("tokens[0].audiences", "empty", |s| {
+            s["tokens"] = json!([with(issuer("api"), "audiences", json!(["a", " "]))])
         }),
-        ("token_issuers[0].audiences", "names the client id", |s| {
+        ("tokens[0].audiences", "empty", |s| s["tokens"] = json!([{ "id": "api", "issuer": "https://id.example" }])),
+        ("tokens[0].audiences", "names the client id", |s| {
             let plain = with(issuer("api"), "types", json!(["at+jwt", "JWT"]));
-            s["token_issuers"] = json!([with(plain, "audiences", json!(["https://docs.example.com", "c"]))]);
+            s["tokens"] = json!([with(plain, "audiences", json!(["https://docs.example.com", "c"]))]);
         }),
-        ("token_issuers[0].algorithms", "empty", |s| {
-            s["token_issuers"] = json!([with(issuer("api"), "algorithms", json!([]))])
+        ("tokens[0].algorithms", "empty", |s| s["tokens"] = json!([with(issuer("api"), "algorithms", json!([]))])),
+        ("tokens[0].algorithms[0]", "unknown variant", |s| {
+            s["tokens"] = json!([with(issuer("api"), "algorithms", json!(["HS256"]))])
         }),
-        ("token_issuers[0].algorithms[0]", "unknown variant", |s| {
-            s["token_issuers"] = json!([with(issuer("api"), "algorithms", json!(["HS256"]))])
+        ("tokens[0].types", "or none", |s| s["tokens"] = json!([with(issuer("api"), "types", json!([]))])),
+        ("tokens[0].types", "other than", |s| {
+            s["tokens"] = json!([with(issuer("api"), "types", json!(["logout+jwt"]))])
         }),
-        ("token_issuers[0].types", "empty", |s| s["token_issuers"] = json!([with(issuer("api"), "types", json!([]))])),
-        ("token_issuers[0].types[0]", "unknown variant", |s| {
-            s["token_issuers"] = json!([with(issuer("api"), "types", json!(["logout+jwt"]))])
+        ("tokens[0].groups_claim", "empty", |s| s["tokens"] = json!([with(issuer("api"), "groups_claim", json!(""))])),
+        ("tokens[0].freshness", "out of bounds", |s| {
+            s["tokens"] = json!([with(issuer("api"), "freshness", json!("2d"))])
         }),
-        ("token_issuers[0].groups_claim", "empty", |s| {
-            s["token_issuers"] = json!([with(issuer("api"), "groups_claim", json!(""))])
+        ("tokens[1].hash", "another token's", |s| s["tokens"] = json!([service("ci", "0"), service("cd", "0")])),
+        ("tokens[0].hash", "not a SHA-256", |s| s["tokens"] = json!([with(service("ci", "0"), "hash", json!("ci.x"))])),
+        ("tokens[0].hash", "not a SHA-256", |s| s["tokens"] = json!([{ "id": "ci", "expires": "2027-06-30" }])),
+        ("tokens[0].expires", "not a day", |s| {
+            s["tokens"] = json!([with(service("ci", "0"), "expires", json!("30.6.2027"))])
         }),
-        ("token_issuers[0].freshness", "out of bounds", |s| {
-            s["token_issuers"] = json!([with(issuer("api"), "freshness", json!("2d"))])
-        }),
-        ("service_tokens[0].id", "twice", |s| s["service_tokens"] = json!([service("work", "0")])),
-        ("service_tokens[0].id", "twice", |s| {
-            s["token_issuers"] = json!([issuer("ci")]);
-            s["service_tokens"] = json!([service("ci", "0")]);
-        }),
-        ("service_tokens[1].hash", "another token's", |s| {
-            s["service_tokens"] = json!([service("ci", "0"), service("cd", "0")])
-        }),
-        ("service_tokens[0].hash", "not a SHA-256", |s| {
-            s["service_tokens"] = json!([with(service("ci", "0"), "hash", json!("ci.secret"))])
-        }),
-        ("service_tokens[0].expires", "not a day", |s| {
-            s["service_tokens"] = json!([with(service("ci", "0"), "expires", json!("30.6.2027"))])
-        }),
-        ("service_tokens[0]", "expires", |s| {
+        ("tokens[0].expires", "not a day", |s| {
             let mut token = service("ci", "0");
             remove(&mut token, "expires");
-            s["service_tokens"] = json!([token]);
+            s["tokens"] = json!([token]);
         }),
         ("rules[1].tokens", "\"ci\" is the id of no", |s| s["rules"][1]["tokens"] = json!(["ci"])),
         ("rules[1].tokens", "\"work\" is the id of no", |s| s["rules"][1]["tokens"] = json!(["work"])),
         ("rules[1].tokens", "empty", |s| s["rules"][1]["tokens"] = json!([])),
         ("rules[0].tokens", "beside sso = false", |s| {
-            s["service_tokens"] = json!([service("ci", "0")]);
+            s["tokens"] = json!([service("ci", "0")]);
             s["rules"][0]["tokens"] = json!(["ci"]);
         }),
         ("rules[1].forward_token", "no token issuer", |s| {
-            s["service_tokens"] = json!([service("ci", "0")]);
+            s["tokens"] = json!([service("ci", "0")]);
             s["rules"][1]["tokens"] = json!(["ci"]);
             s["rules"][1]["forward_token"] = json!(true);
         }),
@@ -213,8 +209,8 @@ fn a_guarded_page_is_guarded_under_the_names_the_assets_binding_serves_it_by() {
 #[test]
 fn a_rule_takes_the_tokens_it_names() {
     let mut settings = settings();
-    settings["token_issuers"] = json!([issuer("api"), with(issuer("other"), "types", json!(["JWT"]))]);
-    settings["service_tokens"] = json!([with(service("ci", "a"), "groups", json!(["admins", "others"]))]);
+    let ci = with(service("ci", "a"), "groups", json!(["admins", "others"]));
+    settings["tokens"] = json!([issuer("api"), ci, with(issuer("other"), "types", json!(["JWT"]))]);
     settings["rules"][1]["tokens"] = json!(["ci", "api"]);
     let config = parse(&settings, &[]).unwrap();
     let taken = config.rule(Some(1)).tokens.clone().unwrap();
@@ -233,8 +229,7 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         let mut settings = settings();
         settings["session"] = json!({});
         settings["origin"] = json!({});
-        settings["token_issuers"] = json!([issuer("api")]);
-        settings["service_tokens"] = json!([service("ci", "0")]);
+        settings["tokens"] = json!([issuer("api")]);
         let mut place = &mut settings;
         for part in path {
             place = if let Ok(rank) = part.parse::<usize>() { &mut place[rank] } else { &mut place[*part] };
@@ -243,13 +238,12 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         let problem = parse(&settings, &[]).expect_err("an unknown key").problem;
         problem.split("expected").nth(1).unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
-    let groups: [(&[&str], &str); 8] = [
+    let groups: [(&[&str], &str); 7] = [
         (&[], ""),
         (&["session"], "session."),
         (&["origin"], "origin."),
         (&["providers", "0"], "providers[]."),
-        (&["token_issuers", "0"], "token_issuers[]."),
-        (&["service_tokens", "0"], "service_tokens[]."),
+        (&["tokens", "0"], "tokens[]."),
         (&["rules", "0"], "rules[]."),
         (&["rules", "1", "allow", "0"], "rules[].allow[]."),
     ];
@@ -258,9 +252,7 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         taken.extend(known(path).into_iter().map(|name| format!("{prefix}{name}")));
     }
     // What holds others is not listed by itself.
-    taken.retain(|name| {
-        !matches!(name.as_str(), "session" | "origin" | "providers" | "token_issuers" | "service_tokens" | "rules")
-    });
+    taken.retain(|name| !matches!(name.as_str(), "session" | "origin" | "providers" | "tokens" | "rules"));
     let mut listed: Vec<String> = reference::SETTINGS.iter().map(|entry| entry.name.to_owned()).collect();
     for name in &mut listed {
         if let Some(bare) = name.strip_suffix("[]") {

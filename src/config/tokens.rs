@@ -1,9 +1,9 @@
-//! What machines show: the issuers of access tokens and the gate's own service tokens, and which of
-//! them a rule takes.
+//! What machines show: access tokens of issuers, and the gate's own service tokens; and which of them a
+//! rule takes.
 
 use std::rc::Rc;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserialize;
 
 use super::{
     ConfigError,
@@ -34,73 +34,54 @@ pub(super) struct Tokens {
     pub(super) service: Vec<Rc<ServiceToken>>,
 }
 
+/// One of the two, by `issuer` or by `hash`. Of one shape and of types that other settings have, since
+/// each type more makes the module larger.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TokenIssuerSettings {
+pub(super) struct TokenSettings {
     id: ProviderId,
-    issuer: Issuer,
-    audiences: Vec<String>,
+    issuer: Option<String>,
+    audiences: Option<Vec<String>>,
     algorithms: Option<Vec<Algorithm>>,
-    types: Option<Vec<TokenType>>,
+    types: Option<Vec<String>>,
     groups_claim: Option<String>,
     freshness: Option<Lifetime>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ServiceTokenSettings {
-    id: ProviderId,
-    hash: Hash,
-    expires: Day,
+    hash: Option<String>,
+    expires: Option<String>,
     name: Option<String>,
-    #[serde(default)]
-    groups: Vec<String>,
+    groups: Option<Vec<String>>,
 }
-
-/// A SHA-256 in hexadecimal.
-#[derive(Debug, PartialEq, Eq)]
-struct Hash([u8; 32]);
-
-/// The first moment of a day, UTC.
-#[derive(Debug, PartialEq, Eq)]
-struct Day(Timestamp);
 
 impl Tokens {
-    /// Reads the two tables.
+    /// Reads the table.
     ///
     /// # Errors
     /// The setting that is empty or wrong; an id that is used twice, also by a provider: with the
     /// subject it names who is there.
     pub(super) fn parse(
-        issuers: Vec<TokenIssuerSettings>,
-        service: Vec<ServiceTokenSettings>,
+        settings: Vec<TokenSettings>,
         providers: &[Registration],
         selection: &Selection,
     ) -> Result<Self, ConfigError> {
-        let mut taken: Vec<String> = providers.iter().map(|provider| provider.id.clone()).collect();
-        let mut unused = |setting: String, id: &str| {
-            if taken.iter().any(|earlier| earlier == id) {
-                let problem =
-                    format!("{id:?} is used twice: providers, token issuers and service tokens share their ids");
-                return Err(ConfigError::new(setting, problem));
-            }
-            taken.push(id.to_owned());
-            Ok(())
-        };
         let mut tokens = Self { issuers: Vec::new(), service: Vec::new() };
-        for (rank, issuer) in issuers.into_iter().enumerate() {
-            let setting = format!("token_issuers[{rank}]");
-            unused(format!("{setting}.id"), &issuer.id.0)?;
-            tokens.issuers.push(Rc::new(issuer.parse(&setting, providers)?));
-        }
-        for (rank, token) in service.into_iter().enumerate() {
-            let setting = format!("service_tokens[{rank}]");
-            unused(format!("{setting}.id"), &token.id.0)?;
-            if tokens.service.iter().any(|earlier| earlier.hash == token.hash.0) {
-                let problem = "is another token's: make one with `npm run token -- ID`";
-                return Err(ConfigError::new(format!("{setting}.hash"), problem));
+        for (rank, token) in settings.into_iter().enumerate() {
+            let wrong = |name: &str, problem: &str| ConfigError::new(format!("tokens[{rank}].{name}"), problem);
+            let id = &token.id.0;
+            let is_used = providers.iter().any(|provider| provider.id == *id)
+                || tokens.issuers.iter().any(|issuer| issuer.id == *id)
+                || tokens.service.iter().any(|earlier| earlier.id == *id);
+            if is_used {
+                return Err(wrong("id", "is used twice: providers and tokens share their ids"));
             }
-            tokens.service.push(Rc::new(token.parse(selection)));
+            if token.issuer.is_some() {
+                tokens.issuers.push(Rc::new(token.issuer(providers, wrong)?));
+            } else {
+                let token = token.service(selection, wrong)?;
+                if tokens.service.iter().any(|earlier| earlier.hash == token.hash) {
+                    return Err(wrong("hash", "is another token's: make one with `npm run token -- ID`"));
+                }
+                tokens.service.push(Rc::new(token));
+            }
         }
         Ok(tokens)
     }
@@ -139,100 +120,100 @@ impl Tokens {
     }
 }
 
-impl TokenIssuerSettings {
-    fn parse(self, setting: &str, providers: &[Registration]) -> Result<TokenIssuer, ConfigError> {
-        let wrong = |name: &str, problem: &str| ConfigError::new(format!("{setting}.{name}"), problem);
-        let algorithms = self.algorithms.unwrap_or_else(|| vec![Algorithm::Rs256]);
-        let types = self.types.unwrap_or_else(|| vec![TokenType::AccessToken]);
-        let groups_claim = self.groups_claim.unwrap_or_else(|| "groups".to_owned());
-        if self.audiences.is_empty() || self.audiences.iter().any(|audience| audience.trim().is_empty()) {
+impl TokenSettings {
+    fn issuer(
+        self,
+        providers: &[Registration],
+        wrong: impl Fn(&str, &str) -> ConfigError,
+    ) -> Result<TokenIssuer, ConfigError> {
+        if self.hash.is_some() || self.expires.is_some() || self.name.is_some() || self.groups.is_some() {
+            return Err(wrong("issuer", "stands beside hash, expires, name or groups, which a service token has"));
+        }
+        let issuer = Issuer::parse(&self.issuer.unwrap_or_default()).map_err(|problem| wrong("issuer", &problem))?;
+        let audiences = self.audiences.unwrap_or_default();
+        if audiences.is_empty() || audiences.iter().any(|audience| audience.trim().is_empty()) {
             return Err(wrong("audiences", "is empty: name what the issuer puts into aud for this site"));
         }
+        let algorithms = self.algorithms.unwrap_or_else(|| vec![Algorithm::Rs256]);
         if algorithms.is_empty() {
             return Err(wrong("algorithms", "is empty: leave it out for RS256"));
         }
-        if types.is_empty() {
-            return Err(wrong("types", "is empty: leave it out for \"at+jwt\""));
-        }
+        let types = match self.types {
+            Some(names) => names.iter().map(|name| TokenType::named(name)).collect(),
+            None => Some(vec![TokenType::AccessToken]),
+        };
+        let types = types.filter(|types| !types.is_empty());
+        let types = types.ok_or_else(|| wrong("types", "names a type other than \"at+jwt\" and \"JWT\", or none"))?;
+        let groups_claim = self.groups_claim.unwrap_or_else(|| "groups".to_owned());
         if groups_claim.trim().is_empty() {
             return Err(wrong("groups_claim", "is empty"));
         }
         // An ID token is for the client, an access token for the site (RFC 9068, 5). Where the type does
         // not tell them apart, the audience must.
-        let client =
-            |provider: &Registration| provider.issuer == self.issuer && self.audiences.contains(&provider.client_id);
-        if types.contains(&TokenType::Jwt) && providers.iter().any(client) {
+        let is_client = |provider: &Registration| provider.issuer == issuer && audiences.contains(&provider.client_id);
+        if types.contains(&TokenType::Jwt) && providers.iter().any(is_client) {
             return Err(wrong(
                 "audiences",
                 "names the client id of a login, whose ID tokens would pass for access tokens: take \"JWT\" out of types, or let the issuer name the site",
             ));
         }
-        let freshness = within(
-            &format!("{setting}.freshness"),
-            self.freshness.unwrap_or(DEFAULT_FRESHNESS),
-            SHORTEST_FRESHNESS,
-            LONGEST_FRESHNESS,
-        )?;
-        let (id, issuer, audiences) = (self.id.0, self.issuer, self.audiences);
-        Ok(TokenIssuer { id, issuer, audiences, algorithms, types, groups_claim, freshness })
+        let freshness = self.freshness.unwrap_or(DEFAULT_FRESHNESS);
+        let freshness = within("freshness", freshness, SHORTEST_FRESHNESS, LONGEST_FRESHNESS)
+            .map_err(|error| wrong("freshness", &error.problem))?;
+        Ok(TokenIssuer { id: self.id.0, issuer, audiences, algorithms, types, groups_claim, freshness })
     }
-}
 
-impl ServiceTokenSettings {
-    fn parse(self, selection: &Selection) -> ServiceToken {
-        let id = self.id.0;
-        let said = Assertion { name: self.name, groups: self.groups, ..Assertion::default() };
-        let claims = Rc::new(Claims::select(&id, &id, said, selection));
-        ServiceToken { id, hash: self.hash.0, expires: self.expires.0, claims }
-    }
-}
-
-impl Hash {
-    fn parse(text: &str) -> Option<Self> {
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => byte.checked_sub(b'0'),
-            b'a'..=b'f' => byte.checked_sub(b'a').and_then(|digit| digit.checked_add(10)),
-            _ => None,
-        };
-        let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-        Some(Self(bytes?.try_into().ok()?)).filter(|_| rest.is_empty())
-    }
-}
-
-impl Day {
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('-');
-        let mut number = |length: usize| {
-            let part =
-                parts.next().filter(|part| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit()))?;
-            part.parse::<u32>().ok()
-        };
-        let (year, month, day) = (number(4)?, number(2)?, number(2)?);
-        let date = chrono::NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
-        let moment = date.and_hms_opt(0, 0, 0)?.and_utc().timestamp();
-        Some(Self(Timestamp::from_seconds(u64::try_from(moment).ok()?))).filter(|_| parts.next().is_none())
-    }
-}
-
-impl<'de> Deserialize<'de> for Hash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn service(
+        self,
+        selection: &Selection,
+        wrong: impl Fn(&str, &str) -> ConfigError,
+    ) -> Result<ServiceToken, ConfigError> {
+        let of_issuer = self.audiences.is_some() || self.algorithms.is_some() || self.types.is_some();
+        if of_issuer || self.groups_claim.is_some() || self.freshness.is_some() {
+            return Err(wrong("issuer", "is missing, beside audiences, algorithms, types, groups_claim or freshness"));
+        }
         // What stands there may be the secret itself, put in the wrong place: it is not repeated.
-        Self::parse(&String::deserialize(deserializer)?).ok_or_else(|| {
-            D::Error::custom("is not a SHA-256 in 64 hexadecimal digits, lower case: `npm run token -- ID` prints it")
-        })
+        let hash = self.hash.as_deref().and_then(hash).ok_or_else(|| {
+            wrong("hash", "is not a SHA-256 in 64 hexadecimal digits, lower case: `npm run token -- ID` prints it; an issuer of access tokens has issuer in its place")
+        })?;
+        let expires = self.expires.as_deref().and_then(midnight).ok_or_else(|| {
+            wrong(
+                "expires",
+                "is not a day: write the first one on which the token is worth nothing, as in \"2027-06-30\"",
+            )
+        })?;
+        let id = self.id.0;
+        let said = Assertion { name: self.name, groups: self.groups.unwrap_or_default(), ..Assertion::default() };
+        let claims = Rc::new(Claims::select(&id, &id, said, selection));
+        Ok(ServiceToken { id, hash, expires, claims })
     }
 }
 
-impl<'de> Deserialize<'de> for Day {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            D::Error::custom(format!(
-                "{text:?} is not a day: write the first one on which the token is worth nothing, as in \"2027-06-30\""
-            ))
-        })
+/// A SHA-256 in hexadecimal.
+fn hash(text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| if byte.is_ascii_uppercase() { None } else { char::from(byte).to_digit(16) };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let mut hash = [0; 32];
+    if pairs.len() != hash.len() || !rest.is_empty() {
+        return None;
     }
+    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+        *byte = u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?;
+    }
+    Some(hash)
+}
+
+/// The first moment of a day, UTC.
+fn midnight(text: &str) -> Option<Timestamp> {
+    let mut parts = text.splitn(3, '-');
+    let mut number = |length: usize| {
+        let part = parts.next()?;
+        let digits = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+        if digits { part.parse::<u32>().ok() } else { None }
+    };
+    let (year, month, day) = (number(4)?, number(2)?, number(2)?);
+    let date = chrono::NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    u64::try_from(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp()).ok().map(Timestamp::from_seconds)
 }
 
 #[cfg(test)]
@@ -256,18 +237,18 @@ mod tests {
             ("", None),
         ];
         for (text, seconds) in rows {
-            assert_eq!(Day::parse(text), seconds.map(|seconds| Day(Timestamp::from_seconds(seconds))), "{text:?}");
+            assert_eq!(midnight(text), seconds.map(Timestamp::from_seconds), "{text:?}");
         }
     }
 
     #[test]
     fn a_hash_has_64_digits_in_lower_case() {
         let text = format!("{}0f", "a1".repeat(31));
-        assert_eq!(Hash::parse(&text).map(|hash| (hash.0[0], hash.0[31])), Some((0xa1, 0x0f)));
+        assert_eq!(hash(&text).map(|hash| (hash[0], hash[31])), Some((0xa1, 0x0f)));
         for other in
             [text.to_uppercase(), text.replacen('a', "g", 1), format!("{text}0"), format!("{text}00"), "a1".repeat(31)]
         {
-            assert_eq!(Hash::parse(&other), None, "{other}");
+            assert_eq!(hash(&other), None, "{other}");
         }
     }
 }

@@ -374,7 +374,7 @@ async fn try_keys<E: Edge>(
     provider: Publisher<'_>,
     signed: &Signed<'_>,
 ) -> Option<SignatureProof> {
-    for key in keys.candidates(signed.algorithm, signed.key_id, &provider.algorithms) {
+    for key in keys.candidates(signed.algorithm, signed.key_id, provider.algorithms) {
         if edge.verify(signed.algorithm, key, signed.message, signed.signature).await {
             return Some(SignatureProof::assertion(signed, key));
         }

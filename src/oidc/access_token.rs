@@ -8,7 +8,6 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -48,13 +47,11 @@ pub struct TokenIssuer {
 }
 
 /// What a token's header says it is (RFC 7515, 4.1.9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenType {
-    /// An access token (RFC 9068, 2.1).
-    #[serde(rename = "at+jwt")]
+    /// `at+jwt`: an access token (RFC 9068, 2.1).
     AccessToken,
-    /// Any token, as the header's `JWT` and a header without a type say: for issuers from before RFC 9068.
-    #[serde(rename = "JWT")]
+    /// `JWT`: any token, as a header without a type says too; for issuers from before RFC 9068.
     Jwt,
 }
 
@@ -123,6 +120,17 @@ pub enum AccessTokenError {
     /// RFC 9068, 4.
     #[error("the signature is not proven")]
     Signature,
+}
+
+impl TokenType {
+    /// The type of this name in the settings.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "at+jwt" => Some(Self::AccessToken),
+            "JWT" => Some(Self::Jwt),
+            _ => None,
+        }
+    }
 }
 
 impl TokenIssuer {

@@ -40,14 +40,12 @@ pub struct Machine {
 /// `/deploy/**` is for deployers, people or not; elsewhere no rule names a token.
 pub fn machine_settings() -> Value {
     let mut settings = settings();
-    settings["token_issuers"] = json!([{
-        "id": "api", "issuer": "https://id.example", "audiences": [AUDIENCE, "docs"], "algorithms": ["EdDSA"],
-    }]);
     let hash = |token: &str| {
         let digest = Sha256::digest(token);
         digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
     };
-    settings["service_tokens"] = json!([
+    settings["tokens"] = json!([
+        { "id": "api", "issuer": "https://id.example", "audiences": [AUDIENCE, "docs"], "algorithms": ["EdDSA"] },
         { "id": "ci", "hash": hash(CI), "expires": "2027-06-30", "name": "Build", "groups": ["deployers"] },
         { "id": "old", "hash": hash(OLD), "expires": "2027-01-01" },
     ]);
@@ -77,7 +75,7 @@ impl Machine {
 
     /// With other settings of the token issuer.
     pub fn issuer(name: &str, value: Value) -> Self {
-        Self::with(|settings| settings["token_issuers"][0][name] = value)
+        Self::with(|settings| settings["tokens"][0][name] = value)
     }
 
     /// The claims of a good access token.
