@@ -6,6 +6,7 @@
 mod host;
 mod keys;
 pub mod reference;
+mod rule;
 mod settings;
 mod tokens;
 
@@ -14,15 +15,17 @@ use std::rc::Rc;
 
 pub use host::{Host, Site};
 pub use keys::Secrets;
-use settings::{ProviderSettings, RuleSettings, Settings};
+use rule::RuleBook;
+pub use rule::{Access, Rule};
+use settings::{ProviderSettings, Settings};
 pub use tokens::Taken;
 use tokens::Tokens;
 
 use crate::{
     claims::Selection,
     oidc::{Publisher, Registration, TokenIssuer},
-    policy::Policy,
-    rules::{Pattern, Rules},
+    policy::{Policy, Selector},
+    rules::Rules,
     secret::Secret,
     time::Lifetime,
 };
@@ -38,26 +41,6 @@ pub enum Origin {
     Zone,
     /// The server at this address (scheme, host and port; the path stays the request's).
     Address(String),
-}
-
-/// What a matching rule asks for.
-#[derive(Clone, Debug)]
-pub enum Access {
-    /// `sso = false`: everybody passes, and no identity is looked at.
-    Public,
-    /// Sign-in, and then the policy.
-    SignedIn(Policy),
-}
-
-/// One rule: its place in the settings is its rank.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// The pattern as it was written, for the log.
-    pub path: String,
-    /// What it asks for.
-    pub access: Access,
-    /// The tokens of machines that it takes; everywhere else `Authorization` is the origin's.
-    pub tokens: Option<Rc<Taken>>,
 }
 
 /// Everything the settings say, typed.
@@ -79,8 +62,7 @@ pub struct Config {
     pub token_issuers: Vec<Rc<TokenIssuer>>,
     /// Which claims a session keeps.
     pub selection: Selection,
-    matcher: Rules,
-    rules: Vec<Rule>,
+    book: RuleBook,
     default: Rule,
 }
 
@@ -124,14 +106,14 @@ impl Config {
     /// The first setting that is missing, unknown, empty or wrong.
     pub fn parse(text: SettingsText<'_>, secret: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let settings = Settings::parse(text)?;
-        let selection = Selection::new(settings.rules.iter().flat_map(RuleSettings::groups));
+        let selection = selection(&settings)?;
         let origin = settings.origin.parse()?;
         if settings.hosts.is_empty() {
             return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
         }
         let providers = registrations(&settings.providers, secret)?;
         let tokens = Tokens::parse(settings.tokens, &providers, &selection)?;
-        let (matcher, rules) = rules(settings.rules, &tokens, &origin, &settings.prefix.0)?;
+        let book = RuleBook::parse(settings.rules, &tokens, &settings.hosts, &origin, &settings.prefix.0)?;
         Ok(Self {
             hosts: settings.hosts,
             prefix: settings.prefix.0,
@@ -141,20 +123,31 @@ impl Config {
             providers,
             token_issuers: tokens.issuers,
             selection,
-            matcher,
-            rules,
-            default: Rule { path: "(no rule)".to_owned(), access: Access::SignedIn(Policy::everyone()), tokens: None },
+            book,
+            default: Rule {
+                name: "(no rule)".to_owned(),
+                id: None,
+                access: Access::SignedIn(Policy::everyone()),
+                tokens: None,
+                origins: Vec::new(),
+                preflight: false,
+            },
         })
     }
 
     /// The patterns of the rules, compiled.
     pub fn matcher(&self) -> &Rules {
-        &self.matcher
+        &self.book.matcher
+    }
+
+    /// What is allowed and hardly meant, for the check command.
+    pub fn warnings(&self) -> &[String] {
+        &self.book.warnings
     }
 
     /// The rule of this rank; the one that asks for sign-in where no rule matches.
     pub fn rule(&self, rank: Option<usize>) -> &Rule {
-        rank.and_then(|rank| self.rules.get(rank)).unwrap_or(&self.default)
+        rank.and_then(|rank| self.book.rules.get(rank)).unwrap_or(&self.default)
     }
 
     /// The provider of this id.
@@ -167,6 +160,26 @@ impl Config {
         let issuer = || self.token_issuers.iter().find(|issuer| issuer.id == id).map(|issuer| issuer.publisher());
         self.provider(id).map(Registration::publisher).or_else(issuer)
     }
+}
+
+/// What sessions have to keep for the rules to be judged.
+fn selection(settings: &Settings) -> Result<Selection, ConfigError> {
+    let mut selectors = Vec::new();
+    for (rank, rule) in settings.rules.iter().enumerate() {
+        rule.selectors().for_each(|selector| selector.walk(&mut |one| selectors.push((rank, one))));
+    }
+    let is_known = |id: &String| {
+        let tokens = settings.tokens.iter().map(|token| &token.id);
+        settings.providers.iter().map(|provider| &provider.id).chain(tokens).any(|known| known.0 == *id)
+    };
+    for (rank, selector) in &selectors {
+        if let Selector::Provider(ids) = selector
+            && let Some(unknown) = ids.iter().find(|id| !is_known(id))
+        {
+            return Err(ConfigError::new(format!("rules[{rank}]"), format!("there is no provider {unknown:?}")));
+        }
+    }
+    Ok(selectors.into_iter().flat_map(|(_, selector)| selector.wanted()).collect())
 }
 
 fn registrations(
@@ -193,41 +206,6 @@ fn registrations(
         parsed.push(provider.register(rank, client_secret)?);
     }
     Ok(parsed)
-}
-
-fn rules(
-    settings: Vec<RuleSettings>,
-    tokens: &Tokens,
-    origin: &Origin,
-    prefix: &str,
-) -> Result<(Rules, Vec<Rule>), ConfigError> {
-    let mut matcher = Rules::default();
-    let mut rules = Vec::with_capacity(settings.len());
-    for (rank, rule) in settings.into_iter().enumerate() {
-        let setting = format!("rules[{rank}]");
-        let pattern = Pattern::parse(&rule.path)
-            .map_err(|error| ConfigError::new(format!("{setting}.path"), error.to_string()))?;
-        if pattern.is_under(prefix) {
-            return Err(ConfigError::new(
-                format!("{setting}.path"),
-                format!("{:?} lies under {prefix}, which the gate answers itself: the rule can never match", rule.path),
-            ));
-        }
-        let access = rule.access(&setting)?;
-        let tokens = tokens.taken(&setting, rule.tokens.as_deref(), rule.forward_token)?;
-        let guards = matches!(access, Access::SignedIn(_));
-        let aliases = if guards && matches!(origin, Origin::Assets(_)) { pattern.page_aliases() } else { Vec::new() };
-        if let Some(earlier) = matcher.covering(&pattern) {
-            let earlier = rules.get(earlier).map_or("", |rule: &Rule| rule.path.as_str());
-            return Err(ConfigError::new(
-                setting,
-                format!("{:?} can never match: the earlier rule {earlier:?} matches all of it", rule.path),
-            ));
-        }
-        matcher.push(pattern, aliases);
-        rules.push(Rule { path: rule.path, access, tokens });
-    }
-    Ok((matcher, rules))
 }
 
 #[cfg(test)]

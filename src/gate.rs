@@ -22,12 +22,13 @@ mod login;
 mod logout;
 mod rejection;
 mod return_to;
+mod same_origin;
 mod sign_in;
 mod visit;
 
 use std::{cell::RefCell, rc::Rc};
 
-pub use admission::{Admitted, Decision};
+pub use admission::{Admitted, Decision, Finding};
 pub use answer::Answer;
 pub use bearer::{MachineRejection, TOKEN_HEADER, Unchecked};
 use discovery::Knowledge;
@@ -44,6 +45,7 @@ use crate::{
     keyring::KeyRing,
     oidc::AccessToken,
     pages::{self, Page},
+    policy::StepUp,
     session::{Binding, CookieNames, Cookies, Recent, Session, SessionError},
     time::Timestamp,
 };
@@ -104,13 +106,20 @@ impl Gate {
     pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
         let now = edge.now();
         let mut decision = self.decide(head, now);
+        if let Decision::Watched(inner, findings, visit) = decision {
+            Request::new(edge, head, now, visit).report(&findings);
+            decision = *inner;
+        }
         if let Decision::Verify(unchecked, visit) = decision {
             let request = Request::new(edge, head, now, visit);
             if let Err(rejection) = self.verify(&request, &unchecked).await {
                 return Outcome::Answer(self.refuse(&request, &Rejection::Machine(rejection)));
             }
-            // Now it is known, and judged where everything is.
-            decision = self.decide(head, now);
+            // Now it is known, and judged where everything is; what is to be reported was.
+            decision = match self.decide(head, now) {
+                Decision::Watched(inner, ..) => *inner,
+                decision => decision,
+            };
         }
         let (rejection, visit) = match decision {
             Decision::Forward(forward) => return Outcome::Forward(forward),
@@ -120,8 +129,14 @@ impl Gate {
             }
             Decision::SignIn(visit) => {
                 let request = Request::new(edge, head, now, visit);
-                return Outcome::Answer(self.ask_to_sign_in(&request));
+                return Outcome::Answer(self.ask_to_sign_in(&request, &StepUp::default()));
             }
+            Decision::StepUp(step_up, visit) => {
+                let request = Request::new(edge, head, now, visit);
+                return Outcome::Answer(self.ask_to_sign_in(&request, &step_up));
+            }
+            // None stands within another.
+            Decision::Watched(_, _, visit) => (Rejection::NoKeys, visit),
             Decision::Secure(visit) => match url::Url::parse(&visit.secure_address()) {
                 Ok(address) => return Outcome::Answer(Answer::redirect(308, address.as_str())),
                 Err(_) => (Rejection::Host, visit),
@@ -176,7 +191,7 @@ impl Gate {
                     }),
                 )
             }
-            None => self.unauthenticated(request, &ReturnTo::home(&request.visit.site)),
+            None => self.unauthenticated(request, &ReturnTo::home(&request.visit.site), &StepUp::default()),
         }
     }
 
@@ -226,6 +241,21 @@ impl<'r, E: Edge, H: RequestHead> Request<'r, E, H> {
 
     fn names(&self) -> CookieNames {
         self.visit.cookie_names()
+    }
+
+    /// A line for each rule that only watches.
+    fn report(&self, findings: &[Finding]) {
+        for finding in findings {
+            let (code, by) = match &finding.denied_by {
+                Some(by) => ("would_deny", by.as_str()),
+                None => ("would_admit", ""),
+            };
+            self.log(
+                EventKind::Report,
+                code,
+                &[("rule", &finding.rule), ("subject", &finding.subject), ("detail", by)],
+            );
+        }
     }
 
     fn log(&self, kind: EventKind, code: &'static str, fields: &[(&'static str, &str)]) {

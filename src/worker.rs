@@ -153,12 +153,12 @@ fn response(answer: &Answer) -> Result<Response, JsValue> {
 
 /// Panics when the path asks for it. Only in the build that the tests of panics run.
 #[cfg(feature = "panic-drill")]
-fn drill(head: &Head, path: &str) {
+fn drill(head: &Head<'_>, path: &str) {
     assert!(!head.url().ends_with(path), "drill");
 }
 
 #[cfg(feature = "panic-drill")]
-async fn drill_later(head: &Head) {
+async fn drill_later(head: &Head<'_>) {
     drill(head, "/.auth/drill/now");
     worker::Delay::from(core::time::Duration::from_millis(50)).await;
     drill(head, "/.auth/drill/later");

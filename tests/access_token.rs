@@ -397,6 +397,39 @@ fn a_token_has_a_longest_length() {
 }
 
 #[test]
+fn rfc9068_2_2_1_how_a_person_authenticated_is_the_tokens_to_say() {
+    let machine = Machine::with(|settings| {
+        settings["rules"] = json!([{
+            "path": "/api/**", "tokens": ["api"],
+            "require": [{ "acr": "gold" }, { "amr": "otp" }, { "max_age": "5m" }],
+        }]);
+    });
+    let now = machine.world.now_seconds();
+    let show = |acr: Value, amr: Value, auth_time: Value| {
+        machine.edited(|claims| {
+            (claims["acr"], claims["amr"], claims["auth_time"]) = (acr, amr, auth_time);
+        })
+    };
+    assert_eq!(show(json!("gold"), json!(["pwd", "otp"]), json!(now - 300)), Verdict::accepted());
+    for (acr, amr, auth_time) in [
+        (json!("silver"), json!(["otp"]), json!(now)),
+        (json!(null), json!(["otp"]), json!(now)),
+        (json!("gold"), json!(["pwd"]), json!(now)),
+        (json!("gold"), json!(["otp"]), json!(now - 301)),
+        (json!("gold"), json!(["otp"]), json!(null)),
+        (json!("gold"), json!(["otp"]), json!(now + 61)),
+        (json!("gold"), json!(["otp"]), json!("now")),
+    ] {
+        // RFC 9470, 3: the token is good, and another one is wanted.
+        let verdict = show(acr.clone(), amr.clone(), auth_time.clone());
+        assert!(
+            matches!(&verdict, Verdict::Refused(401, code, _) if code == "token_step_up"),
+            "{acr} {amr} {auth_time}: {verdict}"
+        );
+    }
+}
+
+#[test]
 fn rfc9068_2_2_3_groups_are_the_claims_that_the_settings_name() {
     let deploy = |claim: &str, name: &str, value: Value| {
         let machine = Machine::issuer("groups_claim", json!(claim));
@@ -405,7 +438,11 @@ fn rfc9068_2_2_3_groups_are_the_claims_that_the_settings_name() {
         let head = support::world::Head::new("POST", "/deploy/x");
         machine.verdict(&head.with("authorization", &format!("Bearer {}", machine.token(&claims))))
     };
-    let denied = Verdict::Refused(403, "token_not_allowed".to_owned(), "subject robot, rule /deploy/**".to_owned());
+    let denied = Verdict::Refused(
+        403,
+        "token_not_allowed".to_owned(),
+        "subject robot, rule rules[6] /deploy/**, by allow".to_owned(),
+    );
     for (claim, name, value, allowed) in [
         ("groups", "groups", json!(["x", "deployers"]), true),
         ("groups", "groups", json!("deployers"), true),
@@ -424,6 +461,34 @@ fn rfc9068_2_2_3_groups_are_the_claims_that_the_settings_name() {
         let expected = if allowed { Verdict::accepted() } else { denied.clone() };
         assert_eq!(deploy(claim, name, value.clone()), expected, "{claim}: {name} {value}");
     }
+}
+
+#[test]
+fn policies_ask_for_roles_and_claims_of_a_token_by_path() {
+    let machine = Machine::with(|settings| {
+        settings["tokens"][0]["roles_claim"] = json!("realm.roles");
+        settings["rules"] = json!([{
+            "path": "/api/**", "tokens": ["api"],
+            "allow": [{ "role": "deployer" }, { "claim": "repository", "matches": "octo/*" }],
+            "deny": [{ "claim": "env.name", "equals": "fork" }],
+        }]);
+    });
+    for (name, value, allowed) in [
+        ("realm", json!({ "roles": ["deployer"] }), true),
+        ("realm", json!({ "roles": ["reader"] }), false),
+        ("roles", json!(["deployer"]), false),
+        ("repository", json!("octo/site"), true),
+        ("repository", json!("evil/octo/site"), false),
+        ("repository", json!(null), false),
+    ] {
+        let verdict = machine.claim(name, Some(value.clone()));
+        assert_eq!(verdict == Verdict::accepted(), allowed, "{name} {value}: {verdict}");
+    }
+    let denied = machine.edited(|claims| {
+        claims["repository"] = json!("octo/site");
+        claims["env"] = json!({ "name": "fork" });
+    });
+    assert!(matches!(denied, Verdict::Refused(403, ..)), "{denied}");
 }
 
 #[test]

@@ -168,7 +168,11 @@ fn rfc6750_2_a_request_shows_one_token_in_its_form() {
 fn policies_are_judged_on_machines_as_on_people() {
     let machine = Machine::new();
     let denied = |subject: &str| {
-        Verdict::Refused(403, "token_not_allowed".to_owned(), format!("subject {subject}, rule /deploy/**"))
+        Verdict::Refused(
+            403,
+            "token_not_allowed".to_owned(),
+            format!("subject {subject}, rule rules[6] /deploy/**, by allow"),
+        )
     };
     let good = machine.good();
     // It is known after the first time; judged it is each time.
@@ -188,6 +192,70 @@ fn policies_are_judged_on_machines_as_on_people() {
     claims["email"] = json!("ceo@example.com");
     claims["email_verified"] = json!(true);
     assert!(matches!(machine.show(&machine.token(&claims)), Verdict::Refused(403, ..)));
+}
+
+#[test]
+fn a_rule_may_ask_who_vouches() {
+    let machine = Machine::with(|settings| {
+        settings["rules"] = json!([
+            { "path": "/people/**", "tokens": ["api", "ci"], "require": [{ "provider": "work" }] },
+            { "path": "/builds/**", "tokens": ["api", "ci"], "allow": [{ "provider": "ci" }] },
+        ]);
+    });
+    let good = machine.good();
+    for (path, bearer_status, service_status) in [("/people/x", 403, 403), ("/builds/x", 403, 200)] {
+        assert_eq!(status(&machine.isolate, &bearer(path, &good)), bearer_status, "{path}");
+        assert_eq!(status(&machine.isolate, &service(path, CI)), service_status, "{path}");
+    }
+    assert!(matches!(Browser::new("ada").open(&machine.isolate, "/people/x"), Arrival::Origin(..)));
+}
+
+#[test]
+fn without_a_token_the_challenges_are_those_of_people_and_of_machines() {
+    let machine = Machine::new();
+    let challenges = |path: &str| match machine.isolate.send(&Head::new("GET", path)) {
+        Outcome::Answer(answer) => {
+            let lines = answer.headers.into_iter().filter(|(name, _)| *name == "www-authenticate");
+            lines.map(|(_, value)| value).collect::<Vec<_>>()
+        }
+        Outcome::Forward(_) => panic!("nobody is signed in"),
+    };
+    let (cookie, bearer) = ("Cookie realm=\"docs.example.com\"", "Bearer realm=\"docs.example.com\"");
+    assert_eq!(challenges("/api/x"), [cookie, bearer]);
+    for path in ["/members", "/jobs/x"] {
+        assert_eq!(challenges(path), [cookie], "{path}");
+    }
+}
+
+#[test]
+fn pages_that_a_rule_trusts_may_read_the_answer_to_a_bad_token() {
+    let machine = Machine::with(|settings| settings["rules"][2]["origins"] = json!(["https://app.example.com"]));
+    for (origin, readable) in [("https://app.example.com", true), ("https://evil.example", false)] {
+        for token in ["nonsense", &machine.good().replace('.', ".A")] {
+            let Outcome::Answer(answer) = machine.isolate.send(&bearer("/api/x", token).with("origin", origin)) else {
+                panic!("a bad token")
+            };
+            assert_eq!(answer.header("access-control-allow-origin").is_some(), readable, "{origin} {token}");
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_watches_is_reported_once_for_the_person_and_the_token_decides() {
+    let machine = Machine::with(|settings| {
+        let rules = settings["rules"].as_array_mut().expect("rules");
+        rules.insert(0, json!({ "path": "/api/**", "mode": "report", "allow": [{ "group": "nobody" }] }));
+    });
+    let ada = Browser::new("ada");
+    ada.open(&machine.isolate, "/");
+    machine.world.take_events();
+    let Outcome::Forward(arrived) = ada.send(&machine.isolate, bearer("/api/x", &machine.good())) else {
+        panic!("a good token")
+    };
+    assert_eq!(identity(&arrived, "x-auth-subject").as_deref(), Some("robot"));
+    assert_eq!(machine.world.take_events(), ["report would_deny"]);
+    assert_eq!(machine.show(&machine.good()), Verdict::accepted());
+    assert!(machine.world.take_events().is_empty());
 }
 
 #[test]

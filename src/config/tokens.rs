@@ -39,12 +39,13 @@ pub(super) struct Tokens {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenSettings {
-    id: ProviderId,
+    pub(super) id: ProviderId,
     issuer: Option<String>,
     audiences: Option<Vec<String>>,
     algorithms: Option<Vec<Algorithm>>,
     types: Option<Vec<String>>,
     groups_claim: Option<String>,
+    roles_claim: Option<String>,
     freshness: Option<Lifetime>,
     hash: Option<String>,
     expires: Option<String>,
@@ -145,8 +146,11 @@ impl TokenSettings {
         let types = types.filter(|types| !types.is_empty());
         let types = types.ok_or_else(|| wrong("types", "names a type other than \"at+jwt\" and \"JWT\", or none"))?;
         let groups_claim = self.groups_claim.unwrap_or_else(|| "groups".to_owned());
-        if groups_claim.trim().is_empty() {
-            return Err(wrong("groups_claim", "is empty"));
+        let roles_claim = self.roles_claim.unwrap_or_else(|| "roles".to_owned());
+        for (name, claim) in [("groups_claim", &groups_claim), ("roles_claim", &roles_claim)] {
+            if claim.trim().is_empty() {
+                return Err(wrong(name, "is empty"));
+            }
         }
         // An ID token is for the client, an access token for the site (RFC 9068, 5). Where the type does
         // not tell them apart, the audience must.
@@ -160,7 +164,7 @@ impl TokenSettings {
         let freshness = self.freshness.unwrap_or(DEFAULT_FRESHNESS);
         let freshness = within("freshness", freshness, SHORTEST_FRESHNESS, LONGEST_FRESHNESS)
             .map_err(|error| wrong("freshness", &error.problem))?;
-        Ok(TokenIssuer { id: self.id.0, issuer, audiences, algorithms, types, groups_claim, freshness })
+        Ok(TokenIssuer { id: self.id.0, issuer, audiences, algorithms, types, groups_claim, roles_claim, freshness })
     }
 
     fn service(
@@ -169,8 +173,9 @@ impl TokenSettings {
         wrong: impl Fn(&str, &str) -> ConfigError,
     ) -> Result<ServiceToken, ConfigError> {
         let of_issuer = self.audiences.is_some() || self.algorithms.is_some() || self.types.is_some();
-        if of_issuer || self.groups_claim.is_some() || self.freshness.is_some() {
-            return Err(wrong("issuer", "is missing, beside audiences, algorithms, types, groups_claim or freshness"));
+        let of_issuer = of_issuer || self.groups_claim.is_some() || self.roles_claim.is_some();
+        if of_issuer || self.freshness.is_some() {
+            return Err(wrong("issuer", "is missing, beside what only an issuer of access tokens has"));
         }
         // What stands there may be the secret itself, put in the wrong place: it is not repeated.
         let hash = self.hash.as_deref().and_then(hash).ok_or_else(|| {

@@ -3,16 +3,18 @@
 use std::rc::Rc;
 
 use super::{
-    Endpoint, Forward, Gate, Rejection, Unchecked, Visit,
+    Endpoint, Forward, Gate, Rejection, ReturnTo, Unchecked, Visit,
     bearer::{Machine, Shown},
+    same_origin::{SameOrigin, allowed_origin},
     visit::Address,
 };
 use crate::{
-    config::{Access, Origin, Site},
+    claims::Claims,
+    config::{Access, Origin, Rule, Site},
     edge::RequestHead,
-    policy::Granted,
-    rules::{PathError, RequestPath},
-    session::{CookieEdit, Cookies, Session},
+    policy::{Denied, Facts, Granted, Policy, StepUp},
+    rules::{Ambiguous, PathError, RequestPath, Target},
+    session::{CookieEdit, CookieNames, Cookies, Session},
     time::Timestamp,
 };
 
@@ -27,10 +29,25 @@ pub enum Decision {
     SignIn(Visit),
     /// It shows an access token whose signature has to be checked first.
     Verify(Unchecked, Visit),
+    /// A rule asks for more than the sign-in that there was.
+    StepUp(StepUp, Visit),
     /// It came over plain http and is asked to come again over https.
     Secure(Visit),
     /// It goes nowhere.
     Refuse(Rejection, Visit),
+    /// Rules that only watch have something for the log, beside this.
+    Watched(Box<Self>, Vec<Finding>, Visit),
+}
+
+/// What a rule would have done that only watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: String,
+    /// Who asked.
+    pub subject: String,
+    /// What of the policy would have denied; `None` where it would have admitted.
+    pub denied_by: Option<String>,
 }
 
 /// Proof that a rule admits a request. Only this file makes one, and [`Forward`] demands it.
@@ -42,7 +59,9 @@ pub struct Admitted(Identity);
 pub(super) enum Identity {
     /// Everybody; nobody looked who it is.
     Anyone,
-    /// This session's person, whom the rule's policy granted it.
+    /// Everybody, and nobody is signed in.
+    Nobody,
+    /// This session's person, whom the rule's policy granted it, if it has one.
     Person(Rc<Session>),
     /// A machine with a token that the rule takes, whom its policy granted it.
     Machine(Machine),
@@ -51,6 +70,11 @@ pub(super) enum Identity {
 impl Admitted {
     fn anyone() -> Self {
         Self(Identity::Anyone)
+    }
+
+    /// Where sign-in is optional, a session counts for a request that is not another site's doing.
+    fn optionally(session: Option<(Rc<Session>, SameOrigin)>) -> Self {
+        Self(session.map_or(Identity::Nobody, |(session, _)| Identity::Person(session)))
     }
 
     /// The policy's word is what makes a session count.
@@ -69,8 +93,14 @@ impl Admitted {
     }
 }
 
-/// Proof that a request which a cookie admits was not sent by another site's page.
-struct SameOrigin(());
+/// A request that a rule was found for.
+struct Ruled<'g, 'h, H> {
+    head: &'h H,
+    now: Timestamp,
+    site: Site,
+    address: Address<'h>,
+    rule: &'g Rule,
+}
 
 impl Gate {
     /// Decides a request. Pure: no I/O, no clock, no randomness.
@@ -79,12 +109,13 @@ impl Gate {
     /// 2. the path can be read (else 400);
     /// 3. it came over https, or to this machine;
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404);
-    /// 5. all its readings choose the same rule (else 400);
-    /// 6. the rule is public, or
+    /// 5. all its readings choose the same rule (else 400), by a method that nothing overrides where
+    ///    a rule asks for the method (else 400);
+    /// 6. the rule is public, or lets this preflight pass, or
     /// 7. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
-    /// 8. there is a session,
+    /// 8. there is a session, unless sign-in is optional,
     /// 9. the request is not another site's doing (else 403),
-    /// 10. and the rule's policy grants it (else 403).
+    /// 10. and the rule's policy grants it (else 403, or a step up).
     pub fn decide(&self, head: &impl RequestHead, now: Timestamp) -> Decision {
         let Some(address) = Address::split(head.url()) else {
             return Decision::Refuse(Rejection::Host, Visit::nowhere());
@@ -120,84 +151,181 @@ impl Gate {
             return Decision::Refuse(Rejection::Path(PathError::Rewritten), Visit::new(site, address));
         }
         // 5. The rule.
-        let rule = match self.config.matcher().first_match(&path) {
-            Ok(rank) => self.config.rule(rank),
+        let matcher = self.config.matcher();
+        if matcher.turns_on_method(&path, &site.host) && has_doubtful_method(head) {
+            return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
+        }
+        let (rank, preflight) = match self.rule_of(&path, head, &site) {
+            Ok(found) => found,
             Err(error) => return Decision::Refuse(Rejection::Ambiguous(error), Visit::new(site, address)),
         };
+        let watching = matcher.watching(&path, Target { host: &site.host, method: head.method() }, rank);
+        let ruled = Ruled { head, now, site, address, rule: self.config.rule(rank) };
+        if watching.is_empty() {
+            return self.admit(ruled, preflight);
+        }
+        let (findings, visit) = (self.watch(&watching, &ruled), ruled.visit());
+        let decision = self.admit(ruled, preflight);
+        if findings.is_empty() { decision } else { Decision::Watched(Box::new(decision), findings, visit) }
+    }
+
+    /// Steps 6 to 10.
+    fn admit<H: RequestHead>(&self, ruled: Ruled<'_, '_, H>, preflight: bool) -> Decision {
+        let Ruled { head, now, site, address, rule } = ruled;
         // The header is read once: for the session, and for what the origin gets of it.
         let header = head.header("cookie");
-        let names = crate::session::CookieNames::new(site.development);
+        let names = CookieNames::new(site.development);
         let cookies = header.as_deref().map(|header| Cookies::parse(header, names)).unwrap_or_default();
         let edit = if header.is_some() { cookies.for_origin() } else { CookieEdit::Keep };
         // 6. Public.
+        if preflight {
+            return Decision::Forward(Forward::new(&Admitted::anyone(), edit));
+        }
         let policy = match &rule.access {
             Access::Public => return Decision::Forward(Forward::new(&Admitted::anyone(), edit)),
+            Access::Optional => {
+                let visit = Visit::new(site, address);
+                let origin = SameOrigin::check(head, &visit.site, &rule.origins);
+                let session = self.session_of(&cookies, &visit, now).zip(origin);
+                return Decision::Forward(Forward::new(&Admitted::optionally(session), edit));
+            }
             Access::SignedIn(policy) => policy,
         };
-        let visit = Visit::new(site, address);
+        let mut visit = Visit::new(site, address);
         // 7. A token.
         if let Some(taken) = &rule.tokens {
-            match self.shown(head, taken, now) {
-                Ok(None) => {}
-                Ok(Some(Shown::Unchecked(token))) => return Decision::Verify(token, visit),
-                Ok(Some(Shown::Machine(machine))) => {
-                    return match policy.judge(machine.claims()) {
-                        Ok(granted) => Decision::Forward(Forward::new(&Admitted::machine(machine, &granted), edit)),
-                        Err(_) => Decision::Refuse(Rejection::Machine(machine.denied(&rule.path)), visit),
-                    };
-                }
-                Err(rejection) => return Decision::Refuse(Rejection::Machine(rejection), visit),
+            visit.takes_bearer = !taken.issuers.is_empty();
+            if let Some(shown) = self.shown(head, taken, now).transpose() {
+                let visit = visit.readable_by(allowed_origin(head, &rule.origins));
+                let judged = match shown {
+                    Ok(Shown::Unchecked(token)) => return Decision::Verify(token, visit),
+                    Ok(Shown::Machine(machine)) => match judge(policy, machine.claims(), head, now) {
+                        Ok(granted) => Ok(Forward::new(&Admitted::machine(machine, &granted), edit)),
+                        Err(denied) => Err(machine.denied(&rule.name, denied)),
+                    },
+                    Err(rejection) => Err(rejection),
+                };
+                return match judged {
+                    Ok(forward) => Decision::Forward(forward),
+                    Err(rejection) => Decision::Refuse(Rejection::Machine(rejection), visit),
+                };
             }
         }
         // 8. The session.
         let Some(session) = self.session_of(&cookies, &visit, now) else {
-            return Decision::SignIn(visit);
+            return Decision::SignIn(visit.readable_by(allowed_origin(head, &rule.origins)));
         };
         // 9. Whose doing it is.
-        let Some(same_origin) = SameOrigin::check(head, &visit.site) else {
+        let Some(same_origin) = SameOrigin::check(head, &visit.site, &rule.origins) else {
             return Decision::Refuse(Rejection::CrossSite, visit);
         };
         // 10. The policy.
-        match policy.judge(session.claims()) {
+        match judge(policy, session.claims(), head, now) {
             Ok(granted) => Decision::Forward(Forward::new(&Admitted::person(session, &granted, &same_origin), edit)),
-            Err(_) => {
+            Err(Denied { by, step_up }) => {
+                let visit = visit.readable_by(allowed_origin(head, &rule.origins));
+                if let Some(step_up) = step_up {
+                    return Decision::StepUp(step_up, visit);
+                }
                 let person = session.claims().shown_as().to_owned();
                 let subject = session.claims().subject().to_owned();
-                Decision::Refuse(Rejection::Denied { person, subject, rule: rule.path.clone() }, visit)
+                Decision::Refuse(Rejection::Denied { person, subject, rule: rule.name.clone(), by }, visit)
             }
         }
     }
-}
 
-impl SameOrigin {
-    /// A browser sends our cookie along with a WebSocket that any site opens, and with a form that
-    /// a page of a sibling host posts. So what is not a plain read must say it comes from us.
-    fn check(head: &impl RequestHead, site: &Site) -> Option<Self> {
-        let read = matches!(head.method(), "GET" | "HEAD" | "OPTIONS");
-        if read && head.header("upgrade").is_none() {
-            return Some(Self(()));
+    /// The rule of a request, and whether it is a preflight that the rule lets pass: a preflight asks
+    /// on behalf of the method that it names.
+    fn rule_of(
+        &self,
+        path: &RequestPath<'_>,
+        head: &impl RequestHead,
+        site: &Site,
+    ) -> Result<(Option<usize>, bool), Ambiguous> {
+        let find = |method: &str| self.config.matcher().first_match(path, Target { host: &site.host, method });
+        if let Some(method) = preflight_for(head) {
+            let rank = find(&method)?;
+            if self.config.rule(rank).preflight {
+                return Ok((rank, true));
+            }
         }
-        is_same_origin(head, site).then_some(Self(()))
+        find(head.method()).map(|rank| (rank, false))
+    }
+
+    /// What the rules that watch have to say of a person who is signed in.
+    fn watch<H: RequestHead>(&self, watching: &[usize], ruled: &Ruled<'_, '_, H>) -> Vec<Finding> {
+        let Some(session) = self.session(ruled.head, &ruled.visit(), ruled.now) else { return Vec::new() };
+        let rules = watching.iter().map(|rank| self.config.rule(Some(*rank)));
+        rules
+            .filter_map(|rule| match &rule.access {
+                Access::SignedIn(policy) => Some((rule, policy)),
+                Access::Public | Access::Optional => None,
+            })
+            .map(|(rule, policy)| Finding {
+                rule: rule.name.clone(),
+                subject: session.claims().subject().to_owned(),
+                denied_by: judge(policy, session.claims(), ruled.head, ruled.now).err().map(|denied| denied.by),
+            })
+            .collect()
+    }
+
+    /// What has to be asked of whoever signs in to open `page`.
+    pub(super) fn step_up_for(
+        &self,
+        page: &ReturnTo,
+        head: &impl RequestHead,
+        site: &Site,
+        session: Option<&Session>,
+        now: Timestamp,
+    ) -> StepUp {
+        let found = RequestPath::parse(page.path())
+            .ok()
+            .and_then(|path| self.config.matcher().first_match(&path, Target { host: &site.host, method: "GET" }).ok());
+        match found.map(|rank| &self.config.rule(rank).access) {
+            Some(Access::SignedIn(policy)) => match session {
+                Some(session) => judge(policy, session.claims(), head, now)
+                    .err()
+                    .and_then(|denied| denied.step_up)
+                    .unwrap_or_default(),
+                None => policy.ask(None, &Facts { now, address: None, country: None }),
+            },
+            _ => StepUp::default(),
+        }
     }
 }
 
-/// Whether a request says it was sent by a page of `site` itself. `Sec-Fetch-Site` decides where
-/// there is one: no page can set it. `Origin` is `null` on a form of a page that sends no referrer,
-/// and any other origin than ours contradicts.
-pub(super) fn is_same_origin(head: &impl RequestHead, site: &Site) -> bool {
-    let origin = head.header("origin");
-    match head.header("sec-fetch-site") {
-        Some(relation) => {
-            relation == "same-origin" && origin.is_none_or(|origin| origin == "null" || origin == site.address)
-        }
-        None => origin.is_some_and(|origin| origin == site.address),
+/// Judges with the facts that the policy asks about.
+fn judge(policy: &Policy, claims: &Claims, head: &impl RequestHead, now: Timestamp) -> Result<Granted, Denied> {
+    let address = policy.asks_address().then(|| head.client_address()).flatten();
+    let country = policy.asks_country().then(|| head.country()).flatten();
+    let facts = Facts { now, address: address.and_then(|text| text.parse().ok()), country: country.as_deref() };
+    policy.judge(claims, &facts)
+}
+
+impl<H> Ruled<'_, '_, H> {
+    fn visit(&self) -> Visit {
+        Visit::new(self.site.clone(), self.address)
     }
+}
+
+/// The method that a CORS preflight asks for (Fetch, 3.2.2).
+fn preflight_for(head: &impl RequestHead) -> Option<String> {
+    let preflight = head.method() == "OPTIONS" && head.header("origin").is_some();
+    preflight.then(|| head.header("access-control-request-method")).flatten()
+}
+
+/// Whether an origin could take another method than the one that the rules see: by a header that
+/// frameworks listen to, or by reading it without regard to case.
+fn has_doubtful_method(head: &impl RequestHead) -> bool {
+    const OVERRIDES: [&str; 4] = ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
+    head.method().bytes().any(|byte| byte.is_ascii_lowercase())
+        || OVERRIDES.into_iter().any(|name| head.header(name).is_some())
 }
 
 impl Visit {
     /// For a request whose host is none of ours, of which nothing is repeated.
     fn nowhere() -> Self {
         let site = Site { address: String::new(), host: String::new(), development: false };
-        Self { site, path: String::new(), query: None }
+        Self { site, path: String::new(), query: None, reader: None, takes_bearer: false }
     }
 }

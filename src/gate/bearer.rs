@@ -12,6 +12,7 @@ use crate::{
     config::Taken,
     edge::{Edge, RequestHead},
     oidc::{AccessTokenError, UntrustedAccessToken},
+    policy::Denied,
     secret::Secret,
     service_token::{ServiceToken, ServiceTokenError},
     time::Timestamp,
@@ -70,6 +71,7 @@ enum Why {
     Denied {
         subject: String,
         rule: String,
+        denied: Denied,
     },
     /// The issuer's keys cannot be had.
     KeysDown(Trouble),
@@ -86,9 +88,9 @@ impl Machine {
     }
 
     /// What the policy's no becomes.
-    pub(super) fn denied(&self, rule: &str) -> MachineRejection {
+    pub(super) fn denied(&self, rule: &str, denied: Denied) -> MachineRejection {
         let (subject, rule) = (self.claims.subject().to_owned(), rule.to_owned());
-        MachineRejection { scheme: self.scheme, why: Why::Denied { subject, rule } }
+        MachineRejection { scheme: self.scheme, why: Why::Denied { subject, rule, denied } }
     }
 }
 
@@ -206,24 +208,34 @@ impl MachineRejection {
         match self.why {
             Why::Malformed => "token_malformed",
             Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => "token_invalid",
+            Why::Denied { denied: Denied { step_up: Some(_), .. }, .. } => "token_step_up",
             Why::Denied { .. } => "token_not_allowed",
             Why::KeysDown(_) => "token_keys_unavailable",
         }
     }
 
-    /// The status, and the error of RFC 6750, 3.1.
-    const fn meaning(&self) -> (u16, Option<&'static str>) {
+    /// The status.
+    pub const fn status(&self) -> u16 {
         match self.why {
-            Why::Malformed => (400, Some("invalid_request")),
-            Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => (401, Some("invalid_token")),
-            Why::Denied { .. } => (403, Some("insufficient_scope")),
-            Why::KeysDown(_) => (503, None),
+            Why::Malformed => 400,
+            Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => 401,
+            Why::Denied { denied: Denied { step_up: Some(_), .. }, .. } => 401,
+            Why::Denied { .. } => 403,
+            Why::KeysDown(_) => 503,
         }
     }
 
-    /// The status.
-    pub const fn status(&self) -> u16 {
-        self.meaning().0
+    /// The parameters of the challenge behind its realm: the error of RFC 6750, 3.1, or what RFC 9470, 3
+    /// has in its place. None where the token is not to blame.
+    fn error(&self) -> Option<String> {
+        let error = match &self.why {
+            Why::Malformed => "invalid_request",
+            Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => "invalid_token",
+            Why::Denied { denied: Denied { step_up: Some(step_up), .. }, .. } => return Some(step_up.challenge()),
+            Why::Denied { .. } => "insufficient_scope",
+            Why::KeysDown(_) => return None,
+        };
+        Some(format!(", error=\"{error}\""))
     }
 
     pub(super) const fn event(&self) -> EventKind {
@@ -240,7 +252,7 @@ impl MachineRejection {
             Why::AccessToken(error) => error.to_string(),
             Why::ServiceToken(error) => error.to_string(),
             Why::NoKey => "no key of the issuer verifies it".to_owned(),
-            Why::Denied { subject, rule } => format!("subject {subject}, rule {rule}"),
+            Why::Denied { subject, rule, denied } => format!("subject {subject}, rule {rule}, by {}", denied.by),
             Why::KeysDown(trouble) => trouble.detail(),
         }
     }
@@ -261,12 +273,11 @@ impl MachineRejection {
     /// The answer: always problem details, with the challenge of RFC 6750, 3.
     pub(super) fn answer(&self, request: &str, realm: &str) -> Answer {
         let (title, text) = self.words();
-        let (status, error) = self.meaning();
-        let answer = rejection::problem(status, self.code(), title, text, request, None);
-        match error {
+        let answer = rejection::problem(self.status(), self.code(), title, text, request, None);
+        match self.error() {
             Some(error) => {
                 let scheme = self.scheme.as_str();
-                answer.with("www-authenticate", &format!("{scheme} realm=\"{realm}\", error=\"{error}\""))
+                answer.with("www-authenticate", &format!("{scheme} realm=\"{realm}\"{error}"))
             }
             None => answer.with("retry-after", "30"),
         }

@@ -47,6 +47,7 @@ impl Forward {
                 let cacheable = Cacheable::AsTheOriginSays;
                 return Self { cookies, identity: Vec::new(), cacheable, keeps_token: false };
             }
+            Identity::Nobody => (Vec::new(), false),
             Identity::Person(session) => (identity(session.claims()), false),
             Identity::Machine(machine) => (identity(machine.claims()), machine.keeps_token()),
         };

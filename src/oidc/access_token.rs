@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     Algorithm, Issuer, JwsError, Publisher, SignatureProof, Signed,
-    id_token::{ClaimSet, LEEWAY, groups, seconds, subject, text},
+    id_token::{ClaimSet, LEEWAY, claims_at, names_in, seconds, subject, text},
     jws::{PinnedJws, UntrustedJws},
 };
 use crate::{
@@ -40,8 +40,10 @@ pub struct TokenIssuer {
     pub algorithms: Vec<Algorithm>,
     /// The types a token may have.
     pub types: Vec<TokenType>,
-    /// The claim that lists groups, roles or scopes; dots lead into objects.
+    /// The claim that lists groups; dots lead into objects.
     pub groups_claim: String,
+    /// The claim that lists roles, likewise.
+    pub roles_claim: String,
     /// How long metadata, keys and the check of a signature count as fresh.
     pub freshness: Lifetime,
 }
@@ -252,12 +254,28 @@ impl AddressedAccessToken<'_> {
         if !proof.is_for(&self.signed()) {
             return Err(AccessTokenError::Signature);
         }
-        let mut members = groups(&self.claims, &self.issuer.groups_claim).unwrap_or_default();
-        // RFC 9068, 2.2.3: scopes are one text, with spaces between them.
-        if matches!(self.issuer.groups_claim.as_str(), "scope" | "scp") {
-            members = members.iter().flat_map(|scopes| scopes.split_ascii_whitespace()).map(str::to_owned).collect();
-        }
-        let said = Assertion { groups: members, ..Assertion::default() };
+        let claims = &self.claims;
+        let names = |path: &str| {
+            let names = names_in(&[claims], path);
+            // RFC 9068, 2.2.3: scopes are one text, with spaces between them.
+            let is_scope = matches!(path, "scope" | "scp");
+            if !is_scope {
+                return names;
+            }
+            names.iter().flat_map(|scopes| scopes.split_ascii_whitespace()).map(str::to_owned).collect()
+        };
+        // A moment that lies ahead would be fresh for ever.
+        let authenticated = claims.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds);
+        let said = Assertion {
+            groups: names(&self.issuer.groups_claim),
+            roles: names(&self.issuer.roles_claim),
+            // RFC 9068, 2.2.1: how the person authenticated on whose behalf the token is.
+            acr: text(claims, "acr").map(str::to_owned),
+            amr: names_in(&[claims], "amr"),
+            auth_time: authenticated.filter(|authenticated| *authenticated <= now.after(LEEWAY)),
+            more: claims_at(selection, &[claims]),
+            ..Assertion::default()
+        };
         let claims = Rc::new(Claims::select(&self.issuer.id, &self.subject, said, selection));
         Ok(AccessToken { issuer: self.issuer, claims, validity: self.validity, proven: now })
     }

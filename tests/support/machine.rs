@@ -164,6 +164,12 @@ pub fn is_for_machines(answer: &Answer, code: &str) -> u16 {
     };
     match answer.status {
         400 => error("invalid_request"),
+        401 if code == "token_step_up" => {
+            let challenge = challenge.expect("a challenge");
+            assert!(
+                challenge.starts_with("Bearer realm=\"docs.example.com\", error=\"insufficient_user_authentication\"")
+            );
+        }
         401 => error("invalid_token"),
         403 => error("insufficient_scope"),
         _ => assert_eq!((challenge, answer.header("retry-after")), (None, Some("30"))),
