@@ -11,6 +11,7 @@
 
 mod admission;
 mod answer;
+mod bearer;
 mod budget;
 mod callback;
 mod client;
@@ -30,6 +31,7 @@ use std::{cell::RefCell, rc::Rc};
 
 pub use admission::{Admitted, Decision, Finding};
 pub use answer::Answer;
+pub use bearer::{MachineRejection, TOKEN_HEADER, Unchecked};
 use discovery::Knowledge;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
@@ -42,6 +44,7 @@ use crate::{
     config::{Config, ConfigError, Secrets, SettingsText},
     edge::{Edge, RequestHead},
     keyring::KeyRing,
+    oidc::AccessToken,
     pages::{self, Page},
     policy::StepUp,
     session::{Binding, CookieNames, Cookies, Recent, Session, SessionError},
@@ -55,7 +58,8 @@ pub struct Gate {
     config: Config,
     keys: KeyRing,
     knowledge: RefCell<Knowledge>,
-    recent: RefCell<Recent>,
+    recent: RefCell<Recent<Session>>,
+    tokens: RefCell<Recent<AccessToken>>,
 }
 
 /// How a request ends.
@@ -85,7 +89,13 @@ impl Gate {
     pub fn open(settings: SettingsText<'_>, secret: impl Fn(&str) -> Option<String>) -> Result<Rc<Self>, ConfigError> {
         let keys = KeyRing::derive(&Secrets::parse(&secret)?);
         let config = Config::parse(settings, secret)?;
-        Ok(Rc::new(Self { config, keys, knowledge: RefCell::default(), recent: RefCell::default() }))
+        Ok(Rc::new(Self {
+            config,
+            keys,
+            knowledge: RefCell::default(),
+            recent: RefCell::default(),
+            tokens: RefCell::default(),
+        }))
     }
 
     /// The settings.
@@ -100,6 +110,17 @@ impl Gate {
         if let Decision::Watched(inner, findings, visit) = decision {
             Request::new(edge, head, now, visit).report(&findings);
             decision = *inner;
+        }
+        if let Decision::Verify(unchecked, visit) = decision {
+            let request = Request::new(edge, head, now, visit);
+            if let Err(rejection) = self.verify(&request, &unchecked).await {
+                return Outcome::Answer(self.refuse(&request, &Rejection::Machine(rejection)));
+            }
+            // Now it is known, and judged where everything is; what is to be reported was.
+            decision = match self.decide(head, now) {
+                Decision::Watched(inner, ..) => *inner,
+                decision => decision,
+            };
         }
         let (rejection, visit) = match decision {
             Decision::Forward(forward) => return Outcome::Forward(forward),
@@ -121,6 +142,7 @@ impl Gate {
                 Ok(address) => return Outcome::Answer(Answer::redirect(308, address.as_str())),
                 Err(_) => (Rejection::Host, visit),
             },
+            Decision::Verify(_, visit) => (Rejection::NoKeys, visit),
             Decision::Refuse(rejection, visit) => (rejection, visit),
         };
         let request = Request::new(edge, head, now, visit);

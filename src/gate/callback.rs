@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo,
+    Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo, Trouble,
+    discovery::Unproven,
     login::{Start, prompt},
 };
 use crate::{
@@ -178,7 +179,12 @@ impl Gate {
         let addressed = UntrustedIdToken::parse(tokens.id_token.expose(), provider)
             .and_then(|token| token.addressed_to(provider))
             .map_err(refused)?;
-        let proof = self.prove(request, provider, &addressed.signed()).await?;
+        let proof = self.prove(request, provider.publisher(), &addressed.signed()).await.map_err(|why| match why {
+            Unproven::MetadataDown(trouble) => Rejection::ProviderDown(trouble),
+            Unproven::KeysDown(trouble) => Rejection::KeysDown(trouble),
+            Unproven::NoKey | Unproven::NewKeysDown(Trouble::Budget) => Rejection::NoKey,
+            Unproven::NewKeysDown(trouble) => Rejection::KeysDown(trouble),
+        })?;
         addressed.proven(&proof, &pending.nonce, tokens.access_token.as_ref(), request.edge.now()).map_err(refused)
     }
 
