@@ -26,6 +26,7 @@
 //! | [`oidc`] | OpenID Connect: what to send, what an answer means |
 //! | [`session`] | the session, pending logins, cookies, seals |
 //! | [`pages`] | what a person sees |
+//! | [`switch`] | what an operator changed at run time |
 //! | `worker` | the platform (wasm32 only) |
 //!
 //! [`claims`], [`keyring`], [`secret`] and [`time`] are nouns that the rooms share.
@@ -53,6 +54,7 @@ pub mod policy;
 pub mod rules;
 pub mod secret;
 pub mod session;
+pub mod switch;
 pub mod time;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
