@@ -43,11 +43,15 @@ pub enum Access {
     Public,
     /// Sign-in, and then the policy.
     SignedIn(Policy),
+    /// Everybody passes, and the origin learns who is signed in.
+    Optional,
 }
 
 /// One rule: its place in the settings is its rank.
 #[derive(Clone, Debug)]
 pub struct Rule {
+    /// The name it is switched by.
+    pub id: Option<String>,
     /// The pattern as it was written, for the log.
     pub path: String,
     /// What it asks for.
@@ -71,6 +75,8 @@ pub struct Config {
     pub providers: Vec<Registration>,
     /// Which claims a session keeps.
     pub selection: Selection,
+    /// Whether rules can be switched at run time.
+    pub switch: bool,
     matcher: Rules,
     rules: Vec<Rule>,
     default: Rule,
@@ -131,9 +137,10 @@ impl Config {
             origin,
             providers,
             selection,
+            switch: settings.switch,
             matcher,
             rules,
-            default: Rule { path: "(no rule)".to_owned(), access: Access::SignedIn(Policy::everyone()) },
+            default: Rule { id: None, path: "(no rule)".to_owned(), access: Access::SignedIn(Policy::everyone()) },
         })
     }
 
@@ -145,6 +152,11 @@ impl Config {
     /// The rule of this rank; the one that asks for sign-in where no rule matches.
     pub fn rule(&self, rank: Option<usize>) -> &Rule {
         rank.and_then(|rank| self.rules.get(rank)).unwrap_or(&self.default)
+    }
+
+    /// Whether a rule has this id.
+    pub fn has_rule(&self, id: &str) -> bool {
+        self.rules.iter().any(|rule| rule.id.as_deref() == Some(id))
     }
 
     /// The provider of this id.
@@ -203,7 +215,7 @@ fn rules(settings: Vec<RuleSettings>, origin: &Origin, prefix: &str) -> Result<(
             ));
         }
         matcher.push(pattern, aliases);
-        rules.push(Rule { path: rule.path, access });
+        rules.push(Rule { id: rule.id, path: rule.path, access });
     }
     Ok((matcher, rules))
 }

@@ -22,6 +22,7 @@ mod logout;
 mod rejection;
 mod return_to;
 mod sign_in;
+mod switching;
 mod visit;
 
 use std::{cell::RefCell, rc::Rc};
@@ -34,6 +35,7 @@ pub use event::{Event, EventKind};
 pub use forward::{Cacheable, Forward, IDENTITY_HEADERS};
 pub use rejection::{Rejection, Trouble, misconfigured};
 pub use return_to::ReturnTo;
+use switching::Switching;
 pub use visit::{Audience, Visit, path_and_query};
 
 use crate::{
@@ -53,6 +55,7 @@ pub struct Gate {
     keys: KeyRing,
     knowledge: RefCell<Knowledge>,
     recent: RefCell<Recent>,
+    switching: RefCell<Switching>,
 }
 
 /// How a request ends.
@@ -82,7 +85,13 @@ impl Gate {
     pub fn open(settings: SettingsText<'_>, secret: impl Fn(&str) -> Option<String>) -> Result<Rc<Self>, ConfigError> {
         let keys = KeyRing::derive(&Secrets::parse(&secret)?);
         let config = Config::parse(settings, secret)?;
-        Ok(Rc::new(Self { config, keys, knowledge: RefCell::default(), recent: RefCell::default() }))
+        Ok(Rc::new(Self {
+            config,
+            keys,
+            knowledge: RefCell::default(),
+            recent: RefCell::default(),
+            switching: RefCell::default(),
+        }))
     }
 
     /// The settings.
@@ -90,8 +99,10 @@ impl Gate {
         &self.config
     }
 
-    /// Everything that [`Gate::decide`] does not forward.
+    /// Everything that [`Gate::decide`] does not forward, and what comes when a look at the switches
+    /// is due.
     pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
+        self.look_at_switches(edge).await;
         let now = edge.now();
         let (rejection, visit) = match self.decide(head, now) {
             Decision::Forward(forward) => return Outcome::Forward(forward),

@@ -116,7 +116,7 @@ impl Switch {
             None => None,
             Some(until) => Some(Timestamp::from_seconds(until.as_u64().ok_or(EntryError::Malformed)?)),
         };
-        if mode.may_open() && !until.is_some_and(|until| until <= written.after(LONGEST_OPENING)) {
+        if mode.may_open() && until.is_none_or(|until| until > written.after(LONGEST_OPENING)) {
             return Err(EntryError::Endless);
         }
         Ok(Self { rule: rule.to_owned(), mode, until })

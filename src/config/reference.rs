@@ -17,7 +17,7 @@ const fn entry(name: &'static str, default: &'static str, meaning: &'static str)
 }
 
 /// Every setting there is.
-pub const SETTINGS: [Entry; 23] = [
+pub const SETTINGS: [Entry; 25] = [
     entry(
         "hosts[]",
         "",
@@ -41,6 +41,11 @@ pub const SETTINGS: [Entry; 23] = [
         "Whether the `#fragment` of the page asked for survives the login, by a page of a few bytes on the way. `false` makes that page a plain 302.",
     ),
     entry("prefix", "`\"/.auth\"`", "The path under which the gate answers itself."),
+    entry(
+        "switch",
+        "`false`",
+        "Whether `npm run switch` can change rules at run time and lock the site down; see [switch.md](switch.md). It needs the KV namespace `PORTCULLIS_KV`.",
+    ),
     entry(
         "providers[].id",
         "",
@@ -85,6 +90,7 @@ pub const SETTINGS: [Entry; 23] = [
         "",
         "A path: `*` within a segment, `**` for any number of segments. The first rule that matches decides; without one, sign-in is needed.",
     ),
+    entry("rules[].id", "", "The name to switch it by."),
     entry("rules[].sso", "`true`", "The switch: `false` makes the path public."),
     entry("rules[].allow[]", "everybody who signs in", "Who may pass: one of these is enough."),
     entry("rules[].allow[].group", "", "A group, spelled exactly."),

@@ -37,6 +37,8 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) prefix: Prefix,
     #[serde(default)]
+    pub(super) switch: bool,
+    #[serde(default)]
     pub(super) providers: Vec<ProviderSettings>,
     #[serde(default)]
     pub(super) rules: Vec<RuleSettings>,
@@ -78,6 +80,7 @@ pub(super) struct ProviderSettings {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleSettings {
+    pub(super) id: Option<String>,
     pub(super) path: String,
     #[serde(default = "yes")]
     sso: bool,

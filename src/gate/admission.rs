@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use super::{Endpoint, Forward, Gate, Rejection, Visit, visit::Address};
 use crate::{
-    config::{Access, Origin, Site},
+    config::{Access, Origin, Rule, Site},
     edge::RequestHead,
     policy::Granted,
     rules::{PathError, RequestPath},
     session::{CookieEdit, Cookies, Session},
+    switch::Mode,
     time::Timestamp,
 };
 
@@ -36,6 +37,8 @@ pub struct Admitted(Identity);
 pub(super) enum Identity {
     /// Everybody; nobody looked who it is.
     Anyone,
+    /// Somebody without a session, where one would have counted.
+    Nobody,
     /// This session's person, whom the rule's policy granted it.
     Person(Rc<Session>),
 }
@@ -43,6 +46,11 @@ pub(super) enum Identity {
 impl Admitted {
     fn anyone() -> Self {
         Self(Identity::Anyone)
+    }
+
+    /// Where sign-in is optional, a session counts for a request that is not another site's doing.
+    fn optionally(session: Option<(Rc<Session>, SameOrigin)>) -> Self {
+        Self(session.map_or(Identity::Nobody, |(session, _)| Identity::Person(session)))
     }
 
     /// The policy's word is what makes a session count.
@@ -64,7 +72,8 @@ impl Gate {
     /// 1. the host is one of the settings' (else 421);
     /// 2. the path can be read (else 400);
     /// 3. it came over https, or to this machine;
-    /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404);
+    /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404), and the gate is not
+    ///    locked down (else 503);
     /// 5. all its readings choose the same rule (else 400);
     /// 6. the rule is public, or
     /// 7. there is a session,
@@ -89,14 +98,21 @@ impl Gate {
             let read = matches!(head.method(), "GET" | "HEAD");
             return if read { Decision::Secure(visit) } else { Decision::Refuse(Rejection::Insecure, visit) };
         }
-        // 4. Our own.
+        // 4. Our own, and the lock-down.
+        let locked_down = self.switching.borrow().is_locked_down(now);
         if path.touches(&self.config.prefix) {
             let endpoint = path.is_plain().then(|| Endpoint::find(path.as_sent(), &self.config.prefix)).flatten();
             let visit = Visit::new(site, address);
             return match endpoint {
+                Some(endpoint) if locked_down && !endpoint.answers_locked_down() => {
+                    Decision::Refuse(Rejection::LockedDown, visit)
+                }
                 Some(endpoint) => Decision::Own(endpoint, visit),
                 None => Decision::Refuse(Rejection::NotFound, visit),
             };
+        }
+        if locked_down {
+            return Decision::Refuse(Rejection::LockedDown, Visit::new(site, address));
         }
         // What is fetched by its address is parsed once more on the way.
         if let (Origin::Address(origin), false) = (&self.config.origin, path.is_plain())
@@ -115,8 +131,13 @@ impl Gate {
         let cookies = header.as_deref().map(|header| Cookies::parse(header, names)).unwrap_or_default();
         let edit = if header.is_some() { cookies.for_origin() } else { CookieEdit::Keep };
         // 6. Public.
-        let policy = match &rule.access {
+        let policy = match self.access(rule, now) {
             Access::Public => return Decision::Forward(Forward::new(&Admitted::anyone(), edit)),
+            Access::Optional => {
+                let visit = Visit::new(site, address);
+                let session = self.session_of(&cookies, &visit, now).zip(SameOrigin::check(head, &visit.site));
+                return Decision::Forward(Forward::new(&Admitted::optionally(session), edit));
+            }
             Access::SignedIn(policy) => policy,
         };
         // 7. The session.
@@ -136,6 +157,19 @@ impl Gate {
                 let subject = session.claims().subject().to_owned();
                 Decision::Refuse(Rejection::Denied { person, subject, rule: rule.path.clone() }, visit)
             }
+        }
+    }
+}
+
+impl Gate {
+    /// What a rule asks for now: what it was deployed with, or what it is switched to. Switched on, it
+    /// asks for what it was deployed with if that is sign-in, and for sign-in alone if not.
+    fn access<'g>(&'g self, rule: &'g Rule, now: Timestamp) -> &'g Access {
+        match (self.switching.borrow().mode(rule.id.as_deref(), now), &rule.access) {
+            (Some(Mode::Off), _) => &Access::Public,
+            (Some(Mode::Optional), _) => &Access::Optional,
+            (Some(Mode::On | Mode::LockedDown), Access::Public | Access::Optional) => &self.config.rule(None).access,
+            (Some(Mode::On | Mode::LockedDown), Access::SignedIn(_)) | (None, _) => &rule.access,
         }
     }
 }

@@ -41,6 +41,7 @@ impl Forward {
     /// The edits for an admitted request.
     pub fn new(admitted: &Admitted, cookies: CookieEdit) -> Self {
         match admitted.identity() {
+            Identity::Nobody => Self { cookies, identity: Vec::new(), cacheable: Cacheable::Privately },
             Identity::Anyone => Self { cookies, identity: Vec::new(), cacheable: Cacheable::AsTheOriginSays },
             Identity::Person(session) => {
                 Self { cookies, identity: identity(session.claims()), cacheable: Cacheable::Privately }

@@ -72,6 +72,8 @@ pub enum Rejection {
     TooManyClaims,
     /// A logout that our own page did not ask for.
     ForeignLogout,
+    /// An operator closed the whole site for now.
+    LockedDown,
     /// Nothing can be sealed.
     NoKeys,
 }
@@ -132,6 +134,7 @@ impl Rejection {
             Self::UserInfoDown(_) => "userinfo_unavailable",
             Self::TooManyClaims => "claims_too_large",
             Self::ForeignLogout => "logout_cross_site",
+            Self::LockedDown => "locked_down",
             Self::NoKeys => "internal",
         }
     }
@@ -158,14 +161,18 @@ impl Rejection {
             Self::Method(_) => 405,
             Self::NoKeys => 500,
             Self::Provider(_) | Self::Token(_) | Self::NoKey | Self::IdToken(_) | Self::UserInfo(_) => 502,
-            Self::ProviderDown(_) | Self::TokenEndpointDown(_) | Self::KeysDown(_) | Self::UserInfoDown(_) => 503,
+            Self::ProviderDown(_)
+            | Self::TokenEndpointDown(_)
+            | Self::KeysDown(_)
+            | Self::UserInfoDown(_)
+            | Self::LockedDown => 503,
         }
     }
 
     /// How it is logged; `None` for what strangers cause at will and nobody needs to know.
     const fn event(&self) -> Option<EventKind> {
         match self {
-            Self::NotFound | Self::Method(_) | Self::NotNavigation => None,
+            Self::NotFound | Self::Method(_) | Self::NotNavigation | Self::LockedDown => None,
             Self::Denied { .. } => Some(EventKind::Denied),
             Self::Host
             | Self::Insecure
@@ -259,6 +266,9 @@ impl Rejection {
                 "You are still signed in",
                 "Another site tried to sign you out. To sign out, use this site's own button.",
             ),
+            Self::LockedDown => {
+                ("Closed for now", "The people who run this site have closed it for the moment. Try again later.")
+            }
             Self::NoKeys => ("Something went wrong", "This is a fault of this site. Tell the people who run it."),
         }
     }
@@ -285,7 +295,7 @@ impl Rejection {
             | Self::UnknownProvider
             | Self::NotNavigation => WayOn::TryAgain(gate.login_path(back)),
             Self::ForeignLogout => WayOn::SignOut(gate.path_of(super::Endpoint::Logout)),
-            Self::Host | Self::Insecure => WayOn::Nowhere,
+            Self::Host | Self::Insecure | Self::LockedDown => WayOn::Nowhere,
             _ => WayOn::Home,
         }
     }
@@ -326,6 +336,7 @@ impl Gate {
         let answer = match rejection {
             Rejection::Method(methods) => answer.with("allow", methods),
             Rejection::ProviderDown(_) | Rejection::KeysDown(_) => answer.with("retry-after", "30"),
+            Rejection::LockedDown => answer.with("retry-after", "300"),
             _ => answer,
         };
         if status == 401 { answer.with("www-authenticate", &challenge(&request.visit.site.host)) } else { answer }
