@@ -16,7 +16,6 @@
 //! writes it; both sides are held to `tests/vectors/switch.json`.
 
 use serde_json::Value;
-use thiserror::Error;
 
 use crate::{
     keyring::KeyRing,
@@ -65,23 +64,31 @@ pub struct Switches {
 }
 
 /// Why an entry is not one of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryError {
     /// No MAC, or not ours.
-    #[error("its MAC is not of this gate's secrets")]
     Forged,
     /// Authentic, but of another version of the gate.
-    #[error("its version is another")]
     Version,
     /// Authentic, but for a gate in front of other hosts.
-    #[error("it is for other hosts")]
     OtherHosts,
     /// Authentic, but it does not say what an entry must.
-    #[error("it cannot be read")]
     Malformed,
     /// Authentic, but it opens a rule without an end, or for more than 30 days.
-    #[error("it opens a rule without an end within 30 days")]
     Endless,
+}
+
+impl EntryError {
+    /// For the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Forged => "its MAC is not of this gate's secrets",
+            Self::Version => "its version is another",
+            Self::OtherHosts => "it is for other hosts",
+            Self::Malformed => "it cannot be read",
+            Self::Endless => "it opens a rule without an end within 30 days",
+        }
+    }
 }
 
 impl Mode {
@@ -96,7 +103,7 @@ impl Mode {
     }
 
     /// Whether it may let somebody in whom the deployed rules would not.
-    const fn may_open(self) -> bool {
+    pub const fn may_open(self) -> bool {
         matches!(self, Self::Off | Self::Optional)
     }
 }
@@ -179,15 +186,11 @@ impl Switches {
         self.switches.iter().find(|switch| switch.rule == rule)
     }
 
-    /// What is left of it when the entry in KV is no longer ours to believe: what it closed stays
-    /// closed, what it opened does not stay open.
-    pub fn drop_openings(&mut self) {
-        self.switches.retain(|switch| !switch.mode.may_open());
-    }
-
-    /// Without the switches that ended.
-    pub fn drop_ended(&mut self, now: Timestamp) {
-        self.switches.retain(|switch| switch.lasts(now));
+    /// The same entry with only those switches.
+    #[must_use]
+    pub fn only(&self, stays: impl Fn(&Switch) -> bool) -> Self {
+        let switches = self.switches.iter().filter(|switch| stays(switch)).cloned().collect();
+        Self { written: self.written, switches }
     }
 }
 

@@ -10,7 +10,7 @@
 //! | older, or KV cannot be read | the last good one; the deployed rules when there was none |
 //! | forged, unreadable, or gone | what the last good one closed, and nothing that it opened |
 
-use core::{future::Future, pin::Pin, task::Poll};
+use core::{future::Future, mem, pin::Pin};
 use std::rc::Rc;
 
 use super::{Event, EventKind, Gate};
@@ -25,14 +25,12 @@ const REFRESH: Lifetime = Lifetime::from_seconds(30);
 /// A request that finds the last look longer ago than this waits for a new one: a site that nobody
 /// visited for an hour must not open by what was known an hour ago.
 const STALE: Lifetime = Lifetime::from_seconds(60);
-/// How long a request waits, in milliseconds: KV answers within a tenth of it or is in trouble.
-const DEADLINE: u32 = 1_000;
 /// A look that has been under way for longer belongs to a request that was cut off.
 const LOST: Lifetime = Lifetime::from_seconds(2);
-/// How often a request checks on a look that another one waits for, and how long between: as long as
-/// that one waits.
-const CHECKS: usize = 50;
-const BETWEEN_CHECKS: u32 = 20;
+/// How often a request that waits checks whether the look has ended, and how long between, in
+/// milliseconds: a second in all. KV answers within a tenth of it or is in trouble.
+const CHECKS: usize = 200;
+const BETWEEN_CHECKS: u32 = 5;
 
 /// What an isolate knows of the switches. Plain data.
 #[derive(Debug, Default)]
@@ -57,10 +55,8 @@ enum Known {
     No,
 }
 
-/// A look, which notes what it finds.
-type Look = Pin<Box<dyn Future<Output = ()>>>;
-/// A line for the log: the kind, the code, and the fields.
-type Line = (EventKind, &'static str, Vec<(&'static str, String)>);
+/// What a look finds: an entry that was read, no entry, or nothing at all.
+type Found = Result<Option<Result<Switches, EntryError>>, Unreachable>;
 
 impl Gate {
     /// Whether a request can be decided at once, without a look at the switches. Always, unless the
@@ -69,32 +65,30 @@ impl Gate {
         !self.config.switch || self.switching.borrow().known(now) == Known::Well
     }
 
-    /// Looks at the switches if a look is due, and waits for it if nothing is known.
+    /// Looks at the switches if a look is due, and waits for it if nothing is known. The look is nobody's
+    /// own: it goes on when who began it is gone, and others that wait see it end.
     pub(super) async fn look_at_switches<E: Edge>(self: &Rc<Self>, edge: &E) {
         if self.knows_switches(edge.now()) {
             return;
         }
-        if self.switching.borrow().known(edge.now()) == Known::Due {
+        let known = self.switching.borrow().known(edge.now());
+        if known == Known::Due || !self.switching.borrow().is_under_way(edge.now()) {
             edge.in_background(self.look(edge));
+        }
+        if known == Known::Due {
             return;
         }
-        if self.switching.borrow().is_under_way(edge.now()) {
-            for _ in 0..CHECKS {
-                edge.pause(BETWEEN_CHECKS).await;
-                if self.knows_switches(edge.now()) {
-                    return;
-                }
+        for _ in 0..CHECKS {
+            edge.pause(BETWEEN_CHECKS).await;
+            if self.knows_switches(edge.now()) {
+                return;
             }
         }
-        let mut look = self.look(edge);
-        if !ends_in_time(&mut look, edge).await {
-            self.note(edge, Err(Unreachable::Deadline));
-            edge.in_background(look);
-        }
+        self.note(edge, Err(Unreachable::Deadline));
     }
 
     /// A look at KV, from now on under way.
-    fn look<E: Edge>(self: &Rc<Self>, edge: &E) -> Look {
+    fn look<E: Edge>(self: &Rc<Self>, edge: &E) -> Pin<Box<dyn Future<Output = ()>>> {
         self.switching.borrow_mut().begin(edge.now());
         let (gate, edge) = (Rc::clone(self), edge.clone());
         Box::pin(async move {
@@ -106,17 +100,14 @@ impl Gate {
 
     /// Takes in what a look found, and logs what changed by it.
     fn note<E: Edge>(&self, edge: &E, entry: Result<Option<String>, Unreachable>) {
+        let lines = self.take_in(entry, &super::request_id(edge), edge.now());
+        lines.iter().for_each(|line| edge.log(line));
+    }
+
+    fn take_in(&self, entry: Result<Option<String>, Unreachable>, request: &str, now: Timestamp) -> Vec<Event> {
         let serves = |host: &str| self.config.hosts.iter().any(|served| served.is(host));
         let found = entry.map(|entry| entry.map(|entry| Switches::read(&entry, &self.keys, serves)));
-        let is_rule = |id: &str| self.config.has_rule(id);
-        let lines = self.switching.borrow_mut().take_in(found, is_rule, edge.now());
-        for (kind, code, fields) in lines {
-            let mut event = Event::new(kind, code, &super::request_id(edge));
-            for (name, value) in &fields {
-                event = event.with(name, value);
-            }
-            edge.log(&event);
-        }
+        self.switching.borrow_mut().take_in(found, |id| self.config.has_rule(id), request, now)
     }
 }
 
@@ -149,38 +140,28 @@ impl Switching {
     }
 
     /// The table at the top of this file. Returns what is to be said: changes, and what is wrong, once.
-    fn take_in(
-        &mut self,
-        found: Result<Option<Result<Switches, EntryError>>, Unreachable>,
-        is_rule: impl Fn(&str) -> bool,
-        now: Timestamp,
-    ) -> Vec<Line> {
+    fn take_in(&mut self, found: Found, is_rule: impl Fn(&str) -> bool, request: &str, now: Timestamp) -> Vec<Event> {
         self.looked = Some(now);
-        let before = self.current.clone();
-        let trouble = match found {
-            Ok(Some(Ok(entry))) if entry.written >= before.written => {
-                self.current = entry;
-                None
-            }
-            Ok(Some(Ok(entry))) => Some(("switch_older", format!("written {}", entry.written))),
-            Err(why) => Some(("switch_unreadable", why.as_str().to_owned())),
-            Ok(None) if before.written == 0 => None,
-            Ok(None) => Some(("switch_gone", String::new())),
-            Ok(Some(Err(error))) => Some(("switch_refused", error.to_string())),
+        let before = mem::take(&mut self.current);
+        let (entry, trouble) = match found {
+            Ok(Some(Ok(entry))) if entry.written >= before.written => (Some(entry), None),
+            Ok(Some(Ok(_))) => (None, Some(("switch_older", ""))),
+            Err(why) => (None, Some(("switch_unreadable", why.as_str()))),
+            Ok(None) if before.written == 0 => (None, None),
+            Ok(None) => (None, Some(("switch_gone", ""))),
+            Ok(Some(Err(error))) => (None, Some(("switch_refused", error.as_str()))),
         };
-        if matches!(trouble, Some(("switch_gone" | "switch_refused", _))) {
-            self.current.drop_openings();
-        }
-        self.current.drop_ended(now);
+        let code = trouble.map(|(code, _)| code);
+        let spoilt = matches!(code, Some("switch_gone" | "switch_refused"));
+        let stays = |switch: &Switch| switch.lasts(now) && !(spoilt && switch.mode.may_open());
+        self.current = entry.as_ref().unwrap_or(&before).only(stays);
         let mut lines = Vec::new();
-        if let Some((code, detail)) = &trouble
-            && self.trouble != Some(*code)
-        {
-            lines.push((EventKind::SwitchTrouble, *code, vec![("detail", detail.clone())]));
+        if let Some((code, detail)) = trouble.filter(|_| self.trouble != code) {
+            lines.push(Event::new(EventKind::SwitchTrouble, code, request).with("detail", detail));
         }
-        self.trouble = trouble.map(|(code, _)| code);
+        self.trouble = code;
         for switch in before.switches.iter().filter(|switch| self.current.find(&switch.rule).is_none()) {
-            lines.push((EventKind::Switch, "switch_ended", fields(switch, before.written)));
+            lines.push(line(EventKind::Switch, "switch_ended", request, switch));
         }
         for switch in self.current.switches.iter().filter(|switch| before.find(&switch.rule) != Some(switch)) {
             let known = switch.mode == Mode::LockedDown || is_rule(&switch.rule);
@@ -189,27 +170,15 @@ impl Switching {
             } else {
                 (EventKind::SwitchTrouble, "switch_rule_unknown")
             };
-            lines.push((kind, code, fields(switch, self.current.written)));
+            lines.push(line(kind, code, request, switch));
         }
         lines
     }
 }
 
-fn fields(switch: &Switch, written: u64) -> Vec<(&'static str, String)> {
-    let mut fields = vec![("switch", switch.mode.as_str().to_owned()), ("written", written.to_string())];
-    if !switch.rule.is_empty() {
-        fields.push(("rule", switch.rule.clone()));
-    }
-    fields.extend(switch.until.map(|until| ("until", until.seconds().to_string())));
-    fields
-}
-
-/// Whether a look ends before the deadline. If not, it can go on elsewhere.
-async fn ends_in_time<E: Edge>(look: &mut Look, edge: &E) -> bool {
-    let mut deadline = core::pin::pin!(edge.pause(DEADLINE));
-    core::future::poll_fn(|context| match look.as_mut().poll(context) {
-        Poll::Ready(()) => Poll::Ready(true),
-        Poll::Pending => deadline.as_mut().poll(context).map(|()| false),
-    })
-    .await
+fn line(kind: EventKind, code: &'static str, request: &str, switch: &Switch) -> Event {
+    let until = switch.until.map(|until| until.seconds().to_string()).unwrap_or_default();
+    let fields = [("switch", switch.mode.as_str()), ("rule", &switch.rule), ("until", &until)];
+    let said = fields.into_iter().filter(|(_, value)| !value.is_empty());
+    said.fold(Event::new(kind, code, request), |event, (name, value)| event.with(name, value))
 }

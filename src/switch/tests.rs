@@ -175,20 +175,3 @@ fn an_entry_stays_good_while_its_secret_is_the_previous_one() {
     assert!(read(ring(2, Some(1))));
     assert!(!read(ring(2, None)));
 }
-
-#[test]
-fn what_opened_goes_and_what_closed_stays() {
-    let until = NOW.seconds() + 60;
-    let mut read = switches(&json!([
-        { "rule": "a", "sso": "off", "until": until },
-        { "rule": "b", "sso": "optional", "until": until },
-        { "rule": "c", "sso": "on", "until": until },
-        { "lockdown": true },
-    ]))
-    .unwrap();
-    read.drop_openings();
-    assert_eq!((read.mode("a", NOW), read.mode("b", NOW), read.mode("c", NOW)), (None, None, Some(Mode::On)));
-    assert!(read.is_locked_down(NOW));
-    read.drop_ended(Timestamp::from_seconds(until));
-    assert_eq!(read.switches.len(), 1);
-}

@@ -194,6 +194,18 @@ impl World {
         }
     }
 
+    /// What was left for after the answer goes on while somebody waits, up to its own next wait.
+    async fn go_on_in_background(&self) {
+        let tasks = self.0.background.take();
+        for mut task in tasks {
+            let ended =
+                std::future::poll_fn(|context| std::task::Poll::Ready(task.as_mut().poll(context).is_ready())).await;
+            if !ended {
+                self.0.background.borrow_mut().push(task);
+            }
+        }
+    }
+
     /// An isolate: a gate with a memory of its own, in this world.
     pub fn isolate(&self, settings: &Value) -> Isolate {
         self.try_isolate(settings, SECRET, None).expect("settings")
@@ -319,7 +331,7 @@ impl Edge for World {
             Reading::Fails => return Err(Unreachable::Network),
             Reading::Slow => Pause(false).await,
             Reading::Drags => {
-                for _ in 0..5 {
+                for _ in 0..1_000 {
                     Pause(false).await;
                 }
             }
@@ -343,6 +355,7 @@ impl Edge for World {
     }
 
     async fn pause(&self, _milliseconds: u32) {
+        self.go_on_in_background().await;
         Pause(false).await;
     }
 
