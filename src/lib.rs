@@ -29,7 +29,7 @@
 //! | [`switch`] | what an operator changed at run time |
 //! | `worker` | the platform (wasm32 only) |
 //!
-//! [`claims`], [`keyring`], [`secret`] and [`time`] are nouns that the rooms share.
+//! [`claims`], [`keyring`], [`secret`], [`time`] and [`wildcard`] are nouns that the rooms share.
 //!
 //! # One request's walk
 //! [`gate::Gate::decide`] takes the head and the time. Signed in and allowed, or public: it ends
@@ -56,5 +56,6 @@ pub mod secret;
 pub mod session;
 pub mod switch;
 pub mod time;
+pub mod wildcard;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
