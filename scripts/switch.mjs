@@ -48,7 +48,8 @@ export async function runSwitch(args, { environment, store: makeStore, now, say 
   if (action === 'key') return say(keys[0].toString('base64'));
 
   const settings = await settingsOf(config, values.env);
-  const rules = (settings.rules ?? []).filter((rule) => rule.id);
+  // A rule that only reports decides nothing, so there is nothing to switch.
+  const rules = (settings.rules ?? []).filter((rule) => rule.id && rule.mode !== 'report');
   const store = makeStore({ config, environment: values.env, local });
   const present = await presentOf(store, keys, settings.hosts, values.replace && action !== 'status');
   const lasting = present.switches.filter(({ until }) => !(until * 1_000 <= now()));
