@@ -25,6 +25,7 @@ mod rejection;
 mod return_to;
 mod same_origin;
 mod sign_in;
+mod switching;
 mod visit;
 
 use std::{cell::RefCell, rc::Rc};
@@ -38,6 +39,7 @@ pub use event::{Event, EventKind};
 pub use forward::{Cacheable, Forward, IDENTITY_HEADERS};
 pub use rejection::{Rejection, Trouble, misconfigured};
 pub use return_to::ReturnTo;
+use switching::Switching;
 pub use visit::{Audience, Visit, path_and_query};
 
 use crate::{
@@ -60,6 +62,7 @@ pub struct Gate {
     knowledge: RefCell<Knowledge>,
     recent: RefCell<Recent<Session>>,
     tokens: RefCell<Recent<AccessToken>>,
+    switching: RefCell<Switching>,
 }
 
 /// How a request ends.
@@ -95,6 +98,7 @@ impl Gate {
             knowledge: RefCell::default(),
             recent: RefCell::default(),
             tokens: RefCell::default(),
+            switching: RefCell::default(),
         }))
     }
 
@@ -103,8 +107,10 @@ impl Gate {
         &self.config
     }
 
-    /// Everything that [`Gate::decide`] does not forward.
+    /// Everything that [`Gate::decide`] does not forward, and what comes when a look at the switches
+    /// is due.
     pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
+        self.look_at_switches(edge).await;
         let now = edge.now();
         let mut decision = self.decide(head, now);
         if let Decision::Watched(inner, findings, visit) = decision {

@@ -44,6 +44,9 @@ fn main() -> ExitCode {
 fn check(file: &Path, environment: Option<&str>) -> Result<String, ConfigError> {
     let deployment = Deployment::read(file, environment)?;
     let config = deployment.settings()?;
+    if config.switch && !deployment.has_binding("kv_namespaces", "PORTCULLIS_KV") {
+        return Err(wrong("switch", "needs the KV namespace PORTCULLIS_KV: add it to wrangler.toml"));
+    }
     let mut report = String::from("The settings are right.\n");
     for host in deployment.hosts() {
         let scheme = if host.starts_with("localhost") || host.starts_with("127.") || host.starts_with('[') {
@@ -138,6 +141,11 @@ impl Deployment {
         hosts.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
+    fn has_binding(&self, list: &str, name: &str) -> bool {
+        let entries = self.table.get(list).and_then(Value::as_array).into_iter().flatten();
+        entries.filter_map(|entry| entry.get("binding")?.as_str()).any(|binding| binding == name)
+    }
+
     fn warnings(&self, config: &Config) -> Vec<String> {
         let mut warnings = Vec::new();
         let is = |name: &str, wanted: bool| self.table.get(name).and_then(Value::as_bool) == Some(wanted);
@@ -163,22 +171,18 @@ impl Deployment {
                 "_redirects: {line:?} shows a file under another path, and the gate judges the path that is asked for"
             ));
         }
-        let named = |list: &str, name: &str| {
-            let entries = self.table.get(list).and_then(Value::as_array).into_iter().flatten();
-            entries.filter_map(|entry| entry.get("binding")?.as_str()).any(|binding| binding == name)
-        };
         match &config.origin {
             Origin::Assets(name)
                 if assets.and_then(|assets| assets.get("binding")).and_then(Value::as_str) != Some(name) =>
             {
                 warnings.push(format!("origin.assets is {name:?}, and [assets] has no such binding"));
             }
-            Origin::Service(name) if !named("services", name) => {
+            Origin::Service(name) if !self.has_binding("services", name) => {
                 warnings.push(format!("origin.service is {name:?}, and [[services]] has no such binding"));
             }
             _ => {}
         }
-        if !named("kv_namespaces", "PORTCULLIS_KV") {
+        if !self.has_binding("kv_namespaces", "PORTCULLIS_KV") {
             warnings.push(
                 "there is no KV namespace PORTCULLIS_KV: every isolate asks the provider for its keys".to_owned(),
             );
