@@ -26,6 +26,7 @@ mod return_to;
 mod same_origin;
 mod sign_in;
 mod switching;
+mod trouble;
 mod visit;
 
 use std::{cell::RefCell, rc::Rc};
@@ -37,9 +38,10 @@ use discovery::Knowledge;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
 pub use forward::{Cacheable, Forward, IDENTITY_HEADERS};
-pub use rejection::{Rejection, Trouble, misconfigured};
+pub use rejection::{Rejection, misconfigured};
 pub use return_to::ReturnTo;
 use switching::Switching;
+pub use trouble::Trouble;
 pub use visit::{Audience, Visit, path_and_query};
 
 use crate::{

@@ -16,7 +16,11 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
+<<<<<<< HEAD
 use super::{EventKind, Gate, Request, budget::Budget, rejection::Trouble};
+=======
+use super::{EventKind, Gate, Rejection, Request, Trouble, budget::Budget};
+>>>>>>> wt-switch
 use crate::{
     edge::{Call, Edge, RequestHead},
     oidc::{

@@ -3,7 +3,7 @@
 //! The visitor reads what to do, the operator finds a code in the log with the request id, and an
 //! attacker learns nothing: no reason is more precise on a page than its code's meaning.
 
-use super::{Answer, Audience, Event, EventKind, Gate, MachineRejection, Request, ReturnTo, Visit};
+use super::{Answer, Audience, Event, EventKind, Gate, MachineRejection, Request, ReturnTo, Trouble, Visit};
 use crate::{
     config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
@@ -84,31 +84,6 @@ pub enum Rejection {
     NoKeys,
     /// A token of a machine does not count here.
     Machine(MachineRejection),
-}
-
-/// Why something a provider publishes cannot be had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// It was called too often just now.
-    Budget,
-    /// No answer.
-    Unreachable(Unreachable),
-    /// An answer with this status.
-    Status(u16),
-    /// An answer that cannot be used, and why.
-    Unusable(String),
-}
-
-impl Trouble {
-    /// For the log.
-    pub fn detail(&self) -> String {
-        match self {
-            Self::Budget => "called too often just now".to_owned(),
-            Self::Unreachable(why) => why.as_str().to_owned(),
-            Self::Status(status) => format!("status {status}"),
-            Self::Unusable(why) => why.clone(),
-        }
-    }
 }
 
 impl Rejection {

@@ -37,7 +37,7 @@ mode = "report"
 path = "/nameless"
 `;
 
-describe('npm run switch', { timeout: 60_000 }, () => {
+describe('npm run switch', { timeout: 180_000 }, () => {
   let directory;
   let config;
   let stored;
@@ -182,7 +182,6 @@ describe('npm run switch', { timeout: 60_000 }, () => {
 
   test('reaches the namespace on this machine through wrangler', async () => {
     const options = { store: kvStore };
-    assert.match(await run('status --local', options), /Nothing was ever switched/);
     await run('lockdown --local', options);
     assert.match(await run('status --local', options), /locked down, until it is ended/);
   });
