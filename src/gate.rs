@@ -28,6 +28,7 @@ mod sign_in;
 mod switching;
 mod trouble;
 mod visit;
+mod words;
 
 use std::{cell::RefCell, rc::Rc};
 

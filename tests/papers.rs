@@ -64,6 +64,27 @@ fn the_example_of_the_selectors_parses() {
     }
 }
 
+#[test]
+#[cfg(feature = "check")]
+fn the_example_of_machines_is_taken() {
+    let paper = read("docs/machines.md");
+    let example = between(&paper, "```toml", "```").replace("vars.PORTCULLIS.", "");
+    let begin = r#"
+        hosts = ["docs.example.com"]
+        [[providers]]
+        id = "work"
+        title = "Work"
+        issuer = "https://id.example"
+        client_id = "c"
+    "#;
+    let settings: toml::Table = format!("{begin}{example}").parse().unwrap();
+    let text = serde_json::to_string(&settings).unwrap();
+    let text = portcullis::config::SettingsText { variable: Some(&text), module: None };
+    let config = portcullis::config::Config::parse(text, |_| None).unwrap();
+    let taken = config.rule(Some(0)).tokens.clone().unwrap();
+    assert_eq!((taken.issuers.len(), taken.service.len()), (1, 1));
+}
+
 /// The text literals of a piece of source that look like codes.
 fn literals(source: &str) -> Vec<String> {
     let quoted = source.split('"').skip(1).step_by(2);

@@ -148,8 +148,8 @@ fn where_a_request_comes_from_is_the_platforms_to_say() {
     let forged = Head::new("GET", "/ip").with("x-forwarded-for", "192.0.2.1").with("x-real-ip", "192.0.2.1");
     assert_eq!(status(&ada.send(&isolate, forged)), 403);
     let country = |head: Head| status(&ada.send(&isolate, head));
-    assert_eq!(country(Head::new("GET", "/country").from_country("CH")), 200);
-    assert_eq!(country(Head::new("GET", "/country").from_country("XX")), 403);
+    assert_eq!(country(Head::new("GET", "/country").located_in("CH")), 200);
+    assert_eq!(country(Head::new("GET", "/country").located_in("XX")), 403);
     assert_eq!(country(Head::new("GET", "/country").with("cf-ipcountry", "CH")), 403);
 }
 

@@ -12,7 +12,7 @@ use crate::{
     config::Taken,
     edge::{Edge, RequestHead},
     oidc::{AccessTokenError, UntrustedAccessToken},
-    policy::Denied,
+    policy::{Denied, StepUp},
     secret::Secret,
     service_token::{ServiceToken, ServiceTokenError},
     time::Timestamp,
@@ -68,13 +68,19 @@ enum Why {
     /// No key of the issuer verifies the access token.
     NoKey,
     /// The policy admits it in no way.
-    Denied {
-        subject: String,
-        rule: String,
-        denied: Denied,
-    },
+    Denied(Box<Judged>),
+    /// The policy asks for another authentication than the token was made with.
+    StepUp(Box<Judged>, Box<StepUp>),
     /// The issuer's keys cannot be had.
     KeysDown(Trouble),
+}
+
+/// Whom which rule's policy denied, and by which of its lists.
+#[derive(Clone, Debug)]
+struct Judged {
+    subject: String,
+    rule: String,
+    by: String,
 }
 
 impl Machine {
@@ -90,7 +96,11 @@ impl Machine {
     /// What the policy's no becomes.
     pub(super) fn denied(&self, rule: &str, denied: Denied) -> MachineRejection {
         let (subject, rule) = (self.claims.subject().to_owned(), rule.to_owned());
-        MachineRejection { scheme: self.scheme, why: Why::Denied { subject, rule, denied } }
+        let judged = Box::new(Judged { subject, rule, by: denied.by });
+        self.scheme.refuse(match denied.step_up {
+            Some(step_up) => Why::StepUp(judged, Box::new(step_up)),
+            None => Why::Denied(judged),
+        })
     }
 }
 
@@ -208,8 +218,8 @@ impl MachineRejection {
         match self.why {
             Why::Malformed => "token_malformed",
             Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => "token_invalid",
-            Why::Denied { denied: Denied { step_up: Some(_), .. }, .. } => "token_step_up",
-            Why::Denied { .. } => "token_not_allowed",
+            Why::StepUp(..) => "token_step_up",
+            Why::Denied(_) => "token_not_allowed",
             Why::KeysDown(_) => "token_keys_unavailable",
         }
     }
@@ -218,9 +228,8 @@ impl MachineRejection {
     pub const fn status(&self) -> u16 {
         match self.why {
             Why::Malformed => 400,
-            Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => 401,
-            Why::Denied { denied: Denied { step_up: Some(_), .. }, .. } => 401,
-            Why::Denied { .. } => 403,
+            Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey | Why::StepUp(..) => 401,
+            Why::Denied(_) => 403,
             Why::KeysDown(_) => 503,
         }
     }
@@ -231,8 +240,8 @@ impl MachineRejection {
         let error = match &self.why {
             Why::Malformed => "invalid_request",
             Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => "invalid_token",
-            Why::Denied { denied: Denied { step_up: Some(step_up), .. }, .. } => return Some(step_up.challenge()),
-            Why::Denied { .. } => "insufficient_scope",
+            Why::StepUp(_, step_up) => return Some(step_up.challenge()),
+            Why::Denied(_) => "insufficient_scope",
             Why::KeysDown(_) => return None,
         };
         Some(format!(", error=\"{error}\""))
@@ -240,7 +249,7 @@ impl MachineRejection {
 
     pub(super) const fn event(&self) -> EventKind {
         match self.why {
-            Why::Denied { .. } => EventKind::Denied,
+            Why::Denied(_) | Why::StepUp(..) => EventKind::Denied,
             _ => EventKind::Refused,
         }
     }
@@ -252,7 +261,10 @@ impl MachineRejection {
             Why::AccessToken(error) => error.to_string(),
             Why::ServiceToken(error) => error.to_string(),
             Why::NoKey => "no key of the issuer verifies it".to_owned(),
-            Why::Denied { subject, rule, denied } => format!("subject {subject}, rule {rule}, by {}", denied.by),
+            Why::Denied(judged) | Why::StepUp(judged, _) => {
+                let Judged { subject, rule, by } = &**judged;
+                format!("subject {subject}, rule {rule}, by {by}")
+            }
             Why::KeysDown(trouble) => trouble.detail(),
         }
     }
@@ -265,7 +277,11 @@ impl MachineRejection {
                 "The token is not accepted",
                 "It has expired, is not meant for this address, or is not what its issuer signed. Get another one.",
             ),
-            Why::Denied { .. } => ("Not allowed", "The token is good, and this address is not for its holder."),
+            Why::StepUp(..) => (
+                "Authenticate again",
+                "The token is good, and this address asks for a newer or a stronger authentication.",
+            ),
+            Why::Denied(_) => ("Not allowed", "The token is good, and this address is not for its holder."),
             Why::KeysDown(_) => ("Try again", "The token cannot be checked at the moment."),
         }
     }

@@ -6,18 +6,18 @@ use crate::{
     time::Lifetime,
 };
 
-fn policy(rule: Value) -> Policy {
+fn policy(rule: &Value) -> Policy {
     let list = |name: &str| rule.get(name).map(|list| serde_json::from_value::<Vec<Selector>>(list.clone()).unwrap());
     Policy::new(list("allow"), list("require").unwrap_or_default(), list("deny").unwrap_or_default())
 }
 
 /// The policy's word on what a provider says of a person, in a request with `facts`.
-fn judge(rule: Value, said: Value, facts: &Facts<'_>) -> Result<(), Denied> {
+fn judge(rule: &Value, said: &Value, facts: &Facts<'_>) -> Result<(), Denied> {
     let policy = policy(rule);
     let mut selectors = Vec::new();
     policy.walk(&mut |one| selectors.push(one));
     let selection: Selection = selectors.into_iter().flat_map(Selector::wanted).collect();
-    policy.judge(&person(&selection, &said), facts).map(|_| ())
+    policy.judge(&person(&selection, said), facts).map(|_| ())
 }
 
 fn facts() -> Facts<'static> {
@@ -92,7 +92,7 @@ fn rows() -> Vec<Row> {
 #[test]
 fn every_selector_in_every_list() {
     for (selector, selects) in rows() {
-        let verdict = |rule: Value| judge(rule, ada(), &facts()).is_ok();
+        let verdict = |rule: Value| judge(&rule, &ada(), &facts()).is_ok();
         assert_eq!(verdict(json!({ "allow": [selector] })), selects, "allow {selector}");
         assert_eq!(verdict(json!({ "require": [selector] })), selects, "require {selector}");
         assert_eq!(verdict(json!({ "deny": [selector] })), !selects, "deny {selector}");
@@ -118,7 +118,7 @@ fn nobody_is_selected_by_a_claim_that_is_not_there() {
     let nobody = json!({ "idp": "elsewhere" });
     let nowhere = Facts { address: None, country: None, ..facts() };
     for (selector, _) in rows().into_iter().filter(|(selector, _)| !selector.to_string().contains("none")) {
-        assert!(judge(json!({ "allow": [selector] }), nobody.clone(), &nowhere).is_err(), "{selector}");
+        assert!(judge(&json!({ "allow": [selector] }), &nobody, &nowhere).is_err(), "{selector}");
     }
 }
 
@@ -138,7 +138,7 @@ fn claims_of_another_type_select_nobody() {
         json!({ "max_age": "1h" }),
         json!({ "claim": "department", "matches": "*" }),
     ] {
-        assert!(judge(json!({ "allow": [selector] }), odd.clone(), &facts()).is_err(), "{selector}");
+        assert!(judge(&json!({ "allow": [selector] }), &odd, &facts()).is_err(), "{selector}");
     }
 }
 
@@ -149,7 +149,7 @@ fn email_rules_see_verified_addresses_with_one_at_sign_only() {
     {
         let said = json!({ "idp": "work", "email": email, "email_verified": verified });
         for selector in [json!({ "email": "ada@example.com" }), json!({ "email_domain": "example.com" })] {
-            assert!(judge(json!({ "allow": [selector] }), said.clone(), &facts()).is_err(), "{email} {selector}");
+            assert!(judge(&json!({ "allow": [selector] }), &said, &facts()).is_err(), "{email} {selector}");
         }
     }
 }
@@ -166,17 +166,17 @@ fn what_cannot_be_known_admits_nobody_on_either_side() {
             json!({ "deny": [{ "none": [selector] }] }),
             json!({ "require": [{ "none": [{ "all": [selector, { "group": "staff" }] }] }] }),
         ] {
-            assert!(judge(rule.clone(), ada(), &nowhere).is_err(), "{rule}");
+            assert!(judge(&rule, &ada(), &nowhere).is_err(), "{rule}");
         }
         // Where the rest decides, it does.
-        assert!(judge(json!({ "allow": [selector, { "group": "staff" }] }), ada(), &nowhere).is_ok());
-        assert!(judge(json!({ "deny": [{ "all": [selector, { "group": "x" }] }] }), ada(), &nowhere).is_ok());
+        assert!(judge(&json!({ "allow": [selector, { "group": "staff" }] }), &ada(), &nowhere).is_ok());
+        assert!(judge(&json!({ "deny": [{ "all": [selector, { "group": "x" }] }] }), &ada(), &nowhere).is_ok());
     }
 }
 
 #[test]
 fn a_denial_names_what_denied() {
-    let by = |rule: Value| judge(rule, ada(), &facts()).unwrap_err().by;
+    let by = |rule: Value| judge(&rule, &ada(), &facts()).unwrap_err().by;
     assert_eq!(by(json!({ "deny": [{ "group": "x" }, { "group": "staff" }] })), "deny[1]");
     assert_eq!(by(json!({ "require": [{ "group": "staff" }, { "group": "x" }] })), "require[1]");
     assert_eq!(by(json!({ "allow": [{ "group": "x" }] })), "allow");
@@ -185,7 +185,7 @@ fn a_denial_names_what_denied() {
 
 #[test]
 fn rfc9470_a_step_up_is_asked_for_exactly_where_it_would_help() {
-    let step_up = |rule: Value| judge(rule, ada(), &facts()).unwrap_err().step_up;
+    let step_up = |rule: Value| judge(&rule, &ada(), &facts()).unwrap_err().step_up;
     let age = |seconds| Some(Lifetime::from_seconds(seconds));
     let helps = [
         (json!({ "require": [{ "acr": "urn:hw" }] }), vec!["urn:hw"], None, false),
@@ -228,7 +228,7 @@ fn rfc9470_3_the_challenge() {
 
 #[test]
 fn without_a_session_what_everybody_needs_is_asked_for() {
-    let ask = |rule: Value| policy(rule).ask(None, &facts());
+    let ask = |rule: Value| policy(&rule).ask(None, &facts());
     let rule = json!({ "allow": [{ "acr": "urn:hw" }], "require": [{ "max_age": "60s" }, { "any": [{ "group": "x" }, { "acr": "urn:y" }] }] });
     assert_eq!(ask(rule), StepUp { max_age: Some(Lifetime::from_seconds(60)), ..StepUp::default() });
     assert!(ask(json!({ "allow": [{ "group": "x" }] })).is_nothing());

@@ -290,7 +290,7 @@ impl Head {
         self
     }
 
-    pub fn from_country(mut self, country: &str) -> Self {
+    pub fn located_in(mut self, country: &str) -> Self {
         self.country = Some(country.to_owned());
         self
     }
