@@ -14,12 +14,14 @@ mod answer;
 mod bearer;
 mod budget;
 mod callback;
+mod client;
 mod discovery;
 mod endpoint;
 mod event;
 mod forward;
 mod login;
 mod logout;
+mod problem;
 mod rejection;
 mod return_to;
 mod same_origin;
@@ -161,15 +163,19 @@ impl Gate {
             (Endpoint::Callback, "GET") => self.callback(request).await,
             (Endpoint::Logout, "GET") => self.ask_to_sign_out(request).await,
             (Endpoint::Logout, "POST") => self.logout(request).await,
-            (Endpoint::SignedOut, _) if read => self.page(
-                request,
-                200,
-                &Page::SignedOut { sign_in: self.login_path(&ReturnTo::home(&request.visit.site)) },
-            ),
+            (Endpoint::SignedOut, _) if read => self.signed_out(request),
+            (Endpoint::SignedIn, _) if read => self.signed_in(request),
             (Endpoint::Me, _) if read => self.me(request),
+            (Endpoint::Client, _) if read => self.client_script(request),
             (Endpoint::Health, _) if read => Answer::text(200, "ok\n"),
             _ => self.refuse(request, &Rejection::Method(endpoint.methods())),
         }
+    }
+
+    /// `/.auth/signed-out`: the page after a logout, with a way back in.
+    fn signed_out<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
+        let sign_in = self.login_path(&ReturnTo::home(&request.visit.site));
+        self.page(request, 200, &Page::SignedOut { sign_in })
     }
 
     /// `/.auth/me`: who the session says you are; fields by name, never a token.

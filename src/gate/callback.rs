@@ -63,8 +63,7 @@ impl Gate {
         let Ok(state) = LoginState::open(&response.state, &self.keys, &site.host) else {
             return self.refuse_with_way_back(request, &Rejection::Response, &home);
         };
-        let page = format!("{}{}", site.address, state.return_to);
-        let back = ReturnTo::parse(&page, site, &self.config.prefix).unwrap_or(home);
+        let back = ReturnTo::carried(&state.return_to, site, &self.config.prefix).unwrap_or(home);
         // 3. Pending in this browser.
         let header = request.head.header("cookie").unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
@@ -281,6 +280,7 @@ impl Gate {
         let start = Start {
             provider,
             return_to: back,
+            needed_by: back,
             prompt: prompt(state.prompt.as_deref()),
             attempt: 1,
             fragment: state.fragment.clone(),
