@@ -21,6 +21,7 @@ mod event;
 mod forward;
 mod login;
 mod logout;
+mod problem;
 mod rejection;
 mod return_to;
 mod same_origin;

@@ -3,7 +3,8 @@
 //! The visitor reads what to do, the operator finds a code in the log with the request id, and an
 //! attacker learns nothing: no reason is more precise on a page than its code's meaning.
 
-use super::{Answer, Audience, Event, EventKind, Gate, MachineRejection, Request, ReturnTo, Trouble, Visit};
+pub(super) use super::problem::{challenge, problem, readable};
+use super::{Answer, Audience, Event, EventKind, Gate, MachineRejection, Request, ReturnTo, Trouble};
 use crate::{
     config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
@@ -267,16 +268,6 @@ impl Gate {
     }
 }
 
-/// Pages of an origin that the rule trusts may read the answer (Fetch, 3.2.3): it says how to go on.
-pub(super) fn readable(answer: Answer, visit: &Visit) -> Answer {
-    let Some(origin) = &visit.reader else { return answer };
-    answer
-        .with("access-control-allow-origin", origin)
-        .with("access-control-allow-credentials", "true")
-        .with("access-control-expose-headers", "www-authenticate")
-        .with("vary", "origin")
-}
-
 /// The answer to everything while the settings are wrong: the log says what is, the page does not.
 pub fn misconfigured<E: Edge>(edge: &E, head: &impl RequestHead, error: &ConfigError) -> Answer {
     let request = super::request_id(edge);
@@ -296,25 +287,4 @@ pub fn misconfigured<E: Edge>(edge: &E, head: &impl RequestHead, error: &ConfigE
             &request,
         ),
     )
-}
-
-/// Problem details (RFC 9457).
-pub(super) fn problem(
-    status: u16,
-    code: &str,
-    title: &str,
-    detail: &str,
-    request: &str,
-    login_url: Option<&str>,
-) -> Answer {
-    let mut problem = serde_json::json!({ "type": "about:blank", "title": title, "status": status, "code": code, "detail": detail, "request": request });
-    if let (Some(members), Some(url)) = (problem.as_object_mut(), login_url) {
-        members.insert("login_url".to_owned(), url.into());
-    }
-    Answer::json(status, "application/problem+json", &problem)
-}
-
-/// The challenge that a 401 must carry (RFC 9110, 15.5.2): the scheme is the session cookie.
-pub(super) fn challenge(host: &str) -> String {
-    format!("Cookie realm=\"{host}\"")
 }
