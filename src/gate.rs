@@ -16,6 +16,8 @@ mod callback;
 mod discovery;
 mod endpoint;
 mod event;
+#[cfg(feature = "check")]
+mod explanation;
 mod forward;
 mod login;
 mod logout;
@@ -32,6 +34,8 @@ pub use answer::Answer;
 use discovery::Knowledge;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
+#[cfg(feature = "check")]
+pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
 pub use forward::{Cacheable, Forward, IDENTITY_HEADERS};
 pub use rejection::{Rejection, Trouble, misconfigured};
 pub use return_to::ReturnTo;

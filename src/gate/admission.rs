@@ -204,7 +204,7 @@ impl Gate {
 
     /// The rule of a request, and whether it is a preflight that the rule lets pass: a preflight asks
     /// on behalf of the method that it names.
-    fn rule_of(
+    pub(super) fn rule_of(
         &self,
         path: &RequestPath<'_>,
         head: &impl RequestHead,
@@ -276,7 +276,7 @@ impl<H> Ruled<'_, '_, H> {
 }
 
 /// The method that a CORS preflight asks for (Fetch, 3.2.2).
-fn preflight_for(head: &impl RequestHead) -> Option<String> {
+pub(super) fn preflight_for(head: &impl RequestHead) -> Option<String> {
     let preflight = head.method() == "OPTIONS" && head.header("origin").is_some();
     preflight.then(|| head.header("access-control-request-method")).flatten()
 }

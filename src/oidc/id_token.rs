@@ -128,12 +128,7 @@ impl<'t> UntrustedIdToken<'t> {
         if claims.get("azp").is_some_and(|party| party.as_str() != Some(&provider.client_id)) {
             return Err(IdTokenError::AuthorizedParty);
         }
-        let subject = text(claims, "sub")
-            .filter(|subject| {
-                (1..=SUBJECT_BYTES).contains(&subject.len()) && subject.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
-            })
-            .ok_or(IdTokenError::Subject)?
-            .to_owned();
+        let subject = subject_of(claims)?;
         Ok(AddressedIdToken { jws: self.jws, claims: self.claims, subject })
     }
 }
@@ -189,6 +184,19 @@ impl AddressedIdToken<'_> {
 }
 
 impl IdToken {
+    /// What a provider would say if it said this, which nobody signed: for the command that explains
+    /// decisions, whose gate has a key of its own and no origin. It does not exist in the Worker: the
+    /// feature does not compile for it (see `lib.rs`).
+    ///
+    /// # Errors
+    /// [`IdTokenError::Payload`] and [`IdTokenError::Subject`], as for a token that was sent.
+    #[cfg(feature = "check")]
+    pub fn supposed(claims: &str, now: Timestamp) -> Result<Self, IdTokenError> {
+        let ClaimSet(claims) = serde_json::from_str(claims).map_err(|_| IdTokenError::Payload)?;
+        let issued = claims.get("iat").and_then(Value::as_u64).map_or(now, Timestamp::from_seconds);
+        Ok(Self { subject: subject_of(&claims)?, issued, claims })
+    }
+
     /// Who signed in (`sub`).
     pub fn subject(&self) -> &str {
         &self.subject
@@ -251,6 +259,14 @@ pub(super) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Vec<
         _ => None,
     };
     sources.iter().find_map(names).unwrap_or_default()
+}
+
+/// Core 2: `sub` is there, and 1 to 255 characters of ASCII.
+fn subject_of(claims: &BTreeMap<String, Value>) -> Result<String, IdTokenError> {
+    let is_one = |subject: &&str| {
+        (1..=SUBJECT_BYTES).contains(&subject.len()) && subject.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+    };
+    text(claims, "sub").filter(is_one).map(str::to_owned).ok_or(IdTokenError::Subject)
 }
 
 fn text<'c>(claims: &'c BTreeMap<String, Value>, name: &str) -> Option<&'c str> {
