@@ -8,18 +8,22 @@ mod keys;
 pub mod reference;
 mod rule;
 mod settings;
+mod tokens;
 
 use core::fmt;
+use std::rc::Rc;
 
 pub use host::{Host, Site};
 pub use keys::Secrets;
 use rule::RuleBook;
 pub use rule::{Access, Rule};
 use settings::{ProviderSettings, Settings};
+pub use tokens::Taken;
+use tokens::Tokens;
 
 use crate::{
     claims::Selection,
-    oidc::Registration,
+    oidc::{Publisher, Registration, TokenIssuer},
     policy::{Policy, Selector},
     rules::Rules,
     secret::Secret,
@@ -54,6 +58,8 @@ pub struct Config {
     pub origin: Origin,
     /// The providers people can sign in with, in the order of the chooser. Never empty.
     pub providers: Vec<Registration>,
+    /// The issuers whose access tokens rules can take.
+    pub token_issuers: Vec<Rc<TokenIssuer>>,
     /// Which claims a session keeps.
     pub selection: Selection,
     book: RuleBook,
@@ -106,7 +112,8 @@ impl Config {
             return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
         }
         let providers = registrations(&settings.providers, secret)?;
-        let book = RuleBook::parse(settings.rules, &settings.hosts, &origin, &settings.prefix.0)?;
+        let tokens = Tokens::parse(settings.tokens, &providers, &selection)?;
+        let book = RuleBook::parse(settings.rules, &tokens, &settings.hosts, &origin, &settings.prefix.0)?;
         Ok(Self {
             hosts: settings.hosts,
             prefix: settings.prefix.0,
@@ -114,12 +121,14 @@ impl Config {
             session_lifetime: settings.session.parse()?,
             origin,
             providers,
+            token_issuers: tokens.issuers,
             selection,
             book,
             default: Rule {
                 name: "(no rule)".to_owned(),
                 id: None,
                 access: Access::SignedIn(Policy::everyone()),
+                tokens: None,
                 origins: Vec::new(),
                 preflight: false,
             },
@@ -145,6 +154,12 @@ impl Config {
     pub fn provider(&self, id: &str) -> Option<&Registration> {
         self.providers.iter().find(|provider| provider.id == id)
     }
+
+    /// The provider or the token issuer of this id.
+    pub fn publisher(&self, id: &str) -> Option<Publisher<'_>> {
+        let issuer = || self.token_issuers.iter().find(|issuer| issuer.id == id).map(|issuer| issuer.publisher());
+        self.provider(id).map(Registration::publisher).or_else(issuer)
+    }
 }
 
 /// What sessions have to keep for the rules to be judged.
@@ -153,7 +168,10 @@ fn selection(settings: &Settings) -> Result<Selection, ConfigError> {
     for (rank, rule) in settings.rules.iter().enumerate() {
         rule.selectors().for_each(|selector| selector.walk(&mut |one| selectors.push((rank, one))));
     }
-    let is_known = |id: &String| settings.providers.iter().any(|provider| provider.id.0 == *id);
+    let is_known = |id: &String| {
+        let tokens = settings.tokens.iter().map(|token| &token.id);
+        settings.providers.iter().map(|provider| &provider.id).chain(tokens).any(|known| known.0 == *id)
+    };
     for (rank, selector) in &selectors {
         if let Selector::Provider(ids) = selector
             && let Some(unknown) = ids.iter().find(|id| !is_known(id))

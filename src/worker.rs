@@ -18,7 +18,10 @@ use web_sys::{Headers, Request, Response, ResponseInit};
 use crate::{
     config::{ConfigError, Origin, SettingsText},
     edge::RequestHead,
-    gate::{Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, misconfigured, path_and_query},
+    gate::{
+        Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, TOKEN_HEADER, misconfigured,
+        path_and_query,
+    },
     session::CookieEdit,
 };
 
@@ -74,10 +77,14 @@ pub async fn respond(
     }
 }
 
-/// The identity headers, joined by commas: the entry removes a client's.
+/// The headers that are the gate's, joined by commas: the entry removes a client's. Those of identity,
+/// and the one of a service token, which stays here whoever asked for it.
 #[wasm_bindgen]
 pub fn identity_headers() -> String {
-    IDENTITY_HEADERS.join(",")
+    let mut names = IDENTITY_HEADERS.join(",");
+    names.push(',');
+    names.push_str(TOKEN_HEADER);
+    names
 }
 
 /// The gate; opened with the settings of `platform` by the first request of the isolate. Wrong
@@ -103,7 +110,7 @@ fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
 }
 
 /// A plan: where to, the `Cookie` header (`=` stays, `-` goes, `+…` becomes), who may keep the answer
-/// (`*` as the origin says, `1` the visitor alone), then names and values of identity headers. No part
+/// (`*` as the origin says, `1` the visitor alone, `-` behind it: `Authorization` goes), then names and values of identity headers. No part
 /// has a line break in it: header values come without, and ours are escaped.
 fn plan(forward: &Forward, origin: &Origin, head: &Head) -> String {
     let mut plan = match origin {
@@ -123,6 +130,9 @@ fn plan(forward: &Forward, origin: &Origin, head: &Head) -> String {
         Cacheable::AsTheOriginSays => "\n*",
         Cacheable::Privately => "\n1",
     });
+    if forward.keeps_token {
+        plan.push('-');
+    }
     for (name, value) in &forward.identity {
         // Writing to a string does not fail.
         let _written = write!(plan, "\n{name}\n{value}");

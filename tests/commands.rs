@@ -270,6 +270,53 @@ fn explain_says_what_the_gate_does() {
 }
 
 #[test]
+fn explain_supposes_machines_with_tokens() {
+    let mut settings = with_rules(json!([
+        { "path": "/api/**", "tokens": ["ci", "jobs"], "deny": [{ "group": "interns" }], "allow": [{ "group": "deployers" }] },
+        { "path": "/fresh/**", "tokens": ["jobs"], "require": [{ "max_age": "5m" }] },
+    ]));
+    settings["tokens"] = json!([
+        { "id": "ci", "hash": "0".repeat(64), "expires": "2028-01-01", "groups": ["deployers"] },
+        { "id": "jobs", "issuer": "https://jobs.example", "audiences": ["https://docs.example.com"] },
+    ]);
+    let directory = Directory::new("explain-machines", &settings);
+    let groups = r#"{ "sub": "job-1", "groups": ["interns", "deployers"], "auth_time": 1800000000 }"#;
+    let at = |seconds: &'static str| ["--at", seconds];
+    for (arguments, path, decision, reason) in [
+        (vec!["--machine", "ci"], "/api/x", "admitted", Value::Null),
+        (vec!["--machine", "jobs"], "/api/x", "denied", json!("allow")),
+        (vec!["--machine", "jobs", "--claims", groups], "/api/x", "denied", json!("deny[0]")),
+        (vec!["--machine", "jobs", "--claims", groups], "/fresh/x", "admitted", Value::Null),
+        (vec!["--machine", "jobs"], "/fresh/x", "step-up", json!("require[0]")),
+        (vec!["--machine", "ci"], "/fresh/x", "refused", json!("token_invalid")),
+        (vec!["--header", "Authorization: Bearer a.b.c"], "/api/x", "unproven", Value::Null),
+        (vec!["--header", "Portcullis-Token: ci"], "/api/x", "refused", json!("token_malformed")),
+        (vec!["--machine", "ci"], "/else", "sign-in", Value::Null),
+    ] {
+        let arguments = [vec!["explain", "--json", path], arguments, at("1800000000").to_vec()].concat();
+        let told: Value = serde_json::from_str(&directory.says(&arguments)).expect("JSON");
+        assert_eq!((&told["decision"], &told["reason"]), (&json!(decision), &reason), "{arguments:?} {told:#}");
+    }
+    let late = [vec!["explain", "--json", "/api/x", "--machine", "ci"], at("1900000000").to_vec()].concat();
+    let told: Value = serde_json::from_str(&directory.says(&late)).expect("JSON");
+    assert_eq!(told["reason"], "token_invalid");
+    for (arguments, problem) in [
+        (vec!["--machine", "cd"], "neither a service token nor an issuer \"cd\""),
+        (vec!["--machine", "ci", "--claims", groups], "no claims"),
+        (vec!["--machine", "jobs", "--claims", "{}"], "sub is missing"),
+        (vec!["--machine", "jobs", "--provider", "work"], "give one of them"),
+    ] {
+        let (good, text) = directory.run(&[vec!["explain", "/api/x"], arguments].concat());
+        assert!(!good && text.contains(problem), "{text}");
+    }
+    directory.write(
+        "policy.tests.toml",
+        "[people.deployer]\nmachine = \"ci\"\n[[tests]]\nurl = \"/api/x\"\nas = [\"deployer\"]\nexpect = \"admitted\"\nrule = \"rules[0]\"\n",
+    );
+    directory.says(&["test"]);
+}
+
+#[test]
 fn explain_says_which_selectors_held() {
     let directory = Directory::new("explain-selectors", &with_rules(rules()));
     let claims = r#"{ "sub": "eve", "email": "eve@example.com", "email_verified": false, "groups": ["admins", "x"] }"#;

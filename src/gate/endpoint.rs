@@ -11,14 +11,27 @@ pub enum Endpoint {
     Logout,
     /// The page after a logout.
     SignedOut,
+    /// The page at which a pop-up's login ends.
+    SignedIn,
     /// Who the session says you are.
     Me,
+    /// The script for single-page apps.
+    Client,
     /// For a monitor.
     Health,
 }
 
 impl Endpoint {
-    const ALL: [Self; 6] = [Self::Login, Self::Callback, Self::Logout, Self::SignedOut, Self::Me, Self::Health];
+    const ALL: [Self; 8] = [
+        Self::Login,
+        Self::Callback,
+        Self::Logout,
+        Self::SignedOut,
+        Self::SignedIn,
+        Self::Me,
+        Self::Client,
+        Self::Health,
+    ];
 
     /// The endpoint at exactly `path`.
     pub fn find(path: &str, prefix: &str) -> Option<Self> {
@@ -33,7 +46,9 @@ impl Endpoint {
             Self::Callback => "callback",
             Self::Logout => "logout",
             Self::SignedOut => "signed-out",
+            Self::SignedIn => "signed-in",
             Self::Me => "me",
+            Self::Client => "client.js",
             Self::Health => "health",
         }
     }
@@ -43,7 +58,7 @@ impl Endpoint {
         match self {
             Self::Login | Self::Callback => "GET",
             Self::Logout => "GET, POST",
-            Self::SignedOut | Self::Me | Self::Health => "GET, HEAD",
+            Self::SignedOut | Self::SignedIn | Self::Me | Self::Client | Self::Health => "GET, HEAD",
         }
     }
 }
@@ -55,12 +70,16 @@ mod tests {
     #[test]
     fn paths_are_exact() {
         assert_eq!(Endpoint::find("/.auth/callback", "/.auth"), Some(Endpoint::Callback));
+        assert_eq!(Endpoint::find("/.auth/client.js", "/.auth"), Some(Endpoint::Client));
         for path in [
             "/.auth",
             "/.auth/",
             "/.auth/callback/",
             "/.auth/Callback",
             "/.auth/callbackx",
+            "/.auth/client",
+            "/.auth/client.js/",
+            "/.auth/client.js.map",
             "/.auth/x/callback",
             "/.auth//callback",
             "/callback",

@@ -6,11 +6,14 @@
 
 use std::rc::Rc;
 
-use super::{Decision, Finding, Gate, Rejection, ReturnTo, Visit, admission::preflight_for, visit::Address};
+use super::{
+    Decision, Finding, Gate, Rejection, ReturnTo, Visit, admission::preflight_for, bearer::Shown, visit::Address,
+};
 use crate::{
+    claims::Claims,
     config::{Access, Site},
     edge::{Entropy, RequestHead},
-    oidc::IdToken,
+    oidc::{AccessToken, AccessTokenError, IdToken},
     policy::{Facts, Policy, StepUp, Verdict},
     rules::{RequestPath, Target},
     session::Session,
@@ -28,8 +31,10 @@ pub struct Explanation {
     pub preflight: bool,
     /// Every reading of the path and the rule it chooses; empty where no rule was looked for.
     pub readings: Vec<Reading>,
-    /// The session, where there is one.
-    pub session: Option<Rc<Session>>,
+    /// Who asks, where somebody or something does who is known.
+    pub claims: Option<Claims>,
+    /// Whether that is a machine with a token that the rule takes.
+    pub machine: bool,
     /// What the selectors of the rule's policy say, by list.
     pub policy: Vec<(&'static str, Vec<Verdict>)>,
     /// What of the policy denies: `deny[0]`, `require[1]` or `allow`.
@@ -75,6 +80,12 @@ pub enum NotSupposed {
     /// The settings do not have this provider.
     #[error("there is no provider of this id in the settings")]
     Provider,
+    /// The settings do not have this issuer of access tokens.
+    #[error("there is no issuer of access tokens of this id in the settings")]
+    Issuer,
+    /// An access token would be refused for its payload.
+    #[error(transparent)]
+    AccessToken(AccessTokenError),
     /// Production would refuse the sign-in alike.
     #[error("the claims that rules name do not fit a cookie, so that a sign-in ends with claims_too_large")]
     TooLong,
@@ -101,7 +112,8 @@ impl Explanation {
             rule: None,
             preflight: false,
             readings: Vec::new(),
-            session: None,
+            claims: None,
+            machine: false,
             policy: Vec::new(),
             by: None,
             asks: StepUp::default(),
@@ -136,6 +148,20 @@ impl Gate {
         let session = Session::begin(claims, provider.issuer.as_str(), self.binding(&visit), now, entropy);
         let cookie = session.sign(&self.keys).map_err(|_| NotSupposed::TooLong)?;
         Ok(Some(format!("{}={cookie}", visit.cookie_names().session())))
+    }
+
+    /// The value of the `Authorization` header with which a machine would come whom the token issuer of
+    /// this id vouched for just now.
+    ///
+    /// # Errors
+    /// See [`NotSupposed`].
+    pub fn suppose_machine(&self, issuer: &str, claims: &str, now: Timestamp) -> Result<String, NotSupposed> {
+        const TOKEN: &str = "supposed.access.token";
+        let issuer = self.config.token_issuers.iter().find(|known| known.id == issuer).ok_or(NotSupposed::Issuer)?;
+        let token = AccessToken::supposed(issuer, claims, now, &self.config.selection);
+        // As after the check of its signature.
+        self.tokens.borrow_mut().remember(TOKEN, Rc::new(token.map_err(NotSupposed::AccessToken)?));
+        Ok(format!("Bearer {TOKEN}"))
     }
 
     /// Decides a request, and says why.
@@ -182,34 +208,46 @@ impl Gate {
         (explanation.rule, explanation.preflight) = (Some(Chosen::of(rank)), preflight);
 
         let visit = Visit::new(site, address);
-        explanation.session = self.session(head, &visit, now);
+        let session = self.session(head, &visit, now);
         let country = head.country();
         let client_address = head.client_address().and_then(|text| text.parse().ok());
         let facts = Facts { now, address: client_address, country: country.as_deref() };
-        let policy = policy_of(&self.config.rule(rank).access).filter(|_| !preflight);
-        if let (Some(policy), Some(session)) = (policy, &explanation.session) {
-            explanation.policy = policy.verdicts(session.claims(), &facts);
-            explanation.by = policy.judge(session.claims(), &facts).err().map(|denied| denied.by);
-        }
-        match &explanation.decision {
-            Decision::StepUp(step_up, _) => explanation.asks = step_up.clone(),
-            Decision::SignIn(visit) => {
-                if let Some(page) = ReturnTo::parse(&visit.address(), &visit.site, &self.config.prefix) {
-                    explanation.asks = self.step_up_for(&page, head, &visit.site, None, now);
-                }
+        let rule = self.config.rule(rank);
+        let policy = policy_of(&rule.access).filter(|_| !preflight);
+        // Where a token is shown, the cookie is not looked at.
+        let shown = policy.and(rule.tokens.as_ref()).and_then(|taken| self.shown(head, taken, now).transpose());
+        match shown {
+            Some(Ok(Shown::Machine(machine))) => {
+                (explanation.claims, explanation.machine) = (Some(machine.claims().clone()), true);
             }
-            _ => {}
+            Some(Ok(Shown::Unchecked(_)) | Err(_)) => {}
+            None => explanation.claims = session.as_ref().map(|session| session.claims().clone()),
+        }
+        if let (Some(policy), Some(claims)) = (policy, &explanation.claims) {
+            explanation.policy = policy.verdicts(claims, &facts);
+            let judged = matches!(
+                explanation.decision,
+                Decision::StepUp(..) | Decision::Refuse(Rejection::Denied { .. } | Rejection::Machine(_), _)
+            );
+            if let (Err(denied), true) = (policy.judge(claims, &facts), judged) {
+                explanation.by = Some(denied.by);
+                explanation.asks = denied.step_up.unwrap_or_default();
+            }
+        }
+        if let Decision::SignIn(visit) = &explanation.decision
+            && let Some(page) = ReturnTo::parse(&visit.address(), &visit.site, &self.config.prefix)
+        {
+            explanation.asks = self.step_up_for(&page, head, &visit.site, None, now);
         }
         let own = Target { host: &visit.site.host, method: head.method() };
         let watching = matcher.watching(&path, own, rank).into_iter();
         let policies = watching.filter_map(|rank| Some((rank, policy_of(&self.config.rule(Some(rank)).access)?)));
-        let claims = explanation.session.as_ref().map(|session| session.claims());
         explanation.watching = policies
             .zip(findings)
             .map(|((rank, policy), finding)| Watcher {
                 rank,
                 finding,
-                policy: claims.map(|claims| policy.verdicts(claims, &facts)).unwrap_or_default(),
+                policy: session.as_ref().map(|session| policy.verdicts(session.claims(), &facts)).unwrap_or_default(),
             })
             .collect();
     }

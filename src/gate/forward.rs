@@ -26,6 +26,8 @@ pub struct Forward {
     pub identity: Vec<(&'static str, String)>,
     /// What may keep the answer.
     pub cacheable: Cacheable,
+    /// Whether `Authorization` is removed: it held a token that was meant for the gate.
+    pub keeps_token: bool,
 }
 
 /// Who may keep the origin's answer.
@@ -40,13 +42,16 @@ pub enum Cacheable {
 impl Forward {
     /// The edits for an admitted request.
     pub fn new(admitted: &Admitted, cookies: CookieEdit) -> Self {
-        match admitted.identity() {
-            Identity::Anyone => Self { cookies, identity: Vec::new(), cacheable: Cacheable::AsTheOriginSays },
-            Identity::Nobody => Self { cookies, identity: Vec::new(), cacheable: Cacheable::Privately },
-            Identity::Person(session) => {
-                Self { cookies, identity: identity(session.claims()), cacheable: Cacheable::Privately }
+        let (identity, keeps_token) = match admitted.identity() {
+            Identity::Anyone => {
+                let cacheable = Cacheable::AsTheOriginSays;
+                return Self { cookies, identity: Vec::new(), cacheable, keeps_token: false };
             }
-        }
+            Identity::Nobody => (Vec::new(), false),
+            Identity::Person(session) => (identity(session.claims()), false),
+            Identity::Machine(machine) => (identity(machine.claims()), machine.keeps_token()),
+        };
+        Self { cookies, identity, cacheable: Cacheable::Privately, keeps_token }
     }
 }
 

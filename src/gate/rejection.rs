@@ -3,7 +3,7 @@
 //! The visitor reads what to do, the operator finds a code in the log with the request id, and an
 //! attacker learns nothing: no reason is more precise on a page than its code's meaning.
 
-use super::{Answer, Audience, Event, EventKind, Gate, Request, ReturnTo, Visit};
+use super::{Answer, Audience, Event, EventKind, Gate, MachineRejection, Request, ReturnTo, Visit};
 use crate::{
     config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
@@ -80,6 +80,8 @@ pub enum Rejection {
     ForeignLogout,
     /// Nothing can be sealed.
     NoKeys,
+    /// A token of a machine does not count here.
+    Machine(MachineRejection),
 }
 
 /// Why something a provider publishes cannot be had.
@@ -141,6 +143,7 @@ impl Rejection {
             Self::TooManyClaims => "claims_too_large",
             Self::ForeignLogout => "logout_cross_site",
             Self::NoKeys => "internal",
+            Self::Machine(rejection) => rejection.code(),
         }
     }
 
@@ -167,6 +170,7 @@ impl Rejection {
             Self::NotFound => 404,
             Self::Method(_) => 405,
             Self::NoKeys => 500,
+            Self::Machine(rejection) => rejection.status(),
             Self::Provider(_) | Self::Token(_) | Self::NoKey | Self::IdToken(_) | Self::UserInfo(_) => 502,
             Self::ProviderDown(_) | Self::TokenEndpointDown(_) | Self::KeysDown(_) | Self::UserInfoDown(_) => 503,
         }
@@ -177,6 +181,7 @@ impl Rejection {
         match self {
             Self::NotFound | Self::Method(_) | Self::NotNavigation => None,
             Self::Denied { .. } | Self::StepUpUnmet => Some(EventKind::Denied),
+            Self::Machine(rejection) => Some(rejection.event()),
             Self::Host
             | Self::Insecure
             | Self::Path(_)
@@ -199,6 +204,7 @@ impl Rejection {
             Self::Token(error) => error.to_string(),
             Self::IdToken(error) => error.to_string(),
             Self::UserInfo(error) => error.to_string(),
+            Self::Machine(rejection) => rejection.detail(),
             _ => String::new(),
         }
     }
@@ -278,6 +284,7 @@ impl Rejection {
                 "You are still signed in",
                 "Another site tried to sign you out. To sign out, use this site's own button.",
             ),
+            Self::Machine(rejection) => rejection.words(),
             Self::NoKeys => ("Something went wrong", "This is a fault of this site. Tell the people who run it."),
         }
     }
@@ -327,6 +334,9 @@ impl Gate {
     ) -> Answer {
         if let Some(kind) = rejection.event() {
             request.log(kind, rejection.code(), &[("detail", &rejection.detail())]);
+        }
+        if let Rejection::Machine(rejection) = rejection {
+            return readable(rejection.answer(&request.id, &request.visit.site.host), &request.visit);
         }
         let (title, text) = rejection.words();
         let status = rejection.status();

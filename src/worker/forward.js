@@ -25,12 +25,12 @@ let managed;
 
 /**
  * Forwards `request` by `plan` (see worker.rs): a line each for the origin, the Cookie header, who may
- * keep the answer, and then names and values of the identity headers.
+ * keep the answer and whether `Authorization` goes, and then names and values of the identity headers.
  */
 export function forward(request, env, plan, identityHeaders) {
   managed ??= new Managed(identityHeaders().split(','));
   const [origin, cookies, keep, ...identity] = plan.split('\n');
-  const privately = keep === '1';
+  const privately = keep[0] === '1';
   const space = origin.indexOf(' ');
   const kind = origin.slice(0, space);
   const where = origin.slice(space + 1);
@@ -41,6 +41,7 @@ export function forward(request, env, plan, identityHeaders) {
     managed.remove(headers);
     if (cookies[0] === '-') headers.delete('cookie');
     else if (cookies[0] === '+') headers.set('cookie', cookies.slice(1));
+    if (keep[1] === '-') headers.delete('authorization');
     for (let line = 0; line < identity.length; line += 2) headers.set(identity[line], identity[line + 1]);
     answer = kind === 'binding' ? env[where].fetch(edited) : fetch(edited);
   } catch (error) {

@@ -48,27 +48,6 @@ impl Deployment {
         if secrets.contains_key("PORTCULLIS_SECRET") {
             Secrets::parse(|name| secrets.get(name).cloned())?;
         }
-        self.with_text(|text| Config::parse(text, |name| self.secret(&secrets, name)))
-    }
-
-    /// A gate with these settings and a secret of its own, under which no other gate's cookies open.
-    pub(crate) fn gate(&self, secret: &str) -> Result<Rc<Gate>, ConfigError> {
-        let nothing = HashMap::new();
-        self.with_text(|text| {
-            Gate::open(text, |name| match name {
-                "PORTCULLIS_SECRET" => Some(secret.to_owned()),
-                name => self.secret(&nothing, name),
-            })
-        })
-    }
-
-    /// The settings as they are written, wherever that is.
-    pub(crate) fn written(&self) -> serde_json::Value {
-        let variable = self.variable().and_then(|variable| serde_json::to_value(variable).ok());
-        variable.or_else(|| serde_json::from_str(&self.module()).ok()).unwrap_or_default()
-    }
-
-    fn with_text<T>(&self, parse: impl FnOnce(SettingsText<'_>) -> Result<T, ConfigError>) -> Result<T, ConfigError> {
         let variable = self
             .variable()
             .map(serde_json::to_string)
@@ -80,7 +59,32 @@ impl Deployment {
                 "is longer than the 5 KB a variable may have: move the settings to portcullis.json",
             ));
         }
-        parse(SettingsText { variable: variable.as_deref(), module: Some(&self.module()) })
+        let text = SettingsText { variable: variable.as_deref(), module: Some(&self.module()) };
+        Config::parse(text, |name| self.secret(&secrets, name))
+    }
+
+    /// A gate with these settings, once `change` was made to them, and with a secret of its own, under
+    /// which no other gate's cookies open.
+    pub(crate) fn gate(
+        &self,
+        secret: &str,
+        change: impl FnOnce(&mut serde_json::Value),
+    ) -> Result<Rc<Gate>, ConfigError> {
+        // As they are they must be right.
+        self.settings()?;
+        let (mut settings, nothing) = (self.written(), HashMap::new());
+        change(&mut settings);
+        let text = settings.to_string();
+        Gate::open(SettingsText { variable: Some(&text), module: None }, |name| match name {
+            "PORTCULLIS_SECRET" => Some(secret.to_owned()),
+            name => self.secret(&nothing, name),
+        })
+    }
+
+    /// The settings as they are written, wherever that is.
+    pub(crate) fn written(&self) -> serde_json::Value {
+        let variable = self.variable().and_then(|variable| serde_json::to_value(variable).ok());
+        variable.or_else(|| serde_json::from_str(&self.module()).ok()).unwrap_or_default()
     }
 
     fn variable(&self) -> Option<&Value> {

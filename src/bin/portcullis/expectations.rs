@@ -7,6 +7,9 @@
 //! provider = "work"                     # left out: the first of the settings
 //! claims = { sub = "ada", groups = ["staff", "admins"] }
 //!
+//! [people.deployer]
+//! machine = "ci"                        # a service token, or an issuer of access tokens with claims
+//!
 //! [[tests]]
 //! url = ["/admin/", "/admin/keys"]      # each of them
 //! as = ["ada", "nobody"]                # each of them; left out: nobody
@@ -24,7 +27,7 @@ use serde_json::{Map, Value};
 use crate::{
     arguments::{Arguments, Failure, given},
     deployment::Deployment,
-    supposition::{Bench, Person, Supposition},
+    supposition::{Asker, Bench, Supposition},
     verdict::{ANY_FORWARDED, FORWARDED, HELD, Verdict},
     words::Telling,
 };
@@ -48,7 +51,8 @@ struct Expectations {
 #[serde(deny_unknown_fields)]
 struct Somebody {
     provider: Option<String>,
-    claims: Map<String, Value>,
+    machine: Option<String>,
+    claims: Option<Map<String, Value>>,
 }
 
 /// Requests, and what is expected of them.
@@ -128,7 +132,7 @@ impl Expectations {
                     address: expectation.ip.clone(),
                     country: expectation.country.clone(),
                     now: Timestamp::from_seconds(expectation.at.or(self.at).unwrap_or(MOMENT)),
-                    person: self.person(name, &expectation.claims)?,
+                    asker: self.asker(name, &expectation.claims)?,
                 };
                 for (name, value) in &expectation.headers {
                     supposed.add_header(name, value)?;
@@ -146,7 +150,7 @@ impl Expectations {
         Ok(())
     }
 
-    fn person(&self, name: &str, more: &Map<String, Value>) -> Result<Option<Person>, Failure> {
+    fn asker(&self, name: &str, more: &Map<String, Value>) -> Result<Option<Asker>, Failure> {
         if name == NOBODY {
             return if more.is_empty() { Ok(None) } else { Err(given("claims are somebody's: say whose, with as")) };
         }
@@ -154,9 +158,22 @@ impl Expectations {
             let known: Vec<&str> = self.people.keys().map(String::as_str).chain([NOBODY]).collect();
             return Err(given(format!("there is nobody called {name:?} among people: there are {}", known.join(", "))));
         };
-        let mut claims = somebody.claims.clone();
-        claims.extend(more.clone());
-        Ok(Some(Person { claims: Value::Object(claims).to_string(), provider: somebody.provider.clone() }))
+        let claims = match (&somebody.claims, more.is_empty()) {
+            (None, true) => None,
+            (own, _) => {
+                let mut claims = own.clone().unwrap_or_default();
+                claims.extend(more.clone());
+                Some(Value::Object(claims).to_string())
+            }
+        };
+        match (somebody.machine.clone(), somebody.provider.clone(), claims) {
+            (Some(token), None, claims) => Ok(Some(Asker::Machine { token, claims })),
+            (None, provider, Some(claims)) => Ok(Some(Asker::Person { claims, provider })),
+            (None, _, None) => Err(given(format!("people.{name} has no claims: what would a provider say?"))),
+            (Some(_), Some(_), _) => {
+                Err(given(format!("people.{name} has both machine and provider: keep one of them")))
+            }
+        }
     }
 }
 

@@ -10,12 +10,23 @@ use portcullis::time::Timestamp;
 use crate::{
     arguments::{Arguments, Failure, given},
     deployment::Deployment,
-    supposition::{Bench, Person, Supposition},
+    supposition::{Asker, Bench, Supposition},
     words::Telling,
 };
 
-const OPTIONS: [&str; 10] =
-    ["--config", "--env", "--method", "--as", "--claims", "--provider", "--ip", "--country", "--header", "--at"];
+const OPTIONS: [&str; 11] = [
+    "--config",
+    "--env",
+    "--method",
+    "--as",
+    "--claims",
+    "--provider",
+    "--machine",
+    "--ip",
+    "--country",
+    "--header",
+    "--at",
+];
 
 pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let arguments = Arguments::parse(arguments, &OPTIONS, &["--json"])?;
@@ -30,7 +41,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
         address: arguments.option("--ip").map(str::to_owned),
         country: arguments.option("--country").map(str::to_owned),
         now: arguments.option("--at").map_or_else(|| Ok(now()), moment)?,
-        person: person(&arguments)?,
+        asker: asker(&arguments)?,
     };
     for header in arguments.all("--header") {
         let (name, value) = header.split_once(':').unwrap_or((header, "\n"));
@@ -42,18 +53,20 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     Ok(if arguments.has("--json") { format!("{:#}\n", telling.json()) } else { telling.text() })
 }
 
-fn person(arguments: &Arguments) -> Result<Option<Person>, Failure> {
-    let provider = arguments.option("--provider").map(str::to_owned);
+fn asker(arguments: &Arguments) -> Result<Option<Asker>, Failure> {
     let claims = match (arguments.option("--as"), arguments.option("--claims")) {
         (Some(_), Some(_)) => return Err(given("--as and --claims say both who it is: give one of them")),
-        (Some(file), None) => fs::read_to_string(file).map_err(|error| given(format!("--as {file}: {error}")))?,
-        (None, Some(claims)) => claims.to_owned(),
-        (None, None) if provider.is_some() => {
-            return Err(given("--provider says where somebody signed in: add claims"));
-        }
-        (None, None) => return Ok(None),
+        (Some(file), None) => Some(fs::read_to_string(file).map_err(|error| given(format!("--as {file}: {error}")))?),
+        (None, claims) => claims.map(str::to_owned),
     };
-    Ok(Some(Person { claims, provider }))
+    let provider = arguments.option("--provider").map(str::to_owned);
+    match (claims, provider, arguments.option("--machine")) {
+        (_, Some(_), Some(_)) => Err(given("--provider is a person's, and --machine none: give one of them")),
+        (claims, None, Some(token)) => Ok(Some(Asker::Machine { token: token.to_owned(), claims })),
+        (Some(claims), provider, None) => Ok(Some(Asker::Person { claims, provider })),
+        (None, Some(_), None) => Err(given("--provider says where somebody signed in: add claims")),
+        (None, None, None) => Ok(None),
+    }
 }
 
 fn moment(text: &str) -> Result<Timestamp, Failure> {

@@ -25,11 +25,12 @@ portcullis check [wrangler.toml] [--env NAME]
     What is wrong with the settings, and what to register at the provider.
 
 portcullis explain [--config wrangler.toml] [--env NAME] [--json]
-                   [--as claims.json | --claims '{\"sub\": …}'] [--provider ID]
+                   [--as claims.json | --claims '{\"sub\": …}'] 
+                   [--provider ID | --machine ID]
                    [--method GET] [--header 'Name: value']… [--ip 192.0.2.1] [--country CH]
                    [--at SECONDS] <address or path>
     What happens with a request, by which rule, and why. Claims are as a provider puts them into an
-    ID token; without any, nobody is signed in.
+    ID token, or into an access token for a machine; without any, nobody is there.
 
 portcullis test [policy.tests.toml] [--config wrangler.toml] [--env NAME]
     Whether a file of expectations holds. Prints TAP.

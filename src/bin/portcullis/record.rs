@@ -16,7 +16,8 @@ impl Telling<'_> {
                 "provider": claims.provider(),
                 "email": claims.email(),
                 "email_verified": claims.verified_email().is_some(),
-                "session": claims,
+                "machine": self.explanation.machine,
+                "claims": claims,
             })
         });
         let identity = match &self.explanation.decision {

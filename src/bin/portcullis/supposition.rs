@@ -6,14 +6,19 @@ use std::{
     rc::Rc,
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use portcullis::{
     config::ConfigError,
     edge::{Entropy, RequestHead},
-    gate::{Explanation, Gate},
+    gate::{Explanation, Gate, TOKEN_HEADER},
     oidc::IdToken,
     time::Timestamp,
 };
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::{
     arguments::{Failure, given},
@@ -24,8 +29,10 @@ use crate::{
 pub(crate) struct Bench {
     pub(crate) gate: Rc<Gate>,
     /// The settings as they are written.
-    pub(crate) written: serde_json::Value,
+    pub(crate) written: Value,
     home: String,
+    /// The secret of every service token here.
+    service_secret: String,
 }
 
 /// A request that nobody sent.
@@ -38,16 +45,26 @@ pub(crate) struct Supposition {
     pub(crate) address: Option<String>,
     pub(crate) country: Option<String>,
     pub(crate) now: Timestamp,
-    pub(crate) person: Option<Person>,
+    pub(crate) asker: Option<Asker>,
 }
 
-/// Somebody who is signed in.
+/// Who would have sent it.
 #[derive(Clone, Debug)]
-pub(crate) struct Person {
-    /// A JSON object, as a provider puts it into an ID token.
-    pub(crate) claims: String,
-    /// The provider's id; `None` for the first of the settings.
-    pub(crate) provider: Option<String>,
+pub(crate) enum Asker {
+    /// Somebody who is signed in.
+    Person {
+        /// A JSON object, as a provider puts it into an ID token.
+        claims: String,
+        /// The provider's id; `None` for the first of the settings.
+        provider: Option<String>,
+    },
+    /// A machine with a token.
+    Machine {
+        /// The id of the token, or of its issuer, in the settings.
+        token: String,
+        /// A JSON object, as the issuer puts it into an access token.
+        claims: Option<String>,
+    },
 }
 
 /// Randomness that is thrown away with the process: nothing made with it leaves it.
@@ -55,12 +72,17 @@ struct ThrownAway(Cell<u64>);
 
 impl Bench {
     pub(crate) fn new(deployment: &Deployment) -> Result<Self, ConfigError> {
-        let mut secret = [0; 32];
-        ThrownAway(Cell::new(0)).fill(&mut secret);
+        let random = ThrownAway(Cell::new(0));
+        let mut bytes = [0; 32];
+        random.fill(&mut bytes);
+        let secret = STANDARD.encode(bytes);
+        random.fill(&mut bytes);
+        let service_secret = URL_SAFE_NO_PAD.encode(bytes);
         Ok(Self {
-            gate: deployment.gate(&STANDARD.encode(secret))?,
+            gate: deployment.gate(&secret, |settings| replace_hashes(settings, &service_secret))?,
             written: deployment.written(),
             home: deployment.addresses().into_iter().next().unwrap_or_default(),
+            service_secret,
         })
     }
 
@@ -76,23 +98,61 @@ impl Bench {
 
     /// Lets the gate decide, with a real session for the person.
     pub(crate) fn explain(&self, supposed: &mut Supposition) -> Result<Explanation, Failure> {
-        if let Some(person) = &supposed.person {
-            let token = IdToken::supposed(&person.claims, supposed.now)
-                .map_err(|error| given(format!("claims: {error}{}", syntax(&person.claims))))?;
-            let first = self.gate.config().providers.first().map(|provider| provider.id.as_str());
-            let provider = person.provider.as_deref().or(first).unwrap_or_default();
-            let cookie = self.gate.suppose(&token, provider, &supposed.url, supposed.now, &ThrownAway(Cell::new(0)));
-            if let Some(cookie) = cookie.map_err(|error| given(format!("{provider}: {error}")))? {
-                supposed.add_cookie(cookie);
+        match supposed.asker.clone() {
+            Some(Asker::Person { claims, provider }) => {
+                let token = IdToken::supposed(&claims, supposed.now)
+                    .map_err(|error| given(format!("claims: {error}{}", syntax(&claims))))?;
+                let first = self.gate.config().providers.first().map(|provider| provider.id.as_str());
+                let provider = provider.as_deref().or(first).unwrap_or_default();
+                let random = ThrownAway(Cell::new(0));
+                let cookie = self.gate.suppose(&token, provider, &supposed.url, supposed.now, &random);
+                if let Some(cookie) = cookie.map_err(|error| given(format!("{provider}: {error}")))? {
+                    supposed.add_cookie(cookie);
+                }
             }
+            Some(Asker::Machine { token, claims }) => {
+                let header = self.token(&token, claims, supposed.now)?;
+                supposed.headers.push(header);
+            }
+            None => {}
         }
         Ok(self.gate.explain(supposed, supposed.now))
+    }
+
+    /// The header in which the token of this id, or of the issuer of this id, is shown.
+    fn token(&self, id: &str, claims: Option<String>, now: Timestamp) -> Result<(String, String), Failure> {
+        let tokens = self.written.get("tokens").and_then(Value::as_array).into_iter().flatten();
+        let mut tokens = tokens.filter(|token| token.get("id").and_then(Value::as_str) == Some(id));
+        let Some(token) = tokens.next() else {
+            return Err(given(format!("there is neither a service token nor an issuer {id:?} in tokens")));
+        };
+        if token.get("hash").is_some() {
+            return match claims {
+                None => Ok((TOKEN_HEADER.to_owned(), format!("{id}.{}", self.service_secret))),
+                Some(_) => {
+                    Err(given(format!("{id} is a service token, of which the settings say everything: no claims")))
+                }
+            };
+        }
+        let claims = claims.unwrap_or_else(|| serde_json::json!({ "sub": id }).to_string());
+        let header = self.gate.suppose_machine(id, &claims, now);
+        Ok(("authorization".to_owned(), header.map_err(|error| given(format!("claims: {error}{}", syntax(&claims))))?))
+    }
+}
+
+/// Gives every service token of the settings the same secret, since its own is in no settings.
+fn replace_hashes(settings: &mut Value, secret: &str) {
+    for token in settings.get_mut("tokens").and_then(Value::as_array_mut).into_iter().flatten() {
+        let text = format!("{}.{secret}", token.get("id").and_then(Value::as_str).unwrap_or_default());
+        if let Some(hash) = token.get_mut("hash") {
+            *hash = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+        }
     }
 }
 
 /// Where the JSON is wrong, if that is what is.
 fn syntax(claims: &str) -> String {
-    serde_json::from_str::<serde_json::Value>(claims).err().map(|error| format!(": {error}")).unwrap_or_default()
+    serde_json::from_str::<Value>(claims).err().map(|error| format!(": {error}")).unwrap_or_default()
 }
 
 impl Supposition {

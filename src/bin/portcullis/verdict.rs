@@ -10,8 +10,8 @@ pub(crate) const FORWARDED: [&str; 5] = ["public", "preflight", "anonymous", "id
 /// All of them, for an expectation that does not tell them apart.
 pub(crate) const ANY_FORWARDED: &str = "forwarded";
 /// The decisions that do not.
-pub(crate) const HELD: [&str; 8] =
-    ["sign-in", "step-up", "denied", "cross-site", "refused", "https", "own-endpoint", "not-found"];
+pub(crate) const HELD: [&str; 9] =
+    ["sign-in", "step-up", "denied", "cross-site", "unproven", "refused", "https", "own-endpoint", "not-found"];
 
 /// A decision, by which rule, and for which reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +49,16 @@ impl Verdict {
             Decision::Own(endpoint, _) => ("own-endpoint", Some(endpoint.name().to_owned()), None),
             Decision::SignIn(_) => ("sign-in", None, Some(401)),
             Decision::StepUp(..) => ("step-up", explanation.by.clone(), Some(401)),
+            Decision::Verify(..) => ("unproven", None, None),
             Decision::Secure(_) => ("https", None, Some(308)),
             Decision::Refuse(rejection, _) => {
                 let (decision, reason) = match rejection {
                     Rejection::Denied { by, .. } => ("denied", by.as_str()),
+                    Rejection::Machine(machine) => match (machine.code(), explanation.by.as_deref()) {
+                        ("token_step_up", Some(by)) => ("step-up", by),
+                        ("token_not_allowed", Some(by)) => ("denied", by),
+                        (code, _) => ("refused", code),
+                    },
                     Rejection::CrossSite => ("cross-site", rejection.code()),
                     Rejection::NotFound => ("not-found", rejection.code()),
                     _ => ("refused", rejection.code()),

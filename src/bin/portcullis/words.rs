@@ -30,9 +30,9 @@ impl Telling<'_> {
         Verdict::of(self.explanation, self.bench.gate.config())
     }
 
-    /// Who is asking, as the session has it.
+    /// Who is asking, as the session or the token has it.
     pub(crate) fn claims(&self) -> Option<&Claims> {
-        self.explanation.session.as_ref().map(|session| session.claims())
+        self.explanation.claims.as_ref()
     }
 
     fn person(&self) -> &str {
@@ -55,7 +55,8 @@ impl Telling<'_> {
         }
         let asks = asks(&self.explanation.asks);
         if !asks.is_empty() {
-            text.push_str(&format!("  The provider is asked for {}.\n", asks.join(", ")));
+            let who = if self.explanation.machine { "What is missing is" } else { "The provider is asked for" };
+            text.push_str(&format!("  {who} {}.\n", asks.join(", ")));
         }
         if let Some(rule) = &verdict.rule {
             text.push_str(&format!("\n{}\n", self.rule(rule)));
@@ -70,9 +71,9 @@ impl Telling<'_> {
     }
 
     fn who(&self) -> String {
-        let mut text = match (self.claims(), &self.supposed.person) {
+        let mut text = match (self.claims(), &self.supposed.asker) {
             (Some(claims), _) => self.kept(claims),
-            (None, Some(_)) => "  as somebody whose session takes no part here\n".to_owned(),
+            (None, Some(_)) => "  as somebody, whom nothing here looks at\n".to_owned(),
             (None, None) => "  as nobody: without a session\n".to_owned(),
         };
         let place = [&self.supposed.address, &self.supposed.country];
@@ -110,9 +111,11 @@ impl Telling<'_> {
                 kept.push(format!("{path} {}", values.join(", ")));
             }
         }
-        let mut text = format!("  as {}, signed in at {}\n", claims.subject(), claims.provider());
+        let (how, what) =
+            if self.explanation.machine { ("a machine with a token of", "token") } else { ("signed in at", "session") };
+        let mut text = format!("  as {}, {how} {}\n", claims.subject(), claims.provider());
         let kept = if kept.is_empty() { "nothing that rules ask about".to_owned() } else { kept.join("; ") };
-        text.push_str(&format!("  the session has: {kept}\n"));
+        text.push_str(&format!("  the {what} says: {kept}\n"));
         text
     }
 
@@ -136,6 +139,9 @@ impl Telling<'_> {
             ("sign-in", _) => {
                 "nobody is signed in. A page that a person opens is sent to sign in, anything else gets 401.".to_owned()
             }
+            ("step-up", _) if self.explanation.machine => format!("the token of {person} stands for a sign-in of another kind than this asks for. The answer is 401, with what is missing."),
+            ("denied", _) if self.explanation.machine => format!("{person} shows a token, and is not let in. The answer is 403."),
+            ("unproven", _) => "it shows an access token, whose signature is checked with the issuer's keys before anything is decided. Suppose one that is right with --machine.".to_owned(),
             ("step-up", _) => format!(
                 "{person} is signed in, and has to sign in in another way for this. A page that a person opens is sent to the provider, once; anything else gets 401."
             ),
@@ -171,6 +177,7 @@ impl Telling<'_> {
             Rejection::DoubtfulMethod => {
                 "a rule asks for the method here, and the request has a header that overrides it, or a method in small letters".to_owned()
             }
+            Rejection::Machine(_) => "the token that it shows does not count here".to_owned(),
             _ => "it goes nowhere".to_owned(),
         };
         format!("{why}. The answer is {} ({}).", rejection.status(), rejection.code())
@@ -203,6 +210,9 @@ impl Telling<'_> {
         }
         if rule.get("preflight") == Some(&Value::Bool(true)) {
             asks.push_str("; lets preflights pass");
+        }
+        if let Some(tokens) = rule.get("tokens") {
+            asks.push_str(&format!("; takes tokens of {}", inline(tokens)));
         }
         if let Some(origins) = rule.get("origins") {
             asks.push_str(&format!("; trusts pages of {}", inline(origins)));
