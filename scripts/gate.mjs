@@ -18,7 +18,8 @@ import { root } from './setup.mjs';
  * @param {object} [options.settings]  the variable PORTCULLIS; left out, there is no such variable
  * @param {string} [options.settingsFile]  text to put in the place of portcullis.json
  * @param {object} [options.secrets]   PORTCULLIS_SECRET and the other text bindings
- * @param {boolean} [options.kv]       whether there is a namespace PORTCULLIS_KV (empty, in memory)
+ * @param {boolean|string} [options.kv]  whether there is a namespace PORTCULLIS_KV (empty, in memory), or the
+ *        directory where wrangler keeps that of `--local`
  * @param {object} [options.origin]
  * @param {string|object|false} [options.origin.assets]  directory behind the binding ASSETS, or
  *        `{ directory, html_handling, not_found_handling }`; `_redirects` and `_headers` count
@@ -65,6 +66,7 @@ export async function startGate({
     host,
     port: https ? port : 0,
     https,
+    ...(typeof kv === 'string' && { kvPersist: kv }),
     cf: false,
     log: new RuntimeLog(logs),
     logRequests: false,

@@ -40,7 +40,7 @@ async function start() {
     });
     running.push(provider.close);
   }
-  const gate = await startGate({ port, settings, secrets, origin: { assets }, onLog: showLog });
+  const gate = await startGate({ port, settings, secrets, kv: join(root, '.wrangler/state/v3/kv'), origin: { assets }, onLog: showLog });
   running.push(() => gate.dispose());
   console.log(demo ? welcome(address, demo.issuer) : `\nThe gate is on ${address}. Ctrl-C ends it.\n`);
 }

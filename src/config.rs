@@ -62,6 +62,8 @@ pub struct Config {
     pub token_issuers: Vec<Rc<TokenIssuer>>,
     /// Which claims a session keeps.
     pub selection: Selection,
+    /// Whether rules can be switched at run time.
+    pub switch: bool,
     book: RuleBook,
     default: Rule,
 }
@@ -123,6 +125,7 @@ impl Config {
             providers,
             token_issuers: tokens.issuers,
             selection,
+            switch: settings.switch,
             book,
             default: Rule {
                 name: "(no rule)".to_owned(),
@@ -148,6 +151,11 @@ impl Config {
     /// The rule of this rank; the one that asks for sign-in where no rule matches.
     pub fn rule(&self, rank: Option<usize>) -> &Rule {
         rank.and_then(|rank| self.book.rules.get(rank)).unwrap_or(&self.default)
+    }
+
+    /// Whether a rule has this id.
+    pub fn has_rule(&self, id: &str) -> bool {
+        self.book.rules.iter().any(|rule| rule.id.as_deref() == Some(id))
     }
 
     /// The provider of this id.

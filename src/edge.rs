@@ -28,8 +28,13 @@ pub trait Edge: Entropy + Clone + 'static {
     /// [`Call::limit`] bytes of the answer.
     async fn fetch(&self, call: Call) -> Result<Reply, Unreachable>;
 
+    /// Reads a text from KV; `None` when there is none.
+    async fn read(&self, key: &str) -> Result<Option<String>, Unreachable>;
+
     /// Reads a text from the shared cache (KV). A failure is a miss.
-    async fn load(&self, key: &str) -> Option<String>;
+    async fn load(&self, key: &str) -> Option<String> {
+        self.read(key).await.ok().flatten()
+    }
 
     /// Writes a text to the shared cache (KV) for `lifetime`. A failure is ignored.
     async fn store(&self, key: &str, text: String, lifetime: Lifetime);

@@ -27,6 +27,8 @@ mod rejection;
 mod return_to;
 mod same_origin;
 mod sign_in;
+mod switching;
+mod trouble;
 mod visit;
 
 use std::{cell::RefCell, rc::Rc};
@@ -40,8 +42,10 @@ pub use event::{Event, EventKind};
 #[cfg(feature = "check")]
 pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
 pub use forward::{Cacheable, Forward, IDENTITY_HEADERS};
-pub use rejection::{Rejection, Trouble, misconfigured};
+pub use rejection::{Rejection, misconfigured};
 pub use return_to::ReturnTo;
+use switching::Switching;
+pub use trouble::Trouble;
 pub use visit::{Audience, Visit, path_and_query};
 
 use crate::{
@@ -64,6 +68,7 @@ pub struct Gate {
     knowledge: RefCell<Knowledge>,
     recent: RefCell<Recent<Session>>,
     tokens: RefCell<Recent<AccessToken>>,
+    switching: RefCell<Switching>,
 }
 
 /// How a request ends.
@@ -99,6 +104,7 @@ impl Gate {
             knowledge: RefCell::default(),
             recent: RefCell::default(),
             tokens: RefCell::default(),
+            switching: RefCell::default(),
         }))
     }
 
@@ -107,8 +113,10 @@ impl Gate {
         &self.config
     }
 
-    /// Everything that [`Gate::decide`] does not forward.
+    /// Everything that [`Gate::decide`] does not forward, and what comes when a look at the switches
+    /// is due.
     pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
+        self.look_at_switches(edge).await;
         let now = edge.now();
         let mut decision = self.decide(head, now);
         if let Decision::Watched(inner, findings, visit) = decision {

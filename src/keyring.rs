@@ -24,6 +24,8 @@ pub enum Purpose {
     LogoutHint,
     /// The MAC over what is kept in KV.
     Cache,
+    /// The MAC over what an operator switches at run time.
+    Switch,
 }
 
 impl Purpose {
@@ -36,6 +38,7 @@ impl Purpose {
             Self::State => "portcullis state v1",
             Self::LogoutHint => "portcullis logout hint v1",
             Self::Cache => "portcullis cache v1",
+            Self::Switch => "portcullis switch v1",
         }
     }
 }
@@ -54,6 +57,7 @@ pub struct Generation {
     state: Secret<[u8; 32]>,
     logout_hint: Secret<[u8; 32]>,
     cache: Hmac<Sha256>,
+    switch: Hmac<Sha256>,
 }
 
 impl KeyRing {
@@ -75,13 +79,24 @@ impl KeyRing {
 
     /// A MAC over `parts` for what is kept in KV. Each part's length goes in front of it.
     pub fn authenticate(&self, parts: &[&str]) -> String {
-        self.current().map(|keys| URL_SAFE_NO_PAD.encode(keys.mac(parts).finalize().into_bytes())).unwrap_or_default()
+        self.current()
+            .map(|keys| URL_SAFE_NO_PAD.encode(mac(&keys.cache, parts).finalize().into_bytes()))
+            .unwrap_or_default()
     }
 
     /// Whether `tag` is the MAC over `parts` under one of the secrets.
     pub fn is_authentic(&self, parts: &[&str], tag: &str) -> bool {
+        self.verifies(|keys| &keys.cache, parts, tag)
+    }
+
+    /// Whether `tag` is an operator's MAC over `parts`. The gate itself makes none.
+    pub fn is_operators(&self, parts: &[&str], tag: &str) -> bool {
+        self.verifies(|keys| &keys.switch, parts, tag)
+    }
+
+    fn verifies(&self, key: fn(&Generation) -> &Hmac<Sha256>, parts: &[&str], tag: &str) -> bool {
         let Ok(tag) = URL_SAFE_NO_PAD.decode(tag) else { return false };
-        self.generations().any(|keys| keys.mac(parts).verify_slice(&tag).is_ok())
+        self.generations().any(|keys| mac(key(keys), parts).verify_slice(&tag).is_ok())
     }
 }
 
@@ -103,6 +118,7 @@ impl Generation {
             state: key(Purpose::State.label())?,
             logout_hint: key(Purpose::LogoutHint.label())?,
             cache: hmac(Purpose::Cache)?,
+            switch: hmac(Purpose::Switch)?,
         })
     }
 
@@ -123,18 +139,19 @@ impl Generation {
             Purpose::PendingLogin => Some(&self.pending_login),
             Purpose::State => Some(&self.state),
             Purpose::LogoutHint => Some(&self.logout_hint),
-            Purpose::Session | Purpose::Cache => None,
+            Purpose::Session | Purpose::Cache | Purpose::Switch => None,
         }
     }
+}
 
-    fn mac(&self, parts: &[&str]) -> Hmac<Sha256> {
-        let mut mac = self.cache.clone();
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        mac
+/// The MAC over `parts`. Each part's length goes in front of it.
+fn mac(key: &Hmac<Sha256>, parts: &[&str]) -> Hmac<Sha256> {
+    let mut mac = key.clone();
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
     }
+    mac
 }
 
 impl core::fmt::Debug for Generation {
@@ -160,12 +177,12 @@ pub(crate) mod tests {
         let sealing = [Purpose::PendingLogin, Purpose::State, Purpose::LogoutHint];
         let mut all: Vec<Vec<u8>> =
             sealing.iter().map(|purpose| keys.sealing_key(*purpose).unwrap().expose().to_vec()).collect();
-        for mac in [keys.session.clone(), keys.cache.clone()] {
+        for mac in [keys.session.clone(), keys.cache.clone(), keys.switch.clone()] {
             all.push(mac.finalize().into_bytes().to_vec());
         }
         all.sort();
         all.dedup();
-        assert_eq!(all.len(), 5);
+        assert_eq!(all.len(), 6);
     }
 
     #[test]

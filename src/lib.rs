@@ -26,6 +26,7 @@
 //! | [`oidc`] | OpenID Connect: what to send, what an answer means |
 //! | [`session`] | the session, pending logins, cookies, seals |
 //! | [`pages`] | what a person sees |
+//! | [`switch`] | what an operator changed at run time |
 //! | `worker` | the platform (wasm32 only) |
 //!
 //! [`claims`], [`keyring`], [`secret`], [`service_token`], [`time`] and [`wildcard`] are nouns that the
@@ -59,6 +60,7 @@ pub mod rules;
 pub mod secret;
 pub mod service_token;
 pub mod session;
+pub mod switch;
 pub mod time;
 pub mod wildcard;
 #[cfg(target_arch = "wasm32")]

@@ -43,10 +43,14 @@ pub fn decide(
     milliseconds: f64,
 ) -> Option<String> {
     let gate = GATE.with_borrow(Clone::clone)?;
+    let now = platform::timestamp(milliseconds);
+    if !gate.knows_switches(now) {
+        return None;
+    }
     let head = Head::read(request, method, url, cookie, upgrade);
     #[cfg(feature = "panic-drill")]
     drill(&head, "/.auth/drill/fast");
-    match gate.decide(&head, platform::timestamp(milliseconds)) {
+    match gate.decide(&head, now) {
         Decision::Forward(forward) => Some(plan(&forward, &gate.config().origin, &head)),
         _ => None,
     }
@@ -104,6 +108,10 @@ fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
     if let Some(binding) = binding.filter(|binding| !platform.has_fetcher(binding)) {
         let problem = format!("there is no binding {binding} to send requests to: add it to wrangler.toml");
         return Err(ConfigError { setting: setting.to_owned(), problem });
+    }
+    if gate.config().switch && !platform.has_kv() {
+        let problem = "needs the KV namespace PORTCULLIS_KV: add it to wrangler.toml".to_owned();
+        return Err(ConfigError { setting: "switch".to_owned(), problem });
     }
     GATE.set(Some(Rc::clone(&gate)));
     Ok(gate)

@@ -94,6 +94,12 @@ fn every_code_in_the_source_is_explained_and_no_other() {
     codes.extend(
         discovery.split("const KIND: &'static str = \"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()),
     );
+    let switching = read("src/gate/switching.rs");
+    codes.extend(
+        literals(between(&switching, "fn take_in(&mut self", "\n}\n"))
+            .into_iter()
+            .filter(|code| code.starts_with("switch_")),
+    );
     codes.sort();
     codes.dedup();
     let paper = read("docs/codes.md");

@@ -49,6 +49,14 @@ impl Host {
         is_loopback(&self.name)
     }
 
+    /// Whether `text` names this very host, as the settings write it.
+    pub fn is(&self, text: &str) -> bool {
+        match &self.port {
+            None => text == self.name,
+            Some(port) => text.strip_suffix(port.as_str()).and_then(|rest| rest.strip_suffix(':')) == Some(&self.name),
+        }
+    }
+
     /// Whether `host` (host and port as in an address) is this one. A loopback host without a port
     /// stands for every port, so that development servers can choose theirs.
     fn serves(&self, host: &str) -> bool {

@@ -17,7 +17,7 @@ const fn entry(name: &'static str, default: &'static str, meaning: &'static str)
 }
 
 /// Every setting there is.
-pub const SETTINGS: [Entry; 58] = [
+pub const SETTINGS: &[Entry] = &[
     entry(
         "hosts[]",
         "",
@@ -41,6 +41,11 @@ pub const SETTINGS: [Entry; 58] = [
         "Whether the `#fragment` of the page asked for survives the login, by a page of a few bytes on the way. `false` makes that page a plain 302.",
     ),
     entry("prefix", "`\"/.auth\"`", "The path under which the gate answers itself."),
+    entry(
+        "switch",
+        "`false`",
+        "Whether `npm run switch` can change rules at run time, by their `id`, and lock the site down; see [switch.md](switch.md). It needs the KV namespace `PORTCULLIS_KV`.",
+    ),
     entry(
         "providers[].id",
         "",

@@ -36,6 +36,8 @@ pub(super) struct Settings {
     #[serde(default)]
     pub(super) prefix: Prefix,
     #[serde(default)]
+    pub(super) switch: bool,
+    #[serde(default)]
     pub(super) providers: Vec<ProviderSettings>,
     #[serde(default)]
     pub(super) tokens: Vec<TokenSettings>,

@@ -15,6 +15,7 @@ use crate::{
     policy::{Denied, Facts, Granted, Policy, StepUp},
     rules::{Ambiguous, PathError, RequestPath, Target},
     session::{CookieEdit, CookieNames, Cookies, Session},
+    switch::Mode,
     time::Timestamp,
 };
 
@@ -108,7 +109,8 @@ impl Gate {
     /// 1. the host is one of the settings' (else 421);
     /// 2. the path can be read (else 400);
     /// 3. it came over https, or to this machine;
-    /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404);
+    /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404), and the gate is not
+    ///    locked down (else 503);
     /// 5. all its readings choose the same rule (else 400), by a method that nothing overrides where
     ///    a rule asks for the method (else 400);
     /// 6. the rule is public, or lets this preflight pass, or
@@ -135,14 +137,21 @@ impl Gate {
             let read = matches!(head.method(), "GET" | "HEAD");
             return if read { Decision::Secure(visit) } else { Decision::Refuse(Rejection::Insecure, visit) };
         }
-        // 4. Our own.
+        // 4. Our own, and the lock-down.
+        let locked_down = self.switching.borrow().is_locked_down(now);
         if path.touches(&self.config.prefix) {
             let endpoint = path.is_plain().then(|| Endpoint::find(path.as_sent(), &self.config.prefix)).flatten();
             let visit = Visit::new(site, address);
             return match endpoint {
+                Some(endpoint) if locked_down && !endpoint.answers_locked_down() => {
+                    Decision::Refuse(Rejection::LockedDown, visit)
+                }
                 Some(endpoint) => Decision::Own(endpoint, visit),
                 None => Decision::Refuse(Rejection::NotFound, visit),
             };
+        }
+        if locked_down {
+            return Decision::Refuse(Rejection::LockedDown, Visit::new(site, address));
         }
         // What is fetched by its address is parsed once more on the way.
         if let (Origin::Address(origin), false) = (&self.config.origin, path.is_plain())
@@ -181,7 +190,7 @@ impl Gate {
         if preflight {
             return Decision::Forward(Forward::new(&Admitted::anyone(), edit));
         }
-        let policy = match &rule.access {
+        let policy = match self.access(rule, now) {
             Access::Public => return Decision::Forward(Forward::new(&Admitted::anyone(), edit)),
             Access::Optional => {
                 let visit = Visit::new(site, address);
@@ -234,6 +243,17 @@ impl Gate {
         }
     }
 
+    /// What a rule asks for now: what it was deployed with, or what it is switched to. Switched on, it
+    /// asks for what it was deployed with if that is sign-in, and for sign-in alone if not.
+    pub(super) fn access<'g>(&'g self, rule: &'g Rule, now: Timestamp) -> &'g Access {
+        match (self.switching.borrow().mode(rule.id.as_deref(), now), &rule.access) {
+            (Some(Mode::Off), _) => &Access::Public,
+            (Some(Mode::Optional), _) => &Access::Optional,
+            (Some(Mode::On | Mode::LockedDown), Access::Public | Access::Optional) => &self.config.rule(None).access,
+            (Some(Mode::On | Mode::LockedDown), Access::SignedIn(_)) | (None, _) => &rule.access,
+        }
+    }
+
     /// The rule of a request, and whether it is a preflight that the rule lets pass: a preflight asks
     /// on behalf of the method that it names.
     pub(super) fn rule_of(
@@ -281,7 +301,7 @@ impl Gate {
         let found = RequestPath::parse(page.path())
             .ok()
             .and_then(|path| self.config.matcher().first_match(&path, Target { host: &site.host, method: "GET" }).ok());
-        match found.map(|rank| &self.config.rule(rank).access) {
+        match found.map(|rank| self.access(self.config.rule(rank), now)) {
             Some(Access::SignedIn(policy)) => match session {
                 Some(session) => judge(policy, session.claims(), head, now)
                     .err()

@@ -16,7 +16,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::{EventKind, Gate, Request, budget::Budget, rejection::Trouble};
+use super::{EventKind, Gate, Request, Trouble, budget::Budget};
 use crate::{
     edge::{Call, Edge, RequestHead},
     oidc::{

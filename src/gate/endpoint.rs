@@ -53,6 +53,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether it answers while the gate is locked down: what tells that it runs, and the way out.
+    pub const fn answers_locked_down(self) -> bool {
+        matches!(self, Self::Health | Self::Logout | Self::SignedOut)
+    }
+
     /// The methods it takes, for `Allow`.
     pub const fn methods(self) -> &'static str {
         match self {

@@ -26,6 +26,10 @@ pub enum EventKind {
     ProviderTrouble,
     /// The settings are wrong: nothing is served.
     SettingsWrong,
+    /// An operator changed something at run time, or it ended.
+    Switch,
+    /// What an operator wrote could not be read, or somebody else wrote it.
+    SwitchTrouble,
 }
 
 /// A line of the log.
@@ -49,12 +53,14 @@ impl EventKind {
             Self::Refused => "refused",
             Self::ProviderTrouble => "provider_trouble",
             Self::SettingsWrong => "settings_wrong",
+            Self::Switch => "switch",
+            Self::SwitchTrouble => "switch_trouble",
         }
     }
 
     /// Whether somebody should look at it.
     pub const fn is_trouble(self) -> bool {
-        matches!(self, Self::LoginFailed | Self::ProviderTrouble | Self::SettingsWrong)
+        matches!(self, Self::LoginFailed | Self::ProviderTrouble | Self::SettingsWrong | Self::SwitchTrouble)
     }
 }
 

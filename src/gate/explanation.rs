@@ -175,9 +175,14 @@ impl Gate {
             // Decided before any rule was looked for.
             Decision::Own(..)
             | Decision::Secure(_)
-            | Decision::Refuse(Rejection::Host | Rejection::Path(_) | Rejection::Insecure | Rejection::NotFound, _) => {
-                explanation
-            }
+            | Decision::Refuse(
+                Rejection::Host
+                | Rejection::Path(_)
+                | Rejection::Insecure
+                | Rejection::NotFound
+                | Rejection::LockedDown,
+                _,
+            ) => explanation,
             _ => {
                 self.add_rule(&mut explanation, findings, head, now);
                 explanation
@@ -213,7 +218,7 @@ impl Gate {
         let client_address = head.client_address().and_then(|text| text.parse().ok());
         let facts = Facts { now, address: client_address, country: country.as_deref() };
         let rule = self.config.rule(rank);
-        let policy = policy_of(&rule.access).filter(|_| !preflight);
+        let policy = policy_of(self.access(rule, now)).filter(|_| !preflight);
         // Where a token is shown, the cookie is not looked at.
         let shown = policy.and(rule.tokens.as_ref()).and_then(|taken| self.shown(head, taken, now).transpose());
         match shown {

@@ -3,7 +3,7 @@
 //! The visitor reads what to do, the operator finds a code in the log with the request id, and an
 //! attacker learns nothing: no reason is more precise on a page than its code's meaning.
 
-use super::{Answer, Audience, Event, EventKind, Gate, MachineRejection, Request, ReturnTo, Visit};
+use super::{Answer, Audience, Event, EventKind, Gate, MachineRejection, Request, ReturnTo, Trouble, Visit};
 use crate::{
     config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
@@ -78,35 +78,12 @@ pub enum Rejection {
     TooManyClaims,
     /// A logout that our own page did not ask for.
     ForeignLogout,
+    /// An operator closed the whole site for now.
+    LockedDown,
     /// Nothing can be sealed.
     NoKeys,
     /// A token of a machine does not count here.
     Machine(MachineRejection),
-}
-
-/// Why something a provider publishes cannot be had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// It was called too often just now.
-    Budget,
-    /// No answer.
-    Unreachable(Unreachable),
-    /// An answer with this status.
-    Status(u16),
-    /// An answer that cannot be used, and why.
-    Unusable(String),
-}
-
-impl Trouble {
-    /// For the log.
-    pub fn detail(&self) -> String {
-        match self {
-            Self::Budget => "called too often just now".to_owned(),
-            Self::Unreachable(why) => why.as_str().to_owned(),
-            Self::Status(status) => format!("status {status}"),
-            Self::Unusable(why) => why.clone(),
-        }
-    }
 }
 
 impl Rejection {
@@ -142,6 +119,7 @@ impl Rejection {
             Self::UserInfoDown(_) => "userinfo_unavailable",
             Self::TooManyClaims => "claims_too_large",
             Self::ForeignLogout => "logout_cross_site",
+            Self::LockedDown => "locked_down",
             Self::NoKeys => "internal",
             Self::Machine(rejection) => rejection.code(),
         }
@@ -172,14 +150,18 @@ impl Rejection {
             Self::NoKeys => 500,
             Self::Machine(rejection) => rejection.status(),
             Self::Provider(_) | Self::Token(_) | Self::NoKey | Self::IdToken(_) | Self::UserInfo(_) => 502,
-            Self::ProviderDown(_) | Self::TokenEndpointDown(_) | Self::KeysDown(_) | Self::UserInfoDown(_) => 503,
+            Self::ProviderDown(_)
+            | Self::TokenEndpointDown(_)
+            | Self::KeysDown(_)
+            | Self::UserInfoDown(_)
+            | Self::LockedDown => 503,
         }
     }
 
     /// How it is logged; `None` for what strangers cause at will and nobody needs to know.
     const fn event(&self) -> Option<EventKind> {
         match self {
-            Self::NotFound | Self::Method(_) | Self::NotNavigation => None,
+            Self::NotFound | Self::Method(_) | Self::NotNavigation | Self::LockedDown => None,
             Self::Denied { .. } | Self::StepUpUnmet => Some(EventKind::Denied),
             Self::Machine(rejection) => Some(rejection.event()),
             Self::Host
@@ -285,6 +267,9 @@ impl Rejection {
                 "Another site tried to sign you out. To sign out, use this site's own button.",
             ),
             Self::Machine(rejection) => rejection.words(),
+            Self::LockedDown => {
+                ("Closed for now", "The people who run this site have closed it for the moment. Try again later.")
+            }
             Self::NoKeys => ("Something went wrong", "This is a fault of this site. Tell the people who run it."),
         }
     }
@@ -312,7 +297,7 @@ impl Rejection {
             | Self::UnknownProvider
             | Self::NotNavigation => WayOn::TryAgain(gate.login_path(back)),
             Self::ForeignLogout => WayOn::SignOut(gate.path_of(super::Endpoint::Logout)),
-            Self::Host | Self::Insecure => WayOn::Nowhere,
+            Self::Host | Self::Insecure | Self::LockedDown => WayOn::Nowhere,
             _ => WayOn::Home,
         }
     }
@@ -356,6 +341,7 @@ impl Gate {
         let answer = match rejection {
             Rejection::Method(methods) => answer.with("allow", methods),
             Rejection::ProviderDown(_) | Rejection::KeysDown(_) => answer.with("retry-after", "30"),
+            Rejection::LockedDown => answer.with("retry-after", "300"),
             _ => answer,
         };
         let answer =

@@ -79,6 +79,11 @@ impl Platform {
         })
     }
 
+    /// Whether there is a KV namespace.
+    pub(super) fn has_kv(&self) -> bool {
+        self.binding(KV).is_some()
+    }
+
     fn kv(&self) -> Option<worker::kv::KvStore> {
         self.binding(KV)?;
         self.0.env.kv(KV).ok()
@@ -112,8 +117,9 @@ impl Edge for Platform {
         Ok(Reply { status: response.status(), body })
     }
 
-    async fn load(&self, key: &str) -> Option<String> {
-        self.kv()?.get(key).text().await.ok().flatten()
+    async fn read(&self, key: &str) -> Result<Option<String>, Unreachable> {
+        let kv = self.kv().ok_or(Unreachable::Network)?;
+        kv.get(key).text().await.map_err(|_| Unreachable::Network)
     }
 
     async fn store(&self, key: &str, text: String, lifetime: Lifetime) {

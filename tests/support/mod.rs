@@ -11,6 +11,7 @@
 
 pub mod browser;
 pub mod machine;
+pub mod operator;
 pub mod provider;
 pub mod signature;
 pub mod world;

@@ -49,11 +49,25 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 /// Eventually consistent: a write is seen after `lag` seconds.
 #[derive(Default)]
 struct Kv {
-    entries: HashMap<String, Vec<(u64, String)>>,
+    entries: HashMap<String, Vec<(u64, Option<String>)>>,
     lag: u64,
     reads: usize,
     writes: usize,
     full: bool,
+    /// What is wrong with reading.
+    reading: Reading,
+}
+
+/// How KV answers a read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    #[default]
+    Works,
+    Fails,
+    /// It takes a moment.
+    Slow,
+    /// It answers, but later than anybody waits.
+    Drags,
 }
 
 /// Lets the others go on once.
@@ -135,11 +149,21 @@ impl World {
         self.0.kv.borrow_mut().full = true;
     }
 
+    pub fn set_kv_reading(&self, reading: Reading) {
+        self.0.kv.borrow_mut().reading = reading;
+    }
+
+    /// Writes an entry as somebody else does who can write KV; `None` removes it.
+    pub fn put_kv(&self, key: &str, text: Option<String>) {
+        let mut kv = self.0.kv.borrow_mut();
+        kv.entries.entry(key.to_owned()).or_default().push((self.0.now.get(), text));
+    }
+
     /// Puts `text` in the place of every entry.
     pub fn overwrite_kv(&self, change: impl Fn(&str) -> String) {
         for versions in self.0.kv.borrow_mut().entries.values_mut() {
             for (_, text) in versions.iter_mut() {
-                *text = change(text);
+                *text = text.as_deref().map(&change);
             }
         }
     }
@@ -178,6 +202,18 @@ impl World {
                 return;
             }
             tasks.into_iter().for_each(block_on);
+        }
+    }
+
+    /// What was left for after the answer goes on while somebody waits, up to its own next wait.
+    async fn go_on_in_background(&self) {
+        let tasks = self.0.background.take();
+        for mut task in tasks {
+            let ended =
+                std::future::poll_fn(|context| std::task::Poll::Ready(task.as_mut().poll(context).is_ready())).await;
+            if !ended {
+                self.0.background.borrow_mut().push(task);
+            }
         }
     }
 
@@ -311,18 +347,30 @@ impl Edge for World {
         provider.ok_or(Unreachable::Network)?.answer(&call, self.0.now.get())
     }
 
-    async fn load(&self, key: &str) -> Option<String> {
-        let mut kv = self.0.kv.borrow_mut();
-        kv.reads += 1;
+    async fn read(&self, key: &str) -> Result<Option<String>, Unreachable> {
+        self.0.kv.borrow_mut().reads += 1;
+        let reading = self.0.kv.borrow().reading;
+        match reading {
+            Reading::Works => {}
+            Reading::Fails => return Err(Unreachable::Network),
+            Reading::Slow => Pause(false).await,
+            Reading::Drags => {
+                for _ in 0..1_000 {
+                    Pause(false).await;
+                }
+            }
+        }
+        let kv = self.0.kv.borrow();
         let seen = self.0.now.get().saturating_sub(kv.lag);
-        kv.entries.get(key)?.iter().rev().find(|(time, _)| *time <= seen).map(|(_, text)| text.clone())
+        let versions = kv.entries.get(key).into_iter().flatten();
+        Ok(versions.rev().find(|(time, _)| *time <= seen).and_then(|(_, text)| text.clone()))
     }
 
     async fn store(&self, key: &str, text: String, _lifetime: Lifetime) {
         let mut kv = self.0.kv.borrow_mut();
         kv.writes += 1;
         if !kv.full {
-            kv.entries.entry(key.to_owned()).or_default().push((self.0.now.get(), text));
+            kv.entries.entry(key.to_owned()).or_default().push((self.0.now.get(), Some(text)));
         }
     }
 
@@ -331,6 +379,7 @@ impl Edge for World {
     }
 
     async fn pause(&self, _milliseconds: u32) {
+        self.go_on_in_background().await;
         Pause(false).await;
     }
 

@@ -63,6 +63,8 @@ const wrong = [
   ['a weak secret', { settings: good, secrets: { PORTCULLIS_SECRET: weak } }, 'PORTCULLIS_SECRET'],
   ['a weak previous secret', { settings: good, secrets: { PORTCULLIS_SECRET_PREVIOUS: weak } }, 'PORTCULLIS_SECRET_PREVIOUS'],
   ['an empty client secret', { settings: good, secrets: { PORTCULLIS_DEMO_CLIENT_SECRET: '' } }, 'PORTCULLIS_DEMO_CLIENT_SECRET'],
+  ['a run-time switch without KV', { settings: { ...good, switch: true }, kv: false }, 'switch'],
+  ['a run-time switch with a KV that is nothing', { settings: { ...good, switch: true }, kv: false, secrets: { PORTCULLIS_KV: null } }, 'switch'],
   ['an origin without a binding', { settings: { ...good, origin: { service: 'ELSEWHERE' } } }, 'origin.service'],
   ['assets without a binding', { settings: without('origin') }, 'origin.assets'],
   [
@@ -79,6 +81,7 @@ const right = [
   ['an empty file beside a variable', { settings: good, settingsFile: ' {}\n' }],
   ['no KV', { settings: good, kv: false }],
   ['a KV that is nothing', { settings: good, kv: false, secrets: { PORTCULLIS_KV: null } }],
+  ['a run-time switch', { settings: { ...good, switch: true } }],
   ['a previous secret', { settings: good, secrets: { PORTCULLIS_SECRET_PREVIOUS: gateSecrets().PORTCULLIS_SECRET } }],
 ];
 

@@ -6,7 +6,7 @@
 
 use crate::{
     arguments::{Arguments, Failure},
-    deployment::Deployment,
+    deployment::{Deployment, wrong},
 };
 
 pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
@@ -14,6 +14,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let [file] = arguments.values(["wrangler.toml"])?;
     let deployment = Deployment::read(file.as_ref(), arguments.option("--env"))?;
     let config = deployment.settings()?;
+    if config.switch && !deployment.has_binding("kv_namespaces", "PORTCULLIS_KV") {
+        return Err(wrong("switch", "needs the KV namespace PORTCULLIS_KV: add it to wrangler.toml").into());
+    }
     let mut report = String::from("The settings are right.\n");
     for address in deployment.addresses() {
         for (what, endpoint) in [("redirect URI", "callback"), ("post-logout redirect URI", "signed-out")] {

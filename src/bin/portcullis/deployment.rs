@@ -131,6 +131,11 @@ impl Deployment {
             .collect()
     }
 
+    pub(crate) fn has_binding(&self, list: &str, name: &str) -> bool {
+        let entries = self.table.get(list).and_then(Value::as_array).into_iter().flatten();
+        entries.filter_map(|entry| entry.get("binding")?.as_str()).any(|binding| binding == name)
+    }
+
     pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
         let mut warnings = Vec::new();
         let is = |name: &str, wanted: bool| self.table.get(name).and_then(Value::as_bool) == Some(wanted);
@@ -156,22 +161,18 @@ impl Deployment {
                 "_redirects: {line:?} shows a file under another path, and the gate judges the path that is asked for"
             ));
         }
-        let named = |list: &str, name: &str| {
-            let entries = self.table.get(list).and_then(Value::as_array).into_iter().flatten();
-            entries.filter_map(|entry| entry.get("binding")?.as_str()).any(|binding| binding == name)
-        };
         match &config.origin {
             Origin::Assets(name)
                 if assets.and_then(|assets| assets.get("binding")).and_then(Value::as_str) != Some(name) =>
             {
                 warnings.push(format!("origin.assets is {name:?}, and [assets] has no such binding"));
             }
-            Origin::Service(name) if !named("services", name) => {
+            Origin::Service(name) if !self.has_binding("services", name) => {
                 warnings.push(format!("origin.service is {name:?}, and [[services]] has no such binding"));
             }
             _ => {}
         }
-        if !named("kv_namespaces", "PORTCULLIS_KV") {
+        if !self.has_binding("kv_namespaces", "PORTCULLIS_KV") {
             warnings.push(
                 "there is no KV namespace PORTCULLIS_KV: every isolate asks the provider for its keys".to_owned(),
             );

@@ -43,6 +43,7 @@ export function gateSecrets() {
  * @param {object} [options.provider]  more options of startProvider
  * @param {object} [options.gate]      more options of startGate
  * @param {boolean} [options.counting] whether the calls of the KV namespace are counted
+ * @param {boolean} [options.clock]    whether the clock of a gate that counts can be put forward; see clock.mjs
  * @returns {Promise<Site>}
  */
 export async function startSite({
@@ -52,6 +53,7 @@ export async function startSite({
   provider: providerOptions,
   gate: gateOptions,
   counting = false,
+  clock = false,
 } = {}) {
   const provider = await startProvider({
     redirectUris: [LOCAL, SECURE].map((site) => `${site}/.auth/callback`),
@@ -84,7 +86,7 @@ export async function startSite({
       // A server with an address is fetched from the network itself.
       ...(!server && { fetch: NETWORK }),
     },
-    workers: [{ name: NETWORK, ...recorder({ provider: provider.issuer }) }, ...(counting ? countingWorkers(options) : [])],
+    workers: [{ name: NETWORK, ...recorder({ provider: provider.issuer }) }, ...(counting ? countingWorkers({ ...options, clock }) : [])],
   });
   if (counting) gate.url = await gate.mf.unsafeGetDirectURL(COUNTED);
   return new Site({ gate, provider, server, origin });
@@ -108,7 +110,11 @@ function countingWorkers(options) {
       },
     ),
     worker('counting-kv', 'kv.mjs', { kvNamespaces: { NAMESPACE: 'counted' }, serviceBindings: { COUNTER } }),
-    worker(COUNTER, 'counter.mjs', { compatibilityDate: '2026-04-26', unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }] }),
+    worker(COUNTER, 'counter.mjs', {
+      kvNamespaces: { NAMESPACE: 'counted' },
+      compatibilityDate: '2026-04-26',
+      unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+    }),
   ];
 }
 
@@ -161,6 +167,11 @@ class Site {
   async kvCalls() {
     const answer = await send('http://counter.test/', { through: await this.gate.mf.unsafeGetDirectURL(COUNTER) });
     return answer.json();
+  }
+
+  /** The namespace behind the one that counts. */
+  countedKv() {
+    return this.gate.mf.getKVNamespace('NAMESPACE', COUNTER);
   }
 
   async stop() {

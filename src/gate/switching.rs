@@ -1,0 +1,184 @@
+//! The run-time switches as an isolate knows them: when it looks, what it keeps, what it says of it.
+//!
+//! An isolate looks at the entry in KV at most every [`REFRESH`], behind the answer of the request
+//! that finds it due. Only where there is nothing to decide on – the first request of an isolate,
+//! the first after a quiet while – a request waits for the look, and not for long.
+//!
+//! | the entry | what holds |
+//! |---|---|
+//! | ours, and not older than the one known | it |
+//! | older, or KV cannot be read | the last good one; the deployed rules when there was none |
+//! | forged, unreadable, or gone | what the last good one closed, and nothing that it opened |
+
+use core::{future::Future, mem, pin::Pin};
+use std::rc::Rc;
+
+use super::{Event, EventKind, Gate};
+use crate::{
+    edge::{Edge, Unreachable},
+    switch::{EntryError, KEY, Mode, Switch, Switches},
+    time::{Lifetime, Timestamp},
+};
+
+/// How long a look lasts before the next one.
+const REFRESH: Lifetime = Lifetime::from_seconds(30);
+/// A request that finds the last look longer ago than this waits for a new one: a site that nobody
+/// visited for an hour must not open by what was known an hour ago.
+const STALE: Lifetime = Lifetime::from_seconds(60);
+/// A look that has been under way for longer belongs to a request that was cut off.
+const LOST: Lifetime = Lifetime::from_seconds(2);
+/// How often a request that waits checks whether the look has ended, and how long between, in
+/// milliseconds: a second in all. KV answers within a tenth of it or is in trouble.
+const CHECKS: usize = 200;
+const BETWEEN_CHECKS: u32 = 5;
+
+/// What an isolate knows of the switches. Plain data.
+#[derive(Debug, Default)]
+pub(super) struct Switching {
+    current: Switches,
+    /// When the last look began.
+    began: Option<Timestamp>,
+    under_way: bool,
+    /// When a look last ended, or was given up.
+    looked: Option<Timestamp>,
+    /// What was last said to be wrong; it is said once.
+    trouble: Option<&'static str>,
+}
+
+/// Whether there is something to decide on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Well,
+    /// A look is due.
+    Due,
+    /// Nothing was ever looked at, or not for too long.
+    No,
+}
+
+/// What a look finds: an entry that was read, no entry, or nothing at all.
+type Found = Result<Option<Result<Switches, EntryError>>, Unreachable>;
+
+impl Gate {
+    /// Whether a request can be decided at once, without a look at the switches. Always, unless the
+    /// settings have `switch = true`.
+    pub fn knows_switches(&self, now: Timestamp) -> bool {
+        !self.config.switch || self.switching.borrow().known(now) == Known::Well
+    }
+
+    /// Looks at the switches if a look is due, and waits for it if nothing is known. The look is nobody's
+    /// own: it goes on when who began it is gone, and others that wait see it end.
+    pub(super) async fn look_at_switches<E: Edge>(self: &Rc<Self>, edge: &E) {
+        if self.knows_switches(edge.now()) {
+            return;
+        }
+        let known = self.switching.borrow().known(edge.now());
+        if known == Known::Due || !self.switching.borrow().is_under_way(edge.now()) {
+            edge.in_background(self.look(edge));
+        }
+        if known == Known::Due {
+            return;
+        }
+        for _ in 0..CHECKS {
+            edge.pause(BETWEEN_CHECKS).await;
+            if self.knows_switches(edge.now()) {
+                return;
+            }
+        }
+        self.note(edge, Err(Unreachable::Deadline));
+    }
+
+    /// A look at KV, from now on under way.
+    fn look<E: Edge>(self: &Rc<Self>, edge: &E) -> Pin<Box<dyn Future<Output = ()>>> {
+        self.switching.borrow_mut().begin(edge.now());
+        let (gate, edge) = (Rc::clone(self), edge.clone());
+        Box::pin(async move {
+            let entry = edge.read(KEY).await;
+            gate.switching.borrow_mut().under_way = false;
+            gate.note(&edge, entry);
+        })
+    }
+
+    /// Takes in what a look found, and logs what changed by it.
+    fn note<E: Edge>(&self, edge: &E, entry: Result<Option<String>, Unreachable>) {
+        let lines = self.take_in(entry, &super::request_id(edge), edge.now());
+        lines.iter().for_each(|line| edge.log(line));
+    }
+
+    fn take_in(&self, entry: Result<Option<String>, Unreachable>, request: &str, now: Timestamp) -> Vec<Event> {
+        let serves = |host: &str| self.config.hosts.iter().any(|served| served.is(host));
+        let found = entry.map(|entry| entry.map(|entry| Switches::read(&entry, &self.keys, serves)));
+        self.switching.borrow_mut().take_in(found, |id| self.config.has_rule(id), request, now)
+    }
+}
+
+impl Switching {
+    pub(super) fn is_locked_down(&self, now: Timestamp) -> bool {
+        self.current.is_locked_down(now)
+    }
+
+    /// What a rule is switched to, by its id.
+    pub(super) fn mode(&self, rule: Option<&str>, now: Timestamp) -> Option<Mode> {
+        self.current.mode(rule?, now)
+    }
+
+    fn known(&self, now: Timestamp) -> Known {
+        let within = |time: Option<Timestamp>, limit| time.is_some_and(|time| now.since(time) < limit);
+        match (within(self.looked, STALE), within(self.began, REFRESH)) {
+            (true, true) => Known::Well,
+            (true, false) => Known::Due,
+            (false, _) => Known::No,
+        }
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        self.began = Some(now);
+        self.under_way = true;
+    }
+
+    fn is_under_way(&self, now: Timestamp) -> bool {
+        self.under_way && self.began.is_some_and(|began| now.since(began) < LOST)
+    }
+
+    /// The table at the top of this file. Returns what is to be said: changes, and what is wrong, once.
+    fn take_in(&mut self, found: Found, is_rule: impl Fn(&str) -> bool, request: &str, now: Timestamp) -> Vec<Event> {
+        self.looked = Some(now);
+        let before = mem::take(&mut self.current);
+        let (entry, trouble) = match found {
+            Ok(Some(Ok(entry))) if entry.written >= before.written => (Some(entry), None),
+            Ok(Some(Ok(_))) => (None, Some(("switch_older", ""))),
+            Err(why) => (None, Some(("switch_unreadable", why.as_str()))),
+            Ok(None) if before.written == 0 => (None, None),
+            Ok(None) => (None, Some(("switch_gone", ""))),
+            Ok(Some(Err(error))) => (None, Some(("switch_refused", error.as_str()))),
+        };
+        let code = trouble.map(|(code, _)| code);
+        let spoilt = matches!(code, Some("switch_gone" | "switch_refused"));
+        let stays = |switch: &Switch| switch.lasts(now) && !(spoilt && switch.mode.may_open());
+        self.current = entry.as_ref().unwrap_or(&before).only(stays);
+        let mut lines = Vec::new();
+        if let Some((code, detail)) = trouble.filter(|_| self.trouble != code) {
+            lines.push(Event::new(EventKind::SwitchTrouble, code, request).with("detail", detail));
+        }
+        self.trouble = code;
+        for switch in before.switches.iter().filter(|switch| self.current.find(&switch.rule).is_none()) {
+            lines.push(line(EventKind::Switch, "switch_ended", request, switch));
+        }
+        for switch in self.current.switches.iter().filter(|switch| before.find(&switch.rule) != Some(switch)) {
+            let known = switch.mode == Mode::LockedDown || is_rule(&switch.rule);
+            let (kind, code) = if known {
+                (EventKind::Switch, "switch_applied")
+            } else {
+                (EventKind::SwitchTrouble, "switch_rule_unknown")
+            };
+            lines.push(line(kind, code, request, switch));
+        }
+        lines
+    }
+}
+
+fn line(kind: EventKind, code: &'static str, request: &str, switch: &Switch) -> Event {
+    let until = switch.until.map(|until| until.seconds().to_string()).unwrap_or_default();
+    let fields = [("switch", switch.mode.as_str()), ("rule", &switch.rule), ("until", &until)];
+    let said = fields.into_iter().filter(|(_, value)| !value.is_empty());
+    said.fold(Event::new(kind, code, request), |event, (name, value)| event.with(name, value))
+}

@@ -1,0 +1,188 @@
+// `npm run switch`: what it writes, what it shows, what it refuses; and once through wrangler itself.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { open, seal, switchKey } from '../../scripts/switch/entry.mjs';
+import { kvStore } from '../../scripts/switch/store.mjs';
+import { runSwitch } from '../../scripts/switch.mjs';
+import { gateSecrets } from './support/site.mjs';
+
+const NOW = Date.parse('2027-01-15T08:00:00Z');
+const { PORTCULLIS_SECRET } = gateSecrets();
+const key = switchKey(Buffer.from(PORTCULLIS_SECRET, 'base64'));
+
+const wrangler = (on = true) => `
+name = "gate"
+compatibility_date = "2026-04-26"
+[[kv_namespaces]]
+binding = "PORTCULLIS_KV"
+[vars.PORTCULLIS]
+hosts = ["docs.example.com"]
+switch = ${on}
+[[vars.PORTCULLIS.rules]]
+id = "blog"
+path = "/blog/**"
+sso = false
+[[vars.PORTCULLIS.rules]]
+id = "admin"
+path = "/admin/**"
+[[vars.PORTCULLIS.rules]]
+id = "watched"
+path = "/watched/**"
+mode = "report"
+[[vars.PORTCULLIS.rules]]
+path = "/nameless"
+`;
+
+describe('npm run switch', { timeout: 180_000 }, () => {
+  let directory;
+  let config;
+  let stored;
+  let clock;
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'portcullis-test-'));
+    config = join(directory, 'wrangler.toml');
+    await writeFile(config, wrangler());
+  });
+  after(() => rm(directory, { recursive: true }));
+  beforeEach(() => {
+    stored = undefined;
+    clock = NOW;
+  });
+
+  const memory = () => ({ read: async () => stored, write: async (entry) => (stored = entry) });
+
+  /** What the command says. */
+  async function run(line, { environment = { PORTCULLIS_SECRET }, store = memory } = {}) {
+    let said = '';
+    const args = [...line.split(' '), '--config', config];
+    await runSwitch(args, { environment, store, now: () => clock, say: (text) => (said += text) });
+    return said;
+  }
+  const refused = (line, problem, options) => assert.rejects(run(line, options), { message: problem });
+  const switches = () => open([key], stored).switches;
+
+  test('writes what is switched, on top of what was', async () => {
+    const until = NOW / 1_000 + 7_200;
+    await run('off admin --for 2h');
+    assert.deepEqual(open([key], stored), {
+      version: 1,
+      written: NOW,
+      hosts: ['docs.example.com'],
+      switches: [{ rule: 'admin', sso: 'off', until }],
+    });
+    await run('on blog');
+    await run('lockdown --until 2027-01-15T11:00+01:00');
+    assert.deepEqual(switches(), [
+      { rule: 'admin', sso: 'off', until },
+      { rule: 'blog', sso: 'on' },
+      { lockdown: true, until },
+    ]);
+    await run('optional admin --for 30m');
+    assert.deepEqual(switches().at(-1), { rule: 'admin', sso: 'optional', until: NOW / 1_000 + 1_800 });
+    await run('open');
+    await run('clear blog');
+    // What has ended is not carried along.
+    clock = NOW + 1_801_000;
+    await run('lockdown');
+    assert.deepEqual(switches(), [{ lockdown: true }]);
+  });
+
+  test('every entry has a higher number, whatever the clock says', async () => {
+    await run('lockdown');
+    clock = NOW - 86_400_000;
+    await run('open');
+    assert.equal(open([key], stored).written, NOW + 1);
+  });
+
+  test('shows what is switched, and says when it takes effect', async () => {
+    const said = await run('off admin --for 2h');
+    assert.match(said, /^As of 2027-01-15T08:00:00Z:$/m);
+    assert.match(said, /^ +the whole gate +open$/m);
+    assert.match(said, /^ +admin \(\/admin\/\*\*\) +off, until 2027-01-15T10:00:00Z; deployed on$/m);
+    assert.match(said, /^ +blog \(\/blog\/\*\*\) +off, as deployed$/m);
+    assert.match(said, /^In effect everywhere by 2027-01-15T08:02:00Z: KV takes up to a minute/m);
+    assert.match(await run('lockdown --local'), /locked down, until it is ended[^]*by 2027-01-15T08:01:00Z: the gate looks/);
+    clock = NOW + 7_200_000;
+    assert.match(await run('status'), /admin .* off, ended at 2027-01-15T10:00:00Z; deployed on/);
+    stored = seal(key, { written: NOW, hosts: ['docs.example.com'], switches: [{ rule: 'gone', sso: 'on' }] });
+    assert.match(await run('status'), /gone +on, until it is ended; no rule in the settings has this id/);
+    stored = undefined;
+    assert.match(await run('status'), /^Nothing was ever switched\.$/m);
+  });
+
+  test('refuses what the gate would not believe, and writes nothing', async () => {
+    for (const [line, problem] of [
+      ['off admin', /needs an end/],
+      ['optional admin', /needs an end/],
+      ['off admin --for 31d', /30 days at most/],
+      ['off admin --for 2', /no length of time/],
+      ['off admin --for 0h', /no length of time/],
+      ['off admin --until 2027-01-15T07:59:59Z', /no time to come/],
+      ['off admin --until 2027-01-15T10:00', /with its zone/],
+      ['off admin --until tomorrow', /no time to come/],
+      ['off admin --for 2h --until 2027-01-15T10:00Z', /leave one out/],
+      ['on nobody', /No rule has the id nobody\. There are: blog, admin\.$/],
+      ['on watched', /No rule has the id watched/],
+      ['on', /npm run switch -- status/],
+      ['on blog admin', /npm run switch -- status/],
+      ['lockdown blog', /npm run switch -- status/],
+      ['clear blog --for 2h', /clear has no end/],
+      ['of admin --for 2h', /npm run switch -- status/],
+      ['status --fast', /Unknown option/],
+    ]) {
+      await refused(line, problem);
+      assert.equal(stored, undefined, line);
+    }
+    await writeFile(config, wrangler(false));
+    await refused('lockdown', /no switch = true/);
+    await writeFile(config, wrangler());
+  });
+
+  test('builds upon nothing that it cannot believe', async () => {
+    await run('lockdown');
+    const ours = stored;
+    const foreign = seal(switchKey(Buffer.alloc(32, 1)), { written: NOW, hosts: ['docs.example.com'], switches: [] });
+    const elsewhere = seal(key, { written: NOW, hosts: ['else.example'], switches: [] });
+    for (const entry of [foreign, `${ours} `, ours.slice(1), 'x', elsewhere]) {
+      stored = entry;
+      await refused('status', /--replace/);
+      await refused('on blog', /--replace/);
+      assert.equal(stored, entry);
+      await run('on blog --replace');
+      assert.deepEqual(switches(), [{ rule: 'blog', sso: 'on' }]);
+    }
+  });
+
+  test('needs the secret, or the key that can switch and nothing else', async () => {
+    await refused('lockdown', /PORTCULLIS_SECRET is missing/, { environment: {} });
+    await refused('lockdown', /base64 of at least 32 bytes/, { environment: { PORTCULLIS_SECRET: 'c2hvcnQ=' } });
+    await refused('lockdown', /PORTCULLIS_SWITCH_KEY is no key/, { environment: { PORTCULLIS_SWITCH_KEY: 'c2hvcnQ=' } });
+    const shown = await run('key');
+    assert.equal(shown, key.toString('base64'));
+    await run('lockdown', { environment: { PORTCULLIS_SWITCH_KEY: shown } });
+    assert.deepEqual(switches(), [{ lockdown: true }]);
+    // During a rotation the entry of the old secret is read, and written anew with the new one.
+    const rotated = { ...gateSecrets(), PORTCULLIS_SECRET_PREVIOUS: PORTCULLIS_SECRET };
+    await run('on blog', { environment: rotated });
+    assert.equal(open([key], stored), undefined);
+    const after = switchKey(Buffer.from(rotated.PORTCULLIS_SECRET, 'base64'));
+    assert.deepEqual(open([after], stored).switches, [{ lockdown: true }, { rule: 'blog', sso: 'on' }]);
+    // What is on this machine is for this machine.
+    await writeFile(join(directory, '.dev.vars'), `PORTCULLIS_SECRET="${PORTCULLIS_SECRET}"\n`);
+    stored = undefined;
+    await refused('lockdown', /PORTCULLIS_SECRET is missing/, { environment: {} });
+    await run('lockdown --local', { environment: {} });
+    assert.deepEqual(switches(), [{ lockdown: true }]);
+  });
+
+  test('reaches the namespace on this machine through wrangler', async () => {
+    const options = { store: kvStore };
+    await run('lockdown --local', options);
+    assert.match(await run('status --local', options), /locked down, until it is ended/);
+  });
+});
