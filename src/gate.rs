@@ -18,6 +18,8 @@ mod client;
 mod discovery;
 mod endpoint;
 mod event;
+#[cfg(feature = "check")]
+mod explanation;
 mod forward;
 mod login;
 mod logout;
@@ -39,6 +41,8 @@ pub use bearer::{MachineRejection, TOKEN_HEADER, Unchecked};
 use discovery::Knowledge;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
+#[cfg(feature = "check")]
+pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
 pub use forward::{Cacheable, Forward, IDENTITY_HEADERS};
 pub use rejection::{Rejection, misconfigured};
 pub use return_to::ReturnTo;

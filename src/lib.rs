@@ -44,6 +44,10 @@
 
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
+// It can make claims of what nobody signed, for the command that explains decisions.
+#[cfg(all(feature = "check", target_arch = "wasm32"))]
+compile_error!("the feature `check` is for commands alone: the Worker is built without it");
+
 pub mod claims;
 pub mod config;
 pub mod edge;

@@ -3,6 +3,8 @@
 //! A policy is judged on every request, on the claims the session carries; its verdict is never
 //! stored. It knows nothing of requests and answers.
 
+#[cfg(feature = "check")]
+mod explanation;
 mod network;
 mod selector;
 mod step_up;
@@ -11,6 +13,8 @@ mod tests;
 
 use core::net::IpAddr;
 
+#[cfg(feature = "check")]
+pub use explanation::Verdict;
 pub use network::Network;
 pub use selector::Selector;
 use selector::Truth;

@@ -108,6 +108,16 @@ impl Rules {
         ranks
     }
 
+    /// Every reading of a path, and the rank of the rule that it chooses.
+    #[cfg(feature = "check")]
+    pub fn choices<'p>(
+        &'p self,
+        path: &'p RequestPath<'_>,
+        target: Target<'p>,
+    ) -> impl Iterator<Item = (&'p str, Option<usize>)> {
+        path.readings().map(move |reading| (reading, self.rank_of(reading, target)))
+    }
+
     fn rank_of(&self, reading: &str, target: Target<'_>) -> Option<usize> {
         let mut first = None;
         for ranks in self.index.along(reading) {

@@ -245,7 +245,7 @@ impl Gate {
 
     /// What a rule asks for now: what it was deployed with, or what it is switched to. Switched on, it
     /// asks for what it was deployed with if that is sign-in, and for sign-in alone if not.
-    fn access<'g>(&'g self, rule: &'g Rule, now: Timestamp) -> &'g Access {
+    pub(super) fn access<'g>(&'g self, rule: &'g Rule, now: Timestamp) -> &'g Access {
         match (self.switching.borrow().mode(rule.id.as_deref(), now), &rule.access) {
             (Some(Mode::Off), _) => &Access::Public,
             (Some(Mode::Optional), _) => &Access::Optional,
@@ -256,7 +256,7 @@ impl Gate {
 
     /// The rule of a request, and whether it is a preflight that the rule lets pass: a preflight asks
     /// on behalf of the method that it names.
-    fn rule_of(
+    pub(super) fn rule_of(
         &self,
         path: &RequestPath<'_>,
         head: &impl RequestHead,
@@ -329,7 +329,7 @@ impl<H> Ruled<'_, '_, H> {
 }
 
 /// The method that a CORS preflight asks for (Fetch, 3.2.2).
-fn preflight_for(head: &impl RequestHead) -> Option<String> {
+pub(super) fn preflight_for(head: &impl RequestHead) -> Option<String> {
     let preflight = head.method() == "OPTIONS" && head.header("origin").is_some();
     preflight.then(|| head.header("access-control-request-method")).flatten()
 }

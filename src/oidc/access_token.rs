@@ -254,7 +254,38 @@ impl AddressedAccessToken<'_> {
         if !proof.is_for(&self.signed()) {
             return Err(AccessTokenError::Signature);
         }
-        let claims = &self.claims;
+        Ok(AccessToken::of(self.issuer, &self.subject, &self.claims, self.validity, now, selection))
+    }
+}
+
+impl AccessToken {
+    /// What an issuer would say if it said this, which nobody signed, for an hour: for the command that
+    /// explains decisions. It does not exist in the Worker: the feature does not compile for it (see
+    /// `lib.rs`).
+    ///
+    /// # Errors
+    /// [`AccessTokenError::Payload`] and [`AccessTokenError::Subject`], as for a token that was sent.
+    #[cfg(feature = "check")]
+    pub fn supposed(
+        issuer: &Rc<TokenIssuer>,
+        claims: &str,
+        now: Timestamp,
+        selection: &Selection,
+    ) -> Result<Self, AccessTokenError> {
+        let ClaimSet(claims) = serde_json::from_str(claims).map_err(|_| AccessTokenError::Payload)?;
+        let subject = subject(&claims).ok_or(AccessTokenError::Subject)?.to_owned();
+        let validity = Validity { from: None, until: now.after(Lifetime::from_seconds(3_600)) };
+        Ok(Self::of(Rc::clone(issuer), &subject, &claims, validity, now, selection))
+    }
+
+    fn of(
+        issuer: Rc<TokenIssuer>,
+        subject: &str,
+        claims: &BTreeMap<String, Value>,
+        validity: Validity,
+        now: Timestamp,
+        selection: &Selection,
+    ) -> Self {
         let names = |path: &str| {
             let names = names_in(&[claims], path);
             // RFC 9068, 2.2.3: scopes are one text, with spaces between them.
@@ -267,8 +298,8 @@ impl AddressedAccessToken<'_> {
         // A moment that lies ahead would be fresh for ever.
         let authenticated = claims.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds);
         let said = Assertion {
-            groups: names(&self.issuer.groups_claim),
-            roles: names(&self.issuer.roles_claim),
+            groups: names(&issuer.groups_claim),
+            roles: names(&issuer.roles_claim),
             // RFC 9068, 2.2.1: how the person authenticated on whose behalf the token is.
             acr: text(claims, "acr").map(str::to_owned),
             amr: names_in(&[claims], "amr"),
@@ -276,12 +307,10 @@ impl AddressedAccessToken<'_> {
             more: claims_at(selection, &[claims]),
             ..Assertion::default()
         };
-        let claims = Rc::new(Claims::select(&self.issuer.id, &self.subject, said, selection));
-        Ok(AccessToken { issuer: self.issuer, claims, validity: self.validity, proven: now })
+        let claims = Rc::new(Claims::select(&issuer.id, subject, said, selection));
+        Self { issuer, claims, validity, proven: now }
     }
-}
 
-impl AccessToken {
     /// The id of the issuer in the settings.
     pub fn issuer(&self) -> &str {
         &self.issuer.id

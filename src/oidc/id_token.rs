@@ -192,6 +192,20 @@ impl AddressedIdToken<'_> {
 }
 
 impl IdToken {
+    /// What a provider would say if it said this, which nobody signed: for the command that explains
+    /// decisions, whose gate has a key of its own and no origin. It does not exist in the Worker: the
+    /// feature does not compile for it (see `lib.rs`).
+    ///
+    /// # Errors
+    /// [`IdTokenError::Payload`] and [`IdTokenError::Subject`], as for a token that was sent.
+    #[cfg(feature = "check")]
+    pub fn supposed(claims: &str, now: Timestamp) -> Result<Self, IdTokenError> {
+        let ClaimSet(claims) = serde_json::from_str(claims).map_err(|_| IdTokenError::Payload)?;
+        let issued = claims.get("iat").and_then(Value::as_u64).map_or(now, Timestamp::from_seconds);
+        let subject = subject(&claims).ok_or(IdTokenError::Subject)?.to_owned();
+        Ok(Self { subject, issued, claims })
+    }
+
     /// Who signed in (`sub`).
     pub fn subject(&self) -> &str {
         &self.subject

@@ -1,78 +1,31 @@
-//! `portcullis-check [wrangler.toml] [--env NAME]`: says in words what is wrong with the settings
-//! and with the deployment around them, before anything is deployed.
-//!
-//! Reads `wrangler.toml`, `portcullis.json` and `.dev.vars` beside it. Ends with 1 when something
-//! is wrong. Warnings are ways round the gate that only the deployment opens.
+//! [`Deployment`]: the settings where they are written, and what stands around them: `wrangler.toml`,
+//! `portcullis.json` and `.dev.vars` beside it.
 
 use std::{
     collections::HashMap,
     fs,
-    io::{self, Write},
     path::{Path, PathBuf},
-    process::ExitCode,
+    rc::Rc,
 };
 
-use portcullis::config::{Config, ConfigError, Origin, Secrets, SettingsText};
+use portcullis::{
+    config::{Config, ConfigError, Origin, Secrets, SettingsText},
+    gate::Gate,
+};
 use toml::{Table, Value};
 
 /// A deployment as its file describes it.
-struct Deployment {
+pub(crate) struct Deployment {
     directory: PathBuf,
     table: Table,
 }
 
-fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let (mut file, mut environment) = (PathBuf::from("wrangler.toml"), None);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--env" => environment = arguments.next(),
-            _ => file = PathBuf::from(argument),
-        }
-    }
-    let mut out = io::stdout().lock();
-    let (report, wrong) = match check(&file, environment.as_deref()) {
-        Ok(report) => (report, false),
-        Err(error) => (format!("wrong: {error}\n"), true),
-    };
-    match out.write_all(report.as_bytes()) {
-        Ok(()) if !wrong => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
-}
-
-fn check(file: &Path, environment: Option<&str>) -> Result<String, ConfigError> {
-    let deployment = Deployment::read(file, environment)?;
-    let config = deployment.settings()?;
-    if config.switch && !deployment.has_binding("kv_namespaces", "PORTCULLIS_KV") {
-        return Err(wrong("switch", "needs the KV namespace PORTCULLIS_KV: add it to wrangler.toml"));
-    }
-    let mut report = String::from("The settings are right.\n");
-    for host in deployment.hosts() {
-        let scheme = if host.starts_with("localhost") || host.starts_with("127.") || host.starts_with('[') {
-            "http"
-        } else {
-            "https"
-        };
-        for (what, endpoint) in [("redirect URI", "callback"), ("post-logout redirect URI", "signed-out")] {
-            report.push_str(&format!("  register as {what}: {scheme}://{host}{}/{endpoint}\n", config.prefix));
-        }
-    }
-    for warning in deployment.warnings(&config) {
-        report.push_str(&format!("warning: {warning}\n"));
-    }
-    for warning in config.warnings() {
-        report.push_str(&format!("warning: {warning}\n"));
-    }
-    Ok(report)
-}
-
-fn wrong(setting: impl Into<String>, problem: impl Into<String>) -> ConfigError {
+pub(crate) fn wrong(setting: impl Into<String>, problem: impl Into<String>) -> ConfigError {
     ConfigError { setting: setting.into(), problem: problem.into() }
 }
 
 impl Deployment {
-    fn read(file: &Path, environment: Option<&str>) -> Result<Self, ConfigError> {
+    pub(crate) fn read(file: &Path, environment: Option<&str>) -> Result<Self, ConfigError> {
         let name = file.display().to_string();
         let text = fs::read_to_string(file).map_err(|error| wrong(&name, error.to_string()))?;
         let mut table: Table = text.parse().map_err(|error: toml::de::Error| wrong(&name, error.to_string()))?;
@@ -89,9 +42,14 @@ impl Deployment {
         Ok(Self { directory, table })
     }
 
-    fn settings(&self) -> Result<Config, ConfigError> {
-        let variable = self.table.get("vars").and_then(|vars| vars.get("PORTCULLIS"));
-        let variable = variable
+    /// The settings, with the secrets of this machine where there are some.
+    pub(crate) fn settings(&self) -> Result<Config, ConfigError> {
+        let secrets = self.local_secrets();
+        if secrets.contains_key("PORTCULLIS_SECRET") {
+            Secrets::parse(|name| secrets.get(name).cloned())?;
+        }
+        let variable = self
+            .variable()
             .map(serde_json::to_string)
             .transpose()
             .map_err(|error| wrong("vars.PORTCULLIS", error.to_string()))?;
@@ -101,29 +59,56 @@ impl Deployment {
                 "is longer than the 5 KB a variable may have: move the settings to portcullis.json",
             ));
         }
-        let module = fs::read_to_string(self.directory.join("portcullis.json")).unwrap_or_default();
-        let secrets = self.local_secrets();
-        if secrets.contains_key("PORTCULLIS_SECRET") {
-            Secrets::parse(|name| secrets.get(name).cloned())?;
-        }
-        // What is stored with `wrangler secret put` cannot be read back: a client secret that the
-        // settings call for is taken to be there.
-        let called_for = |name: &str| name.ends_with("_CLIENT_SECRET") && self.calls_for_client_secret(name);
-        Config::parse(SettingsText { variable: variable.as_deref(), module: Some(&module) }, |name| {
-            secrets.get(name).cloned().or_else(|| called_for(name).then(|| "stored at deployment".to_owned()))
+        let text = SettingsText { variable: variable.as_deref(), module: Some(&self.module()) };
+        Config::parse(text, |name| self.secret(&secrets, name))
+    }
+
+    /// A gate with these settings, once `change` was made to them, and with a secret of its own, under
+    /// which no other gate's cookies open.
+    pub(crate) fn gate(
+        &self,
+        secret: &str,
+        change: impl FnOnce(&mut serde_json::Value),
+    ) -> Result<Rc<Gate>, ConfigError> {
+        // As they are they must be right.
+        self.settings()?;
+        let (mut settings, nothing) = (self.written(), HashMap::new());
+        change(&mut settings);
+        let text = settings.to_string();
+        Gate::open(SettingsText { variable: Some(&text), module: None }, |name| match name {
+            "PORTCULLIS_SECRET" => Some(secret.to_owned()),
+            name => self.secret(&nothing, name),
         })
     }
 
+    /// The settings as they are written, wherever that is.
+    pub(crate) fn written(&self) -> serde_json::Value {
+        let variable = self.variable().and_then(|variable| serde_json::to_value(variable).ok());
+        variable.or_else(|| serde_json::from_str(&self.module()).ok()).unwrap_or_default()
+    }
+
+    fn variable(&self) -> Option<&Value> {
+        self.table.get("vars").and_then(|vars| vars.get("PORTCULLIS"))
+    }
+
+    fn module(&self) -> String {
+        fs::read_to_string(self.directory.join("portcullis.json")).unwrap_or_default()
+    }
+
+    /// What is stored with `wrangler secret put` cannot be read back: a client secret that the
+    /// settings call for is taken to be there.
+    fn secret(&self, local: &HashMap<String, String>, name: &str) -> Option<String> {
+        let called_for = name.ends_with("_CLIENT_SECRET") && self.calls_for_client_secret(name);
+        local.get(name).cloned().or_else(|| called_for.then(|| "stored at deployment".to_owned()))
+    }
+
     fn calls_for_client_secret(&self, secret: &str) -> bool {
-        let providers = self
-            .table
-            .get("vars")
-            .and_then(|vars| vars.get("PORTCULLIS"))
-            .and_then(|settings| settings.get("providers"));
-        providers.and_then(Value::as_array).into_iter().flatten().any(|provider| {
-            let text = |name: &str| provider.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let written = self.written();
+        let providers = written.get("providers").and_then(serde_json::Value::as_array);
+        providers.into_iter().flatten().any(|provider| {
+            let text = |name: &str| provider.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
             let its_name = format!("PORTCULLIS_{}_CLIENT_SECRET", text("id").to_ascii_uppercase().replace('-', "_"));
-            its_name == secret && matches!(text("token_auth").as_str(), "basic" | "post")
+            its_name == secret && matches!(text("token_auth"), "basic" | "post")
         })
     }
 
@@ -135,18 +120,23 @@ impl Deployment {
         lines.map(|(name, value)| (name.trim().to_owned(), value.trim().trim_matches(['"', '\'']).to_owned())).collect()
     }
 
-    fn hosts(&self) -> Vec<String> {
-        let hosts =
-            self.table.get("vars").and_then(|vars| vars.get("PORTCULLIS")).and_then(|settings| settings.get("hosts"));
-        hosts.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    /// The hosts of the settings, each with the scheme that people open it by.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        let written = self.written();
+        let hosts = written.get("hosts").and_then(serde_json::Value::as_array).into_iter().flatten();
+        let is_here = |host: &str| host.starts_with("localhost") || host.starts_with("127.") || host.starts_with('[');
+        hosts
+            .filter_map(serde_json::Value::as_str)
+            .map(|host| format!("{}://{host}", if is_here(host) { "http" } else { "https" }))
+            .collect()
     }
 
-    fn has_binding(&self, list: &str, name: &str) -> bool {
+    pub(crate) fn has_binding(&self, list: &str, name: &str) -> bool {
         let entries = self.table.get(list).and_then(Value::as_array).into_iter().flatten();
         entries.filter_map(|entry| entry.get("binding")?.as_str()).any(|binding| binding == name)
     }
 
-    fn warnings(&self, config: &Config) -> Vec<String> {
+    pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
         let mut warnings = Vec::new();
         let is = |name: &str, wanted: bool| self.table.get(name).and_then(Value::as_bool) == Some(wanted);
         if !is("workers_dev", false) {

@@ -1,0 +1,61 @@
+//! `portcullis check | explain | test`: what a site owner asks of the settings before a deployment.
+//!
+//! All of it is native, and none of it uses the network: the gate in it is the one of the Worker, with
+//! a secret that it throws away.
+
+mod arguments;
+mod check;
+mod deployment;
+mod expectations;
+mod explain;
+mod record;
+mod supposition;
+mod verdict;
+mod words;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use arguments::Failure;
+
+const USAGE: &str = "\
+portcullis check [wrangler.toml] [--env NAME]
+    What is wrong with the settings, and what to register at the provider.
+
+portcullis explain [--config wrangler.toml] [--env NAME] [--json]
+                   [--as claims.json | --claims '{\"sub\": …}'] 
+                   [--provider ID | --machine ID]
+                   [--method GET] [--header 'Name: value']… [--ip 192.0.2.1] [--country CH]
+                   [--at SECONDS] <address or path>
+    What happens with a request, by which rule, and why. Claims are as a provider puts them into an
+    ID token, or into an access token for a machine; without any, nobody is there.
+
+portcullis test [policy.tests.toml] [--config wrangler.toml] [--env NAME]
+    Whether a file of expectations holds. Prints TAP.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.split_first() {
+        Some((command, rest)) => match command.as_str() {
+            "check" => check::run(rest),
+            "explain" => explain::run(rest),
+            "test" => expectations::run(rest),
+            "help" | "--help" | "-h" => Ok(USAGE.to_owned()),
+            _ => Err(Failure::Given(format!("unknown command {command:?}\n\n{USAGE}"))),
+        },
+        None => Err(Failure::Given(format!("which command?\n\n{USAGE}"))),
+    };
+    let (text, good) = match outcome {
+        Ok(text) => (text, true),
+        Err(Failure::Told(text)) => (text, false),
+        Err(Failure::Settings(error)) => (format!("wrong: {error}\n"), false),
+        Err(Failure::Given(problem)) => (format!("wrong: {}\n", problem.trim_end()), false),
+    };
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) if good => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}

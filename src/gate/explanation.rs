@@ -1,0 +1,266 @@
+//! [`Gate::explain`]: a decision with its reasons, for the commands that explain and test rules. Nothing
+//! of it is in the Worker.
+//!
+//! [`Gate::decide`] decides, here as there. What is added afterwards is looked up by the steps that it
+//! took: the same matcher, the same selectors, the same session.
+
+use std::rc::Rc;
+
+use super::{
+    Decision, Finding, Gate, Rejection, ReturnTo, Visit, admission::preflight_for, bearer::Shown, visit::Address,
+};
+use crate::{
+    claims::Claims,
+    config::{Access, Site},
+    edge::{Entropy, RequestHead},
+    oidc::{AccessToken, AccessTokenError, IdToken},
+    policy::{Facts, Policy, StepUp, Verdict},
+    rules::{RequestPath, Target},
+    session::Session,
+    time::Timestamp,
+};
+
+/// A decision, and why it was taken.
+#[derive(Debug)]
+pub struct Explanation {
+    /// The decision; what watched beside it is in `watching`.
+    pub decision: Decision,
+    /// The rule; `None` where the decision needed none, or the readings choose different ones.
+    pub rule: Option<Chosen>,
+    /// Whether the rule lets it pass as a preflight.
+    pub preflight: bool,
+    /// Every reading of the path and the rule it chooses; empty where no rule was looked for.
+    pub readings: Vec<Reading>,
+    /// Who asks, where somebody or something does who is known.
+    pub claims: Option<Claims>,
+    /// Whether that is a machine with a token that the rule takes.
+    pub machine: bool,
+    /// What the selectors of the rule's policy say, by list.
+    pub policy: Vec<(&'static str, Vec<Verdict>)>,
+    /// What of the policy denies: `deny[0]`, `require[1]` or `allow`.
+    pub by: Option<String>,
+    /// What a sign-in for this page would ask the provider for.
+    pub asks: StepUp,
+    /// The rules that only watch, and what they would have done.
+    pub watching: Vec<Watcher>,
+}
+
+/// The rule that decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// That of this rank.
+    Rule(usize),
+    /// None matches, so that sign-in is needed.
+    NoRule,
+}
+
+/// One way in which an origin could read the path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The path, read so.
+    pub path: String,
+    /// The rule that it chooses.
+    pub rule: Chosen,
+}
+
+/// A rule that only watches.
+#[derive(Debug)]
+pub struct Watcher {
+    /// Its rank.
+    pub rank: usize,
+    /// What it reports.
+    pub finding: Finding,
+    /// What the selectors of its policy say.
+    pub policy: Vec<(&'static str, Vec<Verdict>)>,
+}
+
+/// Why nobody can be signed in with some claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSupposed {
+    /// The settings do not have this provider.
+    #[error("there is no provider of this id in the settings")]
+    Provider,
+    /// The settings do not have this issuer of access tokens.
+    #[error("there is no issuer of access tokens of this id in the settings")]
+    Issuer,
+    /// An access token would be refused for its payload.
+    #[error(transparent)]
+    AccessToken(AccessTokenError),
+    /// Production would refuse the sign-in alike.
+    #[error("the claims that rules name do not fit a cookie, so that a sign-in ends with claims_too_large")]
+    TooLong,
+}
+
+impl Chosen {
+    fn of(rank: Option<usize>) -> Self {
+        rank.map_or(Self::NoRule, Self::Rule)
+    }
+
+    /// The rank, as the settings count.
+    pub fn rank(self) -> Option<usize> {
+        match self {
+            Self::Rule(rank) => Some(rank),
+            Self::NoRule => None,
+        }
+    }
+}
+
+impl Explanation {
+    fn new(decision: Decision) -> Self {
+        Self {
+            decision,
+            rule: None,
+            preflight: false,
+            readings: Vec::new(),
+            claims: None,
+            machine: false,
+            policy: Vec::new(),
+            by: None,
+            asks: StepUp::default(),
+            watching: Vec::new(),
+        }
+    }
+}
+
+impl Gate {
+    /// The value of the `Cookie` header with which a person would come to `url` whom the provider of
+    /// this id vouched for just now. `None` where the host is none of the settings'.
+    ///
+    /// # Errors
+    /// See [`NotSupposed`].
+    pub fn suppose(
+        &self,
+        token: &IdToken,
+        provider: &str,
+        url: &str,
+        now: Timestamp,
+        entropy: &impl Entropy,
+    ) -> Result<Option<String>, NotSupposed> {
+        let provider = self.config.provider(provider).ok_or(NotSupposed::Provider)?;
+        let address = Address::split(url);
+        let Some((site, address)) =
+            address.and_then(|address| Some((Site::find(&self.config.hosts, address.base)?, address)))
+        else {
+            return Ok(None);
+        };
+        let visit = Visit::new(site, address);
+        let claims = token.claims(provider, None, &self.config.selection);
+        let session = Session::begin(claims, provider.issuer.as_str(), self.binding(&visit), now, entropy);
+        let cookie = session.sign(&self.keys).map_err(|_| NotSupposed::TooLong)?;
+        Ok(Some(format!("{}={cookie}", visit.cookie_names().session())))
+    }
+
+    /// The value of the `Authorization` header with which a machine would come whom the token issuer of
+    /// this id vouched for just now.
+    ///
+    /// # Errors
+    /// See [`NotSupposed`].
+    pub fn suppose_machine(&self, issuer: &str, claims: &str, now: Timestamp) -> Result<String, NotSupposed> {
+        const TOKEN: &str = "supposed.access.token";
+        let issuer = self.config.token_issuers.iter().find(|known| known.id == issuer).ok_or(NotSupposed::Issuer)?;
+        let token = AccessToken::supposed(issuer, claims, now, &self.config.selection);
+        // As after the check of its signature.
+        self.tokens.borrow_mut().remember(TOKEN, Rc::new(token.map_err(NotSupposed::AccessToken)?));
+        Ok(format!("Bearer {TOKEN}"))
+    }
+
+    /// Decides a request, and says why.
+    pub fn explain(&self, head: &impl RequestHead, now: Timestamp) -> Explanation {
+        let (decision, findings) = match self.decide(head, now) {
+            Decision::Watched(decision, findings, _) => (*decision, findings),
+            decision => (decision, Vec::new()),
+        };
+        let mut explanation = Explanation::new(decision);
+        match &explanation.decision {
+            // Decided before any rule was looked for.
+            Decision::Own(..)
+            | Decision::Secure(_)
+            | Decision::Refuse(
+                Rejection::Host
+                | Rejection::Path(_)
+                | Rejection::Insecure
+                | Rejection::NotFound
+                | Rejection::LockedDown,
+                _,
+            ) => explanation,
+            _ => {
+                self.add_rule(&mut explanation, findings, head, now);
+                explanation
+            }
+        }
+    }
+
+    fn add_rule(&self, explanation: &mut Explanation, findings: Vec<Finding>, head: &impl RequestHead, now: Timestamp) {
+        let Some(address) = Address::split(head.url()) else { return };
+        let Some(site) = Site::find(&self.config.hosts, address.base) else { return };
+        let Ok(path) = RequestPath::parse(address.path) else { return };
+        let matcher = self.config.matcher();
+        let found = self.rule_of(&path, head, &site);
+        // A preflight that passes, or cannot be told, was judged by the method it asks for.
+        let asked = preflight_for(head).filter(|method| {
+            let is_told = matcher.first_match(&path, Target { host: &site.host, method }).is_ok();
+            !is_told || matches!(found, Ok((_, true)))
+        });
+        let target = Target { host: &site.host, method: asked.as_deref().unwrap_or(head.method()) };
+        let choices = matcher.choices(&path, target);
+        explanation.readings =
+            choices.map(|(reading, rank)| Reading { path: reading.to_owned(), rule: Chosen::of(rank) }).collect();
+        let (Ok((rank, preflight)), false) =
+            (found, matches!(explanation.decision, Decision::Refuse(Rejection::DoubtfulMethod, _)))
+        else {
+            return;
+        };
+        (explanation.rule, explanation.preflight) = (Some(Chosen::of(rank)), preflight);
+
+        let visit = Visit::new(site, address);
+        let session = self.session(head, &visit, now);
+        let country = head.country();
+        let client_address = head.client_address().and_then(|text| text.parse().ok());
+        let facts = Facts { now, address: client_address, country: country.as_deref() };
+        let rule = self.config.rule(rank);
+        let policy = policy_of(self.access(rule, now)).filter(|_| !preflight);
+        // Where a token is shown, the cookie is not looked at.
+        let shown = policy.and(rule.tokens.as_ref()).and_then(|taken| self.shown(head, taken, now).transpose());
+        match shown {
+            Some(Ok(Shown::Machine(machine))) => {
+                (explanation.claims, explanation.machine) = (Some(machine.claims().clone()), true);
+            }
+            Some(Ok(Shown::Unchecked(_)) | Err(_)) => {}
+            None => explanation.claims = session.as_ref().map(|session| session.claims().clone()),
+        }
+        if let (Some(policy), Some(claims)) = (policy, &explanation.claims) {
+            explanation.policy = policy.verdicts(claims, &facts);
+            let judged = matches!(
+                explanation.decision,
+                Decision::StepUp(..) | Decision::Refuse(Rejection::Denied { .. } | Rejection::Machine(_), _)
+            );
+            if let (Err(denied), true) = (policy.judge(claims, &facts), judged) {
+                explanation.by = Some(denied.by);
+                explanation.asks = denied.step_up.unwrap_or_default();
+            }
+        }
+        if let Decision::SignIn(visit) = &explanation.decision
+            && let Some(page) = ReturnTo::parse(&visit.address(), &visit.site, &self.config.prefix)
+        {
+            explanation.asks = self.step_up_for(&page, head, &visit.site, None, now);
+        }
+        let own = Target { host: &visit.site.host, method: head.method() };
+        let watching = matcher.watching(&path, own, rank).into_iter();
+        let policies = watching.filter_map(|rank| Some((rank, policy_of(&self.config.rule(Some(rank)).access)?)));
+        explanation.watching = policies
+            .zip(findings)
+            .map(|((rank, policy), finding)| Watcher {
+                rank,
+                finding,
+                policy: session.as_ref().map(|session| policy.verdicts(session.claims(), &facts)).unwrap_or_default(),
+            })
+            .collect();
+    }
+}
+
+fn policy_of(access: &Access) -> Option<&Policy> {
+    match access {
+        Access::SignedIn(policy) => Some(policy),
+        Access::Public | Access::Optional => None,
+    }
+}

@@ -1,0 +1,559 @@
+//! The commands: `check`, `explain` and `test`. What they say of a request is what the gate does with it.
+#![cfg(feature = "check")]
+
+mod support;
+
+use std::{
+    cell::RefCell,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    rc::Rc,
+};
+
+use portcullis::{edge::Edge, gate::Outcome};
+use serde_json::{Map, Value, json};
+use support::{
+    browser::Browser,
+    world::{HOST, Head, World, settings},
+};
+
+const OTHER: &str = "https://app.example.com";
+
+/// A directory with a deployment in it, which goes with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str, settings: &Value) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).unwrap();
+        let directory = Self(path);
+        directory.write("wrangler.toml", "name = \"site\"\n");
+        directory.write("portcullis.json", &settings.to_string());
+        directory
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).unwrap();
+    }
+
+    /// Runs a command of the crate here: whether it ended well, and what it said.
+    fn run(&self, arguments: &[&str]) -> (bool, String) {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(&self.0).args(arguments).output().unwrap();
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// Runs a command that ends well.
+    fn says(&self, arguments: &[&str]) -> String {
+        let (good, text) = self.run(arguments);
+        assert!(good, "{arguments:?}: {text}");
+        text
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn with_rules(rules: Value) -> Value {
+    let mut settings = settings();
+    settings["hosts"] = json!(["docs.example.com", "other.example.com"]);
+    settings["rules"] = rules;
+    settings
+}
+
+fn rules() -> Value {
+    json!([
+        { "id": "plan", "path": "/docs/**", "mode": "report", "allow": [{ "group": "finance" }] },
+        { "path": "/docs/**", "mode": "report", "deny": [{ "group": "finance" }] },
+        { "path": "/open/**", "sso": false },
+        { "path": "/page/**", "sso": "optional", "origins": [OTHER] },
+        { "path": "/other/**", "host": "other.example.com", "sso": false },
+        { "path": "/api/**", "methods": ["POST"], "preflight": true, "origins": [OTHER] },
+        { "path": "/api/**", "methods": ["GET"], "sso": false },
+        { "id": "admin", "path": "/admin/**", "allow": [{ "group": "admins" }, { "email": "ceo@example.com" }] },
+        { "path": "/billing/**", "allow": [{ "group": "admins" }], "require": [{ "max_age": "5m" }] },
+        { "path": "/class", "require": [{ "email_domain": "example.com" }, { "acr": ["urn:mfa", "urn:hw"] }] },
+        { "path": "/password", "require": [{ "acr": "urn:pwd" }, { "max_age": "2h" }] },
+        { "path": "/method", "require": [{ "amr": "hwk" }] },
+        { "path": "/ip", "require": [{ "ip": ["192.0.2.0/24", "2001:db8::/32"] }] },
+        { "path": "/country", "deny": [{ "country": "XX" }] },
+        { "path": "/claim", "deny": [{ "claim": "name", "equals": "bob" }] },
+        { "path": "/nested", "allow": [{ "all": [{ "any": [{ "group": "admins" }, { "role": "x" }] }, { "none": [{ "country": "XX" }] }] }] },
+        { "path": "/a.html" },
+    ])
+}
+
+fn at(url: &str) -> Head {
+    Head { url: url.to_owned(), ..Head::new("GET", "/") }
+}
+
+/// Who asks, what, and what the command calls the decision.
+fn rows() -> Vec<(&'static str, Head, &'static str)> {
+    let get = |path: &str| Head::new("GET", path);
+    let post = |path: &str| Head::new("POST", path);
+    let from = |head: Head, address: &str| head.with("cf-connecting-ip", address);
+    let country = |path: &str, country: &str| Head { country: Some(country.to_owned()), ..Head::new("GET", path) };
+    let preflight = |path: &str, method: &str| {
+        Head::new("OPTIONS", path).with("origin", OTHER).with("access-control-request-method", method)
+    };
+    vec![
+        ("nobody", get("/open/x"), "public"),
+        ("ada", get("/open/x"), "public"),
+        ("nobody", post("/open/x"), "public"),
+        ("nobody", get("/page"), "anonymous"),
+        ("ada", get("/page/x?y=1"), "identified"),
+        ("ada", post("/page"), "anonymous"),
+        ("ada", post("/page").with("origin", HOST), "identified"),
+        ("ada", post("/page").with("origin", OTHER), "identified"),
+        ("ada", post("/page").with("origin", OTHER).with("sec-fetch-site", "cross-site"), "identified"),
+        ("nobody", get("/else"), "sign-in"),
+        ("ada", get("/else"), "admitted"),
+        ("bob", Head::new("HEAD", "/else"), "admitted"),
+        ("ada", post("/else"), "cross-site"),
+        ("ada", post("/else").with("sec-fetch-site", "same-origin"), "admitted"),
+        ("ada", get("/else").with("upgrade", "websocket"), "cross-site"),
+        ("ada", get("/else").with("upgrade", "websocket").with("origin", HOST), "admitted"),
+        ("ada", get("/admin"), "admitted"),
+        ("bob", get("/admin/x"), "denied"),
+        ("nobody", get("/admin/x"), "sign-in"),
+        ("nobody", get("/api/x"), "public"),
+        ("nobody", post("/api/x"), "sign-in"),
+        ("ada", Head::new("PUT", "/api/x").with("origin", HOST), "admitted"),
+        ("nobody", get("/api/x").with("x-http-method-override", "POST"), "refused"),
+        ("nobody", Head::new("get", "/api/x"), "refused"),
+        ("nobody", Head::new("get", "/open/x"), "public"),
+        ("nobody", preflight("/api/x", "POST"), "preflight"),
+        ("ada", preflight("/api/x", "POST"), "preflight"),
+        ("nobody", preflight("/api/x", "PUT"), "sign-in"),
+        ("nobody", preflight("/open/..%2Fapi/x", "POST"), "refused"),
+        ("ada", get("/billing"), "step-up"),
+        ("bob", get("/billing"), "denied"),
+        ("nobody", get("/billing"), "sign-in"),
+        ("ada", get("/class"), "step-up"),
+        ("ada", get("/password"), "admitted"),
+        ("ada", get("/method"), "step-up"),
+        ("ada", from(get("/ip"), "192.0.2.1"), "admitted"),
+        ("ada", from(get("/ip"), "2001:db8::1"), "admitted"),
+        ("ada", from(get("/ip"), "192.0.3.1"), "denied"),
+        ("ada", get("/ip"), "denied"),
+        ("ada", country("/country", "CH"), "admitted"),
+        ("ada", country("/country", "XX"), "denied"),
+        ("ada", get("/country"), "denied"),
+        ("ada", get("/claim"), "admitted"),
+        ("bob", get("/claim"), "denied"),
+        ("ada", country("/nested", "CH"), "admitted"),
+        ("bob", country("/nested", "CH"), "denied"),
+        ("ada", get("/nested"), "denied"),
+        ("nobody", get("/open/..%2fadmin"), "refused"),
+        ("ada", get("/open/%2e%2e/admin"), "refused"),
+        ("ada", get("/admin/x%2Fy"), "admitted"),
+        ("bob", get("/admin/%61"), "denied"),
+        ("ada", get("/%zz"), "refused"),
+        ("ada", get("/caf\u{e9}"), "refused"),
+        ("nobody", get("/a"), "sign-in"),
+        ("nobody", get("/docs/x"), "sign-in"),
+        ("ada", get("/docs/x"), "admitted"),
+        ("nobody", get("/.auth/me"), "own-endpoint"),
+        ("ada", get("/.auth/nothing"), "not-found"),
+        ("ada", get("/.auth/../x"), "not-found"),
+        ("nobody", at("https://other.example.com/other/x"), "public"),
+        ("nobody", at("https://docs.example.com/other/x"), "sign-in"),
+        ("ada", at("https://elsewhere.example.com/"), "refused"),
+        ("nobody", at("http://docs.example.com/open/x"), "https"),
+        ("nobody", Head { method: "POST".to_owned(), ..at("http://docs.example.com/open/x") }, "refused"),
+    ]
+}
+
+#[test]
+fn check_says_what_to_register_wherever_the_settings_stand() {
+    let directory = Directory::new("check", &with_rules(rules()));
+    let text = directory.says(&["check", "wrangler.toml"]);
+    for line in [
+        "  register as redirect URI: https://docs.example.com/.auth/callback\n",
+        "  register as post-logout redirect URI: https://other.example.com/.auth/signed-out\n",
+        "warning: workers_dev is not false",
+    ] {
+        assert!(text.starts_with("The settings are right.\n") && text.contains(line), "{text}");
+    }
+    // A client secret that the settings call for is stored at deployment.
+    let mut settings = with_rules(json!([{ "path": "/a/**", "allow": [] }]));
+    settings["providers"][0]["token_auth"] = json!("basic");
+    directory.write("portcullis.json", &settings.to_string());
+    let (good, text) = directory.run(&["check"]);
+    assert!(!good && text.starts_with("wrong: rules[0].allow: is empty"), "{text}");
+}
+
+#[test]
+fn explain_says_what_the_gate_does() {
+    let settings = with_rules(rules());
+    let world = World::new();
+    // What the provider puts into an ID token is what the command is given.
+    let said: Rc<RefCell<Value>> = Rc::default();
+    let keep = Rc::clone(&said);
+    world.provider(|provider| provider.edit_claims = Some(Box::new(move |claims| _ = keep.replace(claims.clone()))));
+    let isolate = world.isolate(&settings);
+    let directory = Directory::new("explain-table", &settings);
+    let sign_in = |name: &str| {
+        let browser = Browser::new(name);
+        browser.open(&isolate, "/else");
+        (browser, said.take().to_string())
+    };
+    let (ada, bob) = (sign_in("ada"), sign_in("bob"));
+    let time = world.now().seconds().to_string();
+    for (who, head, decision) in rows() {
+        let row = format!("{who} {} {} {:?}", head.method, head.url, head.headers);
+        let mut arguments = vec!["explain", "--json", "--at", &time, "--method", &head.method];
+        let headers: Vec<String> = head.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        for ((name, value), line) in head.headers.iter().zip(&headers) {
+            arguments.extend(if name == "cf-connecting-ip" { ["--ip", value] } else { ["--header", line] });
+        }
+        arguments.extend(head.country.iter().flat_map(|country| ["--country", country.as_str()]));
+        let person = match who {
+            "ada" => Some(&ada),
+            "bob" => Some(&bob),
+            _ => None,
+        };
+        arguments.extend(person.iter().flat_map(|(_, claims)| ["--claims", claims.as_str()]));
+        arguments.push(&head.url);
+        let told: Value = serde_json::from_str(&directory.says(&arguments)).expect("JSON");
+        assert_eq!(told["decision"], decision, "{row}: {told:#}");
+
+        world.take_events();
+        let outcome = match person {
+            Some((browser, _)) => browser.send(&isolate, head.clone()),
+            None => isolate.send(&head),
+        };
+        let log = world.log();
+        let events = world.take_events();
+        match &outcome {
+            Outcome::Forward(forward) => {
+                assert_eq!(told["forwarded"], true, "{row}");
+                let identity: Map<String, Value> =
+                    forward.identity.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+                assert_eq!(told["identity"], Value::Object(identity), "{row}");
+            }
+            Outcome::Answer(answer) if decision == "own-endpoint" => {
+                assert_eq!(answer.status, 401, "{row}");
+            }
+            Outcome::Answer(answer) => {
+                assert_eq!(told["forwarded"], false, "{row}");
+                assert_eq!(told["status"], answer.status, "{row}");
+                let problem: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+                let code = match decision {
+                    "sign-in" => "sign_in_required".into(),
+                    "step-up" => "step_up_required".into(),
+                    "denied" => "not_allowed".into(),
+                    "https" => Value::Null,
+                    _ => told["reason"].clone(),
+                };
+                assert_eq!(problem["code"], code, "{row}");
+            }
+        }
+        if decision == "denied" {
+            let rule = told["rule"]["id"].as_str().unwrap_or_else(|| told["rule"]["place"].as_str().unwrap());
+            let (by, subject) = (told["reason"].as_str().unwrap(), told["person"]["subject"].as_str().unwrap());
+            assert!(
+                log.contains(&format!("subject {subject}, rule {rule}")) && log.contains(&format!(", by {by}\"")),
+                "{row}: {log}"
+            );
+        }
+        let watching = told["watching"].as_array().unwrap().iter();
+        let would: Vec<String> =
+            watching.map(|one| format!("report would_{}", one["would"].as_str().unwrap())).collect();
+        let reported: Vec<String> = events.into_iter().filter(|event| event.starts_with("report")).collect();
+        assert_eq!(would, reported, "{row}");
+    }
+}
+
+#[test]
+fn explain_supposes_machines_with_tokens() {
+    let mut settings = with_rules(json!([
+        { "path": "/api/**", "tokens": ["ci", "jobs"], "deny": [{ "group": "interns" }], "allow": [{ "group": "deployers" }] },
+        { "path": "/fresh/**", "tokens": ["jobs"], "require": [{ "max_age": "5m" }] },
+    ]));
+    settings["tokens"] = json!([
+        { "id": "ci", "hash": "0".repeat(64), "expires": "2028-01-01", "groups": ["deployers"] },
+        { "id": "jobs", "issuer": "https://jobs.example", "audiences": ["https://docs.example.com"] },
+    ]);
+    let directory = Directory::new("explain-machines", &settings);
+    let groups = r#"{ "sub": "job-1", "groups": ["interns", "deployers"], "auth_time": 1800000000 }"#;
+    let at = |seconds: &'static str| ["--at", seconds];
+    for (arguments, path, decision, reason) in [
+        (vec!["--machine", "ci"], "/api/x", "admitted", Value::Null),
+        (vec!["--machine", "jobs"], "/api/x", "denied", json!("allow")),
+        (vec!["--machine", "jobs", "--claims", groups], "/api/x", "denied", json!("deny[0]")),
+        (vec!["--machine", "jobs", "--claims", groups], "/fresh/x", "admitted", Value::Null),
+        (vec!["--machine", "jobs"], "/fresh/x", "step-up", json!("require[0]")),
+        (vec!["--machine", "ci"], "/fresh/x", "refused", json!("token_invalid")),
+        (vec!["--header", "Authorization: Bearer a.b.c"], "/api/x", "unproven", Value::Null),
+        (vec!["--header", "Portcullis-Token: ci"], "/api/x", "refused", json!("token_malformed")),
+        (vec!["--machine", "ci"], "/else", "sign-in", Value::Null),
+    ] {
+        let arguments = [vec!["explain", "--json", path], arguments, at("1800000000").to_vec()].concat();
+        let told: Value = serde_json::from_str(&directory.says(&arguments)).expect("JSON");
+        assert_eq!((&told["decision"], &told["reason"]), (&json!(decision), &reason), "{arguments:?} {told:#}");
+    }
+    let late = [vec!["explain", "--json", "/api/x", "--machine", "ci"], at("1900000000").to_vec()].concat();
+    let told: Value = serde_json::from_str(&directory.says(&late)).expect("JSON");
+    assert_eq!(told["reason"], "token_invalid");
+    for (arguments, problem) in [
+        (vec!["--machine", "cd"], "neither a service token nor an issuer \"cd\""),
+        (vec!["--machine", "ci", "--claims", groups], "no claims"),
+        (vec!["--machine", "jobs", "--claims", "{}"], "sub is missing"),
+        (vec!["--machine", "jobs", "--provider", "work"], "give one of them"),
+    ] {
+        let (good, text) = directory.run(&[vec!["explain", "/api/x"], arguments].concat());
+        assert!(!good && text.contains(problem), "{text}");
+    }
+    directory.write(
+        "policy.tests.toml",
+        "[people.deployer]\nmachine = \"ci\"\n[[tests]]\nurl = \"/api/x\"\nas = [\"deployer\"]\nexpect = \"admitted\"\nrule = \"rules[0]\"\n",
+    );
+    directory.says(&["test"]);
+}
+
+#[test]
+fn explain_says_which_selectors_held() {
+    let directory = Directory::new("explain-selectors", &with_rules(rules()));
+    let claims = r#"{ "sub": "eve", "email": "eve@example.com", "email_verified": false, "groups": ["admins", "x"] }"#;
+    let told: Value =
+        serde_json::from_str(&directory.says(&["explain", "--json", "--claims", claims, "/nested"])).expect("JSON");
+    let within = &told["policy"][0]["within"];
+    assert_eq!(told["policy"][0]["selects"], Value::Null, "{told:#}");
+    assert_eq!(within[0]["within"][0]["selector"], json!({ "group": "admins" }));
+    assert_eq!(
+        (&within[0]["selects"], &within[0]["within"][1]["selects"], &within[1]["selects"]),
+        (&json!(true), &json!(false), &Value::Null)
+    );
+    let text = directory.says(&["explain", "--claims", claims, "/class"]);
+    for line in [
+        "email eve@example.com, which is not verified: neither rules nor the origin see it",
+        "  require[0]     no       { email_domain = \"example.com\" }\n",
+        "  require[1]     no       { acr = [\"urn:mfa\", \"urn:hw\"] }  (a new sign-in could bring it)\n",
+        "require[0] decides: it does not select eve@example.com.",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let text = directory.says(&["explain", "--claims", claims, "--country", "XX", "/country"]);
+    assert!(text.contains("deny[0] decides: it selects eve@example.com."), "{text}");
+    let text = directory.says(&["explain", "/billing/x"]);
+    assert!(text.contains("The provider is asked for max_age=300.") && text.contains("{ max_age = \"5m\" }"), "{text}");
+}
+
+#[test]
+fn explain_shows_every_reading_of_a_doubtful_path() {
+    let directory = Directory::new("explain-readings", &with_rules(rules()));
+    let text = directory.says(&["explain", "/open/..%2fadmin"]);
+    assert!(text.contains("  /open/../admin    rules[2], /open/**\n"), "{text}");
+    assert!(text.contains("  /admin            rules[7] \"admin\", /admin/**\n"), "{text}");
+    let text = directory.says(&["explain", "/open/../admin#top"]);
+    assert!(text.contains("A browser would ask for https://docs.example.com/admin instead."), "{text}");
+}
+
+#[test]
+fn core_5_7_the_verified_address_is_judged_as_the_provider_is_trusted() {
+    for (trust, verified, decision) in [
+        ("demand", json!(true), "admitted"),
+        ("demand", json!("true"), "denied"),
+        ("demand", Value::Null, "denied"),
+        ("trust", json!(false), "admitted"),
+        ("never", json!(true), "denied"),
+    ] {
+        let mut settings = with_rules(rules());
+        settings["providers"][0]["email"] = json!(trust);
+        let directory = Directory::new("explain-email", &settings);
+        let claims = json!({ "sub": "c", "email": "ceo@example.com", "email_verified": verified }).to_string();
+        let told: Value =
+            serde_json::from_str(&directory.says(&["explain", "--json", "--claims", &claims, "/admin"])).expect("JSON");
+        assert_eq!(told["decision"], decision, "{trust} {verified}");
+    }
+}
+
+#[test]
+fn what_explain_does_not_take() {
+    let directory = Directory::new("explain-wrong", &with_rules(rules()));
+    for (arguments, problem) in [
+        (vec!["explain"], "an argument is missing"),
+        (vec!["explain", "/a", "/b"], "one argument too many: \"/b\""),
+        (vec!["explain", "--clams", "{}", "/"], "unknown option --clams"),
+        (vec!["explain", "admin"], "neither a path"),
+        (vec!["explain", "/", "--claims", "{"], "malformed"),
+        (vec!["explain", "/", "--claims", "{}"], "sub is missing"),
+        (vec!["explain", "/", "--claims", r#"{ "sub": "a", "sub": "b" }"#], "malformed"),
+        (vec!["explain", "/", "--claims", r#"{ "sub": "a" }"#, "--provider", "x"], "no provider of this id"),
+        (vec!["explain", "/", "--provider", "work"], "add claims"),
+        (vec!["explain", "/", "--as", "nobody.json"], "nobody.json"),
+        (vec!["explain", "/", "--ip", "192.0.2"], "not an IP address"),
+        (vec!["explain", "/", "--country", "Switzerland"], "two capital letters"),
+        (vec!["explain", "/", "--header", "Origin"], "is not a header"),
+        (vec!["explain", "/", "--header", "CF-Connecting-IP: 192.0.2.1"], "use ip"),
+        (vec!["explain", "/", "--at", "now"], "seconds since 1970"),
+        (vec!["explain", "/", "--env", "x"], "\"x\" is not in wrangler.toml"),
+        (vec!["explain", "/", "--config", "other.toml"], "other.toml"),
+        (vec!["explian", "/"], "unknown command \"explian\""),
+    ] {
+        let (good, text) = directory.run(&arguments);
+        assert!(!good && text.starts_with("wrong: ") && text.contains(problem), "{arguments:?}: {text}");
+    }
+}
+
+const EXPECTATIONS: &str = r#"
+[people.ada]
+claims = { sub = "ada", email = "ada@example.com", email_verified = true, groups = ["admins"] }
+[people.bob]
+provider = "work"
+claims = { sub = "bob" }
+
+[[tests]]
+url = ["/admin/", "https://docs.example.com/admin/x"]
+as = ["bob"]
+expect = "denied"
+rule = "admin"
+reason = "allow"
+
+[[tests]]
+name = "what is open"
+url = "/open/x"
+as = ["nobody", "ada"]
+expect = "forwarded"
+
+[[tests]]
+url = "/billing"
+as = "ada"
+claims = { auth_time = 1799999990 }
+expect = "admitted"
+
+[[tests]]
+url = "/country"
+method = "POST"
+headers = { Origin = "https://docs.example.com" }
+country = "XX"
+as = "ada"
+expect = "denied"
+rule = "rules[13]"
+reason = "deny[0]"
+"#;
+
+#[test]
+fn expectations_that_hold_are_said_in_tap() {
+    let directory = Directory::new("expectations-hold", &with_rules(rules()));
+    directory.write("policy.tests.toml", EXPECTATIONS);
+    assert_eq!(
+        directory.says(&["test"]),
+        "TAP version 13\n\
+         ok 1 - GET /admin/ as bob: denied\n\
+         ok 2 - GET https://docs.example.com/admin/x as bob: denied\n\
+         ok 3 - what is open (GET /open/x as nobody)\n\
+         ok 4 - what is open (GET /open/x as ada)\n\
+         ok 5 - GET /billing as ada: admitted\n\
+         ok 6 - POST /country as ada: denied\n\
+         1..6\n\
+         # 6 passed, 0 failed\n"
+    );
+}
+
+#[test]
+fn expectations_that_do_not_hold_fail_and_say_what_came_instead() {
+    let directory = Directory::new("expectations-fail", &with_rules(rules()));
+    directory.write(
+        "other.toml",
+        &EXPECTATIONS.replace("claims = { sub = \"bob\" }", "claims = { sub = \"bob\", groups = [\"admins\"] }"),
+    );
+    let (good, text) = directory.run(&["test", "other.toml"]);
+    assert!(!good && text.ends_with("1..6\n# 4 passed, 2 failed\n"), "{text}");
+    let shown = "not ok 1 - GET /admin/ as bob: denied\n  ---\n  decision:\n    expected: denied\n    got:      admitted\n  reason:\n    expected: allow\n    got:      none\n  why: |\n    GET https://docs.example.com/admin/\n";
+    assert!(text.contains(shown), "{text}");
+    // A rule that nobody meant.
+    directory.write("other.toml", &EXPECTATIONS.replace("rule = \"admin\"", "rule = \"rules[2]\""));
+    let (good, text) = directory.run(&["test", "other.toml"]);
+    assert!(!good && text.contains("  rule:\n    expected: rules[2]\n    got:      rules[7] \"admin\"\n"), "{text}");
+}
+
+#[test]
+fn mistakes_in_a_file_of_expectations_are_errors() {
+    let directory = Directory::new("expectations-wrong", &with_rules(rules()));
+    let changed = |from: &str, to: &str| {
+        assert!(EXPECTATIONS.contains(from), "{from}");
+        EXPECTATIONS.replacen(from, to, 1)
+    };
+    for (text, problem) in [
+        (String::new(), "missing field `tests`"),
+        ("tests = []".to_owned(), "tests: is empty"),
+        (changed("url = \"/open/x\"", "url = []"), "tests[1]: url is empty"),
+        (changed("as = [\"bob\"]", "as = []"), "tests[0]: as is empty"),
+        (changed("expect = \"denied\"", "expects = \"denied\""), "tests[0]"),
+        (changed("expect = \"denied\"", "expect = \"deny\""), "tests[0]: expect \"deny\" is no decision"),
+        (changed("rule = \"admin\"", "rule = \"admins\""), "tests[0]: there is no rule \"admins\""),
+        (changed("rule = \"rules[13]\"", "rule = \"rules[99]\""), "tests[3]: there is no rule"),
+        (changed("as = [\"bob\"]", "as = [\"eve\"]"), "tests[0]: there is nobody called \"eve\""),
+        (changed("as = [\"bob\"]", "as = 1"), "a text, or a list of texts"),
+        (changed("as = \"ada\"\nclaims", "claims"), "claims are somebody's"),
+        (changed("[people.bob]", "[people.nobody]"), "people.nobody"),
+        (changed("provider = \"work\"", "provider = \"wrok\""), "no provider of this id"),
+        (changed("provider = \"work\"", "providers = \"work\""), "people.bob"),
+        (changed("sub = \"bob\"", "name = \"bob\""), "sub is missing"),
+        (changed("country = \"XX\"", "country = \"xx\""), "two capital letters"),
+        (changed("[people.ada]", "[people.ada"), "policy.tests.toml"),
+    ] {
+        directory.write("policy.tests.toml", &text);
+        let (good, said) = directory.run(&["test"]);
+        assert!(!good && said.starts_with("wrong: ") && said.contains(problem), "{problem}: {said}");
+    }
+    let mut settings = with_rules(rules());
+    settings["hots"] = json!([]);
+    directory.write("portcullis.json", &settings.to_string());
+    directory.write("policy.tests.toml", EXPECTATIONS);
+    let (good, said) = directory.run(&["test"]);
+    assert!(!good && said.contains("hots"), "{said}");
+}
+
+/// The settings around the rules of the paper.
+const AROUND: &str = "[vars.PORTCULLIS]\nhosts = [\"docs.example.com\"]\n[[vars.PORTCULLIS.providers]]\nid = \"work\"\ntitle = \"Example Corp\"\nissuer = \"https://id.example\"\nclient_id = \"client\"\n";
+
+/// `PORTCULLIS_WRITE=1 cargo test --features check --test commands` writes what the commands say anew.
+#[test]
+fn the_paper_on_rules_shows_what_the_commands_say() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md");
+    let paper = fs::read_to_string(&file).unwrap();
+    let blocks = |kind: &str| -> Vec<String> {
+        let begin = format!("```{kind}\n");
+        paper.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    };
+    let [rules, tests] = blocks("toml").try_into().expect("two examples");
+    let directory = Directory::new("paper", &json!({}));
+    directory.write("wrangler.toml", &format!("{AROUND}{rules}"));
+    assert!(directory.says(&["check"]).starts_with("The settings are right."));
+    directory.write("policy.tests.toml", &tests);
+    assert!(directory.says(&["test"]).ends_with("# 6 passed, 0 failed\n"));
+
+    let shown = blocks("console");
+    assert!(shown.len() >= 3);
+    let mut right = paper.clone();
+    for block in &shown {
+        let command = block.lines().next().unwrap();
+        let rest = command.strip_prefix("$ npm run explain -- ").expect("a command of the paper");
+        // Quotes stand around whole arguments.
+        let quoted = rest.split('\'').enumerate().flat_map(|(rank, text)| -> Vec<&str> {
+            if rank % 2 == 1 { vec![text] } else { text.split_whitespace().collect() }
+        });
+        let arguments: Vec<&str> = ["explain"].into_iter().chain(quoted).collect();
+        right = right.replace(block, &format!("{command}\n{}", directory.says(&arguments)));
+    }
+    if right != paper && std::env::var_os("PORTCULLIS_WRITE").is_some() {
+        fs::write(&file, &right).unwrap();
+        return;
+    }
+    assert_eq!(right, paper, "docs/rules.md: PORTCULLIS_WRITE=1 cargo test --features check --test commands");
+    // Every decision that there is.
+    directory.write("policy.tests.toml", "[[tests]]\nurl = \"/\"\nexpect = \"x\"\n");
+    let (_, problem) = directory.run(&["test"]);
+    let decisions = problem.split_once("there are ").unwrap().1.split_once(';').unwrap().0;
+    let explained: Vec<&str> =
+        paper.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).map(|row| row.0).collect();
+    assert_eq!(explained.iter().filter(|word| !word.contains('=')).copied().collect::<Vec<_>>().join(", "), decisions);
+}
