@@ -18,7 +18,10 @@ use web_sys::{Headers, Request, Response, ResponseInit};
 use crate::{
     config::{ConfigError, Origin, SettingsText},
     edge::RequestHead,
-    gate::{Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, misconfigured, path_and_query},
+    gate::{
+        Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, METHOD_HEADERS, Outcome, PATH_HEADERS,
+        misconfigured, path_and_query,
+    },
     session::CookieEdit,
 };
 
@@ -74,10 +77,12 @@ pub async fn respond(
     }
 }
 
-/// The identity headers, joined by commas: the entry removes a client's.
+/// The headers that the entry removes of a client's, joined by commas: identity, and what would lead
+/// elsewhere than was judged. Of those behind a `~`, all spellings but this one.
 #[wasm_bindgen]
-pub fn identity_headers() -> String {
-    IDENTITY_HEADERS.join(",")
+pub fn managed_headers() -> String {
+    let whole = [IDENTITY_HEADERS.join(","), PATH_HEADERS.join(",")].join(",");
+    [whole, METHOD_HEADERS.join(",~")].join(",~")
 }
 
 /// The gate; opened with the settings of `platform` by the first request of the isolate. Wrong
