@@ -122,6 +122,7 @@ impl<'w> FromIterator<Wanted<'w>> for Selection {
                 Wanted::Claim(path, test) => {
                     selection.claims.entry(path.to_owned()).or_default().push(test.clone());
                 }
+                Wanted::As(_) => {}
             }
         }
         let mut digest = Sha256::new_with_prefix("portcullis selection v2");

@@ -22,7 +22,7 @@ pub use tokens::Taken;
 use tokens::Tokens;
 
 use crate::{
-    claims::Selection,
+    claims::{Selection, Wanted},
     oidc::{Publisher, Registration, TokenIssuer},
     policy::{Policy, Selector},
     rules::Rules,
@@ -187,7 +187,9 @@ fn selection(settings: &Settings) -> Result<Selection, ConfigError> {
             return Err(ConfigError::new(format!("rules[{rank}]"), format!("there is no provider {unknown:?}")));
         }
     }
-    Ok(selectors.into_iter().flat_map(|(_, selector)| selector.wanted()).collect())
+    let readings: Vec<String> = settings.providers.iter().filter_map(ProviderSettings::reading).collect();
+    let wanted = selectors.into_iter().flat_map(|(_, selector)| selector.wanted());
+    Ok(wanted.chain(readings.iter().map(|reading| Wanted::As(reading))).collect())
 }
 
 fn registrations(

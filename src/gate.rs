@@ -43,7 +43,7 @@ pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
 #[cfg(feature = "check")]
 pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
-pub use forward::{Cacheable, Forward, IDENTITY_HEADERS};
+pub use forward::{Cacheable, Forward, IDENTITY_HEADERS, METHOD_HEADERS, PATH_HEADERS};
 pub use rejection::{Rejection, misconfigured};
 pub use return_to::ReturnTo;
 use switching::Switching;

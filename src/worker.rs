@@ -19,8 +19,8 @@ use crate::{
     config::{ConfigError, Origin, SettingsText},
     edge::RequestHead,
     gate::{
-        Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, TOKEN_HEADER, misconfigured,
-        path_and_query,
+        Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, METHOD_HEADERS, Outcome, PATH_HEADERS,
+        TOKEN_HEADER, misconfigured, path_and_query,
     },
     session::CookieEdit,
 };
@@ -81,14 +81,13 @@ pub async fn respond(
     }
 }
 
-/// The headers that are the gate's, joined by commas: the entry removes a client's. Those of identity,
-/// and the one of a service token, which stays here whoever asked for it.
+/// The headers that the entry removes of a client's, joined by commas: identity, what would lead
+/// elsewhere than was judged, and the one of a service token, which stays here whoever asked for it.
+/// Of those behind a `~`, all spellings but this one.
 #[wasm_bindgen]
-pub fn identity_headers() -> String {
-    let mut names = IDENTITY_HEADERS.join(",");
-    names.push(',');
-    names.push_str(TOKEN_HEADER);
-    names
+pub fn managed_headers() -> String {
+    let whole = [IDENTITY_HEADERS.join(","), PATH_HEADERS.join(","), TOKEN_HEADER.to_owned()].join(",");
+    [whole, METHOD_HEADERS.join(",~")].join(",~")
 }
 
 /// The gate; opened with the settings of `platform` by the first request of the isolate. Wrong

@@ -357,3 +357,40 @@ fn a_session_that_kept_other_claims_is_renewed_when_a_rule_asks_for_more() {
     assert_eq!(status(&ada.send(&richer, Head::new("GET", "/x"))), 401);
     assert_eq!(ada.open(&richer, "/x").at_origin(), "/x");
 }
+
+#[test]
+fn a_preflight_that_passes_carries_no_other_method() {
+    let world = World::new();
+    let isolate = world.isolate(&with_rules(json!([{ "path": "/api/**", "preflight": true }])));
+    let preflight =
+        || Head::new("OPTIONS", "/api/x").with("origin", OTHER).with("access-control-request-method", "DELETE");
+    assert_eq!(status(&isolate.send(&preflight())), 200);
+    for name in portcullis::gate::METHOD_HEADERS {
+        assert_eq!(status(&isolate.send(&preflight().with(name, "DELETE"))), 400, "{name}");
+    }
+    // Where it does not pass, the header decides nothing.
+    let other = Head::new("OPTIONS", "/else").with("origin", OTHER).with("access-control-request-method", "GET");
+    assert_eq!(status(&isolate.send(&other.with("x-http-method-override", "DELETE"))), 401);
+}
+
+#[test]
+fn a_session_made_by_another_reading_of_its_provider_is_renewed() {
+    let world = World::new();
+    world.provider(|provider| {
+        provider.edit_claims = Some(Box::new(|claims| claims["email_verified"] = json!(false)));
+    });
+    let rules = json!([{ "path": "/x", "allow": [{ "email": "ada@example.com" }] }]);
+    let reading = |name: &str, value: &str| {
+        let mut settings = with_rules(rules.clone());
+        settings["providers"][0][name] = json!(value);
+        world.isolate(&settings)
+    };
+    let ada = Browser::new("ada");
+    let trusting = reading("email", "trust");
+    assert_eq!(ada.open(&trusting, "/x").at_origin(), "/x");
+    for isolate in [reading("email", "never"), reading("email", "demand"), reading("groups_claim", "teams")] {
+        assert_eq!(status(&ada.send(&isolate, Head::new("GET", "/x"))), 401);
+        assert_eq!(status(&ada.send(&isolate, Head::new("GET", "/else"))), 401);
+    }
+    assert_eq!(status(&ada.send(&trusting, Head::new("GET", "/x"))), 200);
+}

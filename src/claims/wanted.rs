@@ -20,6 +20,8 @@ pub enum Wanted<'w> {
     AuthTime,
     /// The values of the claim at this path which pass this test.
     Claim(&'w str, &'w ClaimTest),
+    /// All of it as a provider's settings read it, in words.
+    As(&'w str),
 }
 
 /// What a rule asks of a claim. A list passes when one of its members does.
@@ -53,6 +55,7 @@ impl Wanted<'_> {
             Self::Amr(method) => format!("amr {method}"),
             Self::AuthTime => "auth_time".to_owned(),
             Self::Claim(path, test) => format!("claim {path} {test:?}"),
+            Self::As(reading) => format!("as {reading}"),
         }
     }
 }

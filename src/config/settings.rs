@@ -112,7 +112,7 @@ impl Settings {
         let mut json = serde_json::Deserializer::from_str(text);
         let settings = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();
-            let setting = if matches!(path.as_str(), "." | "?") { "PORTCULLIS".to_owned() } else { path };
+            let setting = if matches!(path.as_str(), "" | "." | "?") { "PORTCULLIS".to_owned() } else { path };
             ConfigError::new(setting, error.inner().to_string())
         })?;
         json.end().map_err(|error| ConfigError::new("PORTCULLIS", error.to_string()))?;
@@ -171,6 +171,13 @@ pub(super) fn origin_address(text: &str) -> Result<String, ConfigError> {
 }
 
 impl ProviderSettings {
+    /// How what this provider says becomes claims, where it is not the usual way: sessions that were
+    /// made in another way are renewed, as an address that is believed no more must not live on in one.
+    pub(super) fn reading(&self) -> Option<String> {
+        let usual = self.email == EmailTrust::Demand && self.groups_claim.is_none() && self.roles_claim.is_none();
+        (!usual).then(|| format!("{} {:?} {:?} {:?}", self.id.0, self.email, self.groups_claim, self.roles_claim))
+    }
+
     /// The registration these settings describe.
     pub(super) fn register(
         &self,

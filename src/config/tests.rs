@@ -48,12 +48,13 @@ type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 39] = [
+    let rows: [Refusal; 40] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
         ("hosts[0]", "invalid type", |s| s["hosts"][0] = json!(1)),
         ("hots", "unknown field", |s| s["hots"] = json!([])),
+        ("PORTCULLIS", "unknown field", |s| s[""] = json!([])),
         ("session.lifetme", "unknown field", |s| s["session"] = json!({ "lifetme": "8h" })),
         ("session.lifetime", "not a length of time", |s| s["session"] = json!({ "lifetime": "8" })),
         ("session.lifetime", "out of bounds", |s| s["session"] = json!({ "lifetime": "1m" })),

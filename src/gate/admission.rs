@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    Endpoint, Forward, Gate, Rejection, ReturnTo, Unchecked, Visit,
+    Endpoint, Forward, Gate, METHOD_HEADERS, Rejection, ReturnTo, Unchecked, Visit,
     bearer::{Machine, Shown},
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
@@ -112,7 +112,7 @@ impl Gate {
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404), and the gate is not
     ///    locked down (else 503);
     /// 5. all its readings choose the same rule (else 400), by a method that nothing overrides where
-    ///    a rule asks for the method (else 400);
+    ///    a rule asks for the method or a preflight passes (else 400);
     /// 6. the rule is public, or lets this preflight pass, or
     /// 7. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
     /// 8. there is a session, unless sign-in is optional,
@@ -161,13 +161,14 @@ impl Gate {
         }
         // 5. The rule.
         let matcher = self.config.matcher();
-        if matcher.turns_on_method(&path, &site.host) && has_doubtful_method(head) {
-            return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
-        }
         let (rank, preflight) = match self.rule_of(&path, head, &site) {
             Ok(found) => found,
             Err(error) => return Decision::Refuse(Rejection::Ambiguous(error), Visit::new(site, address)),
         };
+        // That a preflight passes turns on its method too, whatever its rule names.
+        if (preflight || matcher.turns_on_method(&path, &site.host)) && has_doubtful_method(head) {
+            return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
+        }
         let watching = matcher.watching(&path, Target { host: &site.host, method: head.method() }, rank);
         let ruled = Ruled { head, now, site, address, rule: self.config.rule(rank) };
         if watching.is_empty() {
@@ -337,9 +338,8 @@ pub(super) fn preflight_for(head: &impl RequestHead) -> Option<String> {
 /// Whether an origin could take another method than the one that the rules see: by a header that
 /// frameworks listen to, or by reading it without regard to case.
 fn has_doubtful_method(head: &impl RequestHead) -> bool {
-    const OVERRIDES: [&str; 4] = ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
     head.method().bytes().any(|byte| byte.is_ascii_lowercase())
-        || OVERRIDES.into_iter().any(|name| head.header(name).is_some())
+        || METHOD_HEADERS.into_iter().any(|name| head.header(name).is_some())
 }
 
 impl Visit {

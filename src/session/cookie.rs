@@ -207,10 +207,9 @@ fn before_ours(pair: &str) -> Option<&str> {
 fn is_like_ours(text: &str) -> bool {
     let bare = text.strip_prefix(HOST_PREFIX).or_else(|| text.strip_prefix(SECURE_PREFIX)).unwrap_or(text);
     let Some(rest) = bare.strip_prefix(SESSION) else { return false };
-    rest.is_empty()
-        || rest.starts_with("-login-")
-        || rest.trim_start().starts_with('=')
-        || rest.strip_prefix("-hint").is_some_and(|rest| rest.trim_start().starts_with('='))
+    // The name ends there, with a value or without one.
+    let ends = |rest: &str| rest.trim_start().chars().next().is_none_or(|next| matches!(next, '=' | ','));
+    rest.starts_with("-login-") || ends(rest.strip_prefix("-hint").unwrap_or(rest))
 }
 
 #[cfg(test)]
@@ -298,6 +297,9 @@ mod tests {
             ("a=1; __Host-portcullis=s; b=2", CookieEdit::Replace("a=1; b=2".into())),
             ("a=1, __Host-portcullis=s", CookieEdit::Replace("a=1".into())),
             ("a=1,2,portcullis=s,b=3", CookieEdit::Replace("a=1,2".into())),
+            ("portcullis-hint,portcullis=s; a=1", CookieEdit::Replace("a=1".into())),
+            ("a=1,portcullis,portcullis=s", CookieEdit::Replace("a=1".into())),
+            ("a=1,portcullis-hintx=1", CookieEdit::Keep),
             ("\u{2000}portcullis=s", CookieEdit::Remove),
             (
                 "portcullis-login-x=1;__Host-portcullis-login-y=2; __Secure-portcullis-hint=3;portcullis-hint=4",

@@ -27,8 +27,8 @@ let managed;
  * Forwards `request` by `plan` (see worker.rs): a line each for the origin, the Cookie header, who may
  * keep the answer and whether `Authorization` goes, and then names and values of the identity headers.
  */
-export function forward(request, env, plan, identityHeaders) {
-  managed ??= new Managed(identityHeaders().split(','));
+export function forward(request, env, plan, managedHeaders) {
+  managed ??= new Managed(managedHeaders().split(','));
   const [origin, cookies, keep, ...identity] = plan.split('\n');
   const privately = keep[0] === '1';
   const space = origin.indexOf(' ');
@@ -56,22 +56,29 @@ function outgoing(request, privately) {
 }
 
 /**
- * The names of identity headers, in every spelling: a client's header that equals one, once every
- * character other than letters and digits reads as `-`, is removed.
+ * The names of headers that are the gate's to set, or that would lead a request elsewhere, in every spelling: a
+ * client's header that equals one, once every character other than letters and digits reads as `-`, is removed. Of
+ * the names behind a `~`, only spellings other than the name itself.
  */
 class Managed {
   constructor(names) {
-    this.names = new Set(names);
+    this.spelled = new Set(names.filter((name) => name.startsWith('~')).map((name) => name.slice(1)));
+    this.names = new Set(names.filter((name) => !name.startsWith('~')));
     // A managed name begins with a letter, so a spelling of it has its length and its first letter.
-    this.shapes = new Set(names.map(shape));
+    this.shapes = new Set([...this.names, ...this.spelled].map(shape));
   }
 
   remove(headers) {
     let found;
     for (const name of headers.keys()) {
-      if (this.shapes.has(shape(name)) && this.names.has(name.replace(/[^a-z0-9]/g, '-'))) (found ??= []).push(name);
+      if (this.shapes.has(shape(name)) && this.has(name)) (found ??= []).push(name);
     }
     if (found) for (const name of found) headers.delete(name);
+  }
+
+  has(name) {
+    const plain = name.replace(/[^a-z0-9]/g, '-');
+    return this.names.has(plain) || (plain !== name && this.spelled.has(plain));
   }
 }
 
