@@ -10,6 +10,7 @@ mod support;
 use portcullis::{
     gate::{Decision, path_and_query},
     rules::Pattern,
+    time::Timestamp,
 };
 use proptest::{collection, option, prelude::*, sample::select, test_runner::RngSeed};
 use readings::readings;
@@ -86,6 +87,25 @@ fn is_open(rules: &[Rule], host: &str, method: &str, reading: &str) -> bool {
     rules.iter().find(|rule| rule.is_about(host, method, reading)).is_some_and(|rule| rule.open)
 }
 
+#[test]
+fn a_path_that_the_platform_would_write_anew_is_not_fetched_by_its_address() {
+    let verdict = |origin: Value, path: &str| {
+        let mut settings = settings();
+        settings["origin"] = origin;
+        settings["rules"] = json!([{ "path": "/**", "sso": false }]);
+        let isolate = World::new().isolate(&settings);
+        let decision = isolate.gate.decide(&Head::new("GET", path), Timestamp::from_seconds(1_800_000_000));
+        matches!(decision, Decision::Forward(_))
+    };
+    for path in ["/a^b", "/a`b", "/a{b}", "/a\"b", "/a<b>", "/a/%2e/b", "/a/%2E%2e/b", "/a\\b"] {
+        assert!(!verdict(json!({ "fetch": "https://origin.example" }), path), "{path}");
+        assert!(verdict(json!({ "fetch": "zone" }), path), "{path}");
+    }
+    for path in ["/a|b", "/a[b]", "/a%5Eb", "/a;b", "/a%20b", "/a//b"] {
+        assert!(verdict(json!({ "fetch": "https://origin.example" }), path), "{path}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 6_000, rng_seed: RngSeed::Fixed(0x706f_7274_6375_6c6c), failure_persistence: None, ..ProptestConfig::default()
@@ -109,7 +129,7 @@ proptest! {
         let Ok(isolate) = World::new().try_isolate(&settings, support::world::SECRET, None) else { return Ok(()) };
         let sent = format!("{path}{}", query.unwrap_or_default());
         let head = Head { url: format!("https://{host}{sent}"), ..Head::new(method, "/") };
-        let decision = isolate.gate.decide(&head, portcullis::time::Timestamp::from_seconds(1_800_000_000));
+        let decision = isolate.gate.decide(&head, Timestamp::from_seconds(1_800_000_000));
         prop_assert_eq!(path_and_query(&head.url), &sent);
         let strict = Url::parse(&head.url).unwrap();
         let mut all = readings(&path);

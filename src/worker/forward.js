@@ -21,6 +21,13 @@ const UNREACHABLE = {
   text: 'The site behind this address does not answer. Try again in a moment.',
 };
 
+const UNREADABLE = {
+  status: 400,
+  event: 'refused',
+  code: 'header_unreadable',
+  text: 'The request has a header that could be read as another one.',
+};
+
 let managed;
 
 /**
@@ -38,7 +45,7 @@ export function forward(request, env, plan, managedHeaders) {
   try {
     const edited = kind === 'binding' ? new Request(request) : outgoing(kind === 'zone' ? request : new Request(where, request), privately);
     const { headers } = edited;
-    managed.remove(headers);
+    if (!managed.remove(headers)) return trouble(UNREADABLE, 'a name outside ASCII');
     if (cookies[0] === '-') headers.delete('cookie');
     else if (cookies[0] === '+') headers.set('cookie', cookies.slice(1));
     if (keep[1] === '-') headers.delete('authorization');
@@ -68,12 +75,15 @@ class Managed {
     this.shapes = new Set([...this.names, ...this.spelled].map(shape));
   }
 
+  /** Whether it could: bytes outside ASCII, which no name has (RFC 9110, 5.1), are not found again by it. */
   remove(headers) {
     let found;
     for (const name of headers.keys()) {
       if (this.shapes.has(shape(name)) && this.has(name)) (found ??= []).push(name);
     }
-    if (found) for (const name of found) headers.delete(name);
+    if (!found) return true;
+    for (const name of found) headers.delete(name);
+    return found.every((name) => /^[!-~]+$/.test(name));
   }
 
   has(name) {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { sendBytes } from './support/exchange.mjs';
 import { answering } from './support/origin.mjs';
 import { LOCAL, SECURE, startSite } from './support/site.mjs';
 
@@ -71,6 +72,42 @@ for (const origin of ['service', 'address']) {
         const [arrived] = await site.arrived();
         assert.equal(arrived.header('cookie'), header.trim());
       }
+    });
+
+    // More than any browser sends, and than some origins take: the gate's own reading has its bound.
+    const many = Array.from({ length: 100 }, (_, index) => `c${index}=${'v'.repeat(index)}`);
+    const amounts = [
+      ['100 cookies around it', `${many.slice(0, 50).join('; ')}; OURS; ${many.slice(50).join('; ')}`, many.join('; '), true],
+      ['100 of ours that are none', `${many.map((_, index) => `portcullis-login-${index}=x`).join('; ')}; OURS; a=1`, 'a=1', true],
+      ['a value of 16 KB', `OURS; a=${'x'.repeat(16_384)}`, `a=${'x'.repeat(16_384)}`, true],
+      ['a session of 16 KB', `portcullis=${'x'.repeat(16_384)}; a=1`, 'a=1', false],
+      ['its session twice', 'OURS; OURS; a=1', 'a=1', false],
+      ['a session beside it that is none', 'OURS; portcullis=x; a=1', 'a=1', false],
+      ['16 KB of commas', `OURS; a=${','.repeat(16_384)}`, `a=${','.repeat(16_384)}`, true],
+      ['more than is read', `OURS; a=${'x'.repeat(66_000)}`, `a=${'x'.repeat(66_000)}`, false],
+    ];
+    // A server of Node takes no more than 16 KB of headers.
+    for (const [what, sent, expected, signedIn] of origin === 'address' ? amounts.slice(0, 2) : amounts) {
+      test(`with ${what} are ${signedIn ? 'still' : 'no longer'} a session, and stay here`, async () => {
+        const header = sent.replaceAll('OURS', cookie);
+        assert.equal((await site.send('/x', { headers: { cookie: header } })).status, signedIn ? 200 : 401);
+        assert.equal((await site.send('/public/x', { headers: { cookie: header } })).status, 200);
+        const arrived = await site.arrived();
+        assert.equal(arrived.length, signedIn ? 2 : 1);
+        for (const each of arrived) assert.equal(each.header('cookie'), expected);
+      });
+    }
+
+    test('among bytes that are no text are read, and the others pass as the platform writes them', async () => {
+      const session = cookie.split('; ').find((one) => one.startsWith('portcullis='));
+      const lines = [`a=\xff\xfe; ${session}; b=\xc3\x28`, `${session}\xa0`, `${session}\xe9; a=1`, `a=\xe9`];
+      const expected = [200, 401, 401, 401];
+      for (const [index, line] of lines.entries()) {
+        const status = await sendBytes(site.gate.url, `GET /x HTTP/1.1\r\nHost: localhost\r\nCookie: ${line}\r\n\r\n`);
+        assert.equal(status, expected[index], JSON.stringify(line));
+        assert.equal(await sendBytes(site.gate.url, `GET /public/x HTTP/1.1\r\nHost: localhost\r\nCookie: ${line}\r\n\r\n`), 200);
+      }
+      for (const each of await site.arrived()) assert.doesNotMatch(each.header('cookie') ?? '', /portcullis/);
     });
 
     const theirs = [

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { answering } from './support/origin.mjs';
-import { LOCAL, startSite } from './support/site.mjs';
+import { LOCAL, rules, startSite } from './support/site.mjs';
 
 const MANAGED = ['subject', 'email', 'name', 'groups', 'provider', 'assertion'].map((name) => `X-Auth-${name}`);
 /** Every character that RFC 9110, 5.6.2 allows in a header's name beside letters and digits. */
@@ -28,6 +28,8 @@ const OTHERS = [
   'Authorization',
 ];
 
+const APP = 'https://app.example';
+
 const ADA = {
   'x-auth-subject': 'ada',
   'x-auth-provider': 'demo',
@@ -42,21 +44,40 @@ for (const origin of ['service', 'zone', 'address']) {
     let cookie;
 
     before(async () => {
-      site = await startSite({ origin });
+      const more = [
+        { path: '/optional/**', sso: 'optional' },
+        { path: '/api/**', preflight: true, origins: [APP] },
+        { path: '/watched/**', mode: 'report', allow: [{ group: 'nobody' }] },
+      ];
+      site = await startSite({ origin, settings: { rules: [...rules, ...more] } });
       ({ cookie } = await site.signIn({ path: '/a' }));
     });
     after(() => site.stop());
     beforeEach(() => site.arrived());
 
+    const cors = { origin: APP, 'access-control-request-method': 'POST' };
+    const elsewhere = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
+    // On the right who it is to the origin, and how it is asked for.
     const routes = [
-      ['a public path', '/public/x', false, {}],
-      ['a public path, signed in', '/public/x', true, {}],
-      ['a path that does not exist', '/public/x', true, answering({ status: 404 })],
-      ['a protected path', '/x', true, {}],
-      ['a protected path that fails', '/x', true, answering({ status: 500 })],
-      ['a path for some', '/admin/x', true, {}],
+      ['a public path', '/public/x', false, {}, {}],
+      ['a public path, signed in', '/public/x', true, {}, {}],
+      ['a path that does not exist', '/public/x', true, answering({ status: 404 }), {}],
+      ['a public path that throws', '/public/x', true, answering({ fail: true }), {}],
+      ['a protected path', '/x', true, {}, ADA],
+      ['a protected path that fails', '/x', true, answering({ status: 500 }), ADA],
+      ['a protected path that throws', '/x', true, answering({ fail: true }), ADA],
+      ['a path for some', '/admin/x', true, {}, ADA],
+      ['a path that a rule watches', '/watched/x', true, {}, ADA],
+      ['an optional path', '/optional/x', false, {}, {}],
+      ['an optional path, with a session that is none', '/optional/x', false, { cookie: 'portcullis=x.y.z' }, {}],
+      ['an optional path, signed in', '/optional/x', true, {}, ADA],
+      ['an optional path that fails', '/optional/x', true, answering({ status: 500 }), ADA],
+      ["another site's post to an optional path", '/optional/x', true, elsewhere, {}, 'POST'],
+      ['a preflight', '/api/x', false, cors, {}, 'OPTIONS'],
+      ['a preflight, signed in', '/api/x', true, cors, {}, 'OPTIONS'],
+      ['a post of a trusted page', '/api/x', true, { origin: APP }, ADA, 'POST'],
     ];
-    for (const [route, path, signedIn, headers] of routes) {
+    for (const [route, path, signedIn, headers, expected, method] of routes) {
       test(`on ${route} are the gate's own`, async () => {
         const forged = SPELLINGS.flatMap((name) => [
           [name, 'forged'],
@@ -64,17 +85,42 @@ for (const origin of ['service', 'zone', 'address']) {
         ]);
         const pairs = [...forged, ...OTHERS.map((name) => [name, `kept ${name}`]), ...Object.entries(headers)];
         if (signedIn) pairs.push(['Cookie', cookie]);
-        await site.send(path, { headers: pairs });
+        await site.send(path, { method, headers: pairs });
         const [arrived] = await site.arrived();
         assert.deepEqual(
           arrived.headers.filter(([, value]) => value.includes('forged')),
           [],
         );
-        const expected = signedIn && !path.startsWith('/public') ? ADA : {};
         assert.deepEqual(identityOf(arrived), expected);
         for (const name of OTHERS) assert.equal(arrived.header(name.toLowerCase()), `kept ${name}`);
       });
     }
+
+    // What frameworks take another path, or another method, from.
+    test('that would lead elsewhere do not arrive, and of methods only the name itself', async () => {
+      const names = ['X-Original-URL', 'X-Rewrite-URL', 'X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', 'X-Original-Method'];
+      for (const path of ['/public/x', '/optional/x', '/x']) {
+        const pairs = names.flatMap((name) => [name, name.replaceAll('-', '_'), name.replace('-', '_'), name.replaceAll('-', '.')]);
+        await site.send(path, { headers: [...pairs.map((name) => [name, 'DELETE']), ['X-Original-Host', 'kept'], ['Cookie', cookie]] });
+        const [arrived] = await site.arrived();
+        assert.deepEqual(
+          arrived.headers.filter(([, value]) => value.includes('DELETE')).map(([name]) => name.toLowerCase()).sort(),
+          names.slice(2).map((name) => name.toLowerCase()).sort(),
+          path,
+        );
+        assert.equal(arrived.header('x-original-host'), 'kept');
+      }
+    });
+
+    test('that carry another method do not pass with a preflight', async () => {
+      for (const [name, status] of [['X-HTTP-Method-Override', 400], ['X_HTTP_Method_Override', 200]]) {
+        const answer = await site.send('/api/x', { method: 'OPTIONS', headers: { ...cors, [name]: 'DELETE' } });
+        assert.equal(answer.status, status, name);
+      }
+      const arrived = await site.arrived();
+      assert.equal(arrived.length, 1);
+      assert.ok(arrived[0].headers.every(([, value]) => value !== 'DELETE'));
+    });
 
     for (const method of ['POST', 'OPTIONS', 'HEAD', 'PROPFIND']) {
       test(`of a ${method} are the gate's own`, async () => {
