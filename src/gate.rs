@@ -13,6 +13,7 @@ mod admission;
 mod answer;
 mod budget;
 mod callback;
+mod check;
 mod discovery;
 mod endpoint;
 mod event;
@@ -95,17 +96,30 @@ impl Gate {
     /// Everything that [`Gate::decide`] does not forward.
     pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
         let now = edge.now();
-        let mut decision = self.decide(head, now);
+        match self.decide(head, now) {
+            Decision::Own(endpoint, visit) => {
+                let request = Request::new(edge, head, now, visit);
+                Outcome::Answer(self.answer(endpoint, &request).await)
+            }
+            decision => self.conclude(edge, head, now, decision).await,
+        }
+    }
+
+    /// What a decision comes to that is not about an own endpoint.
+    async fn conclude<E: Edge>(
+        self: &Rc<Self>,
+        edge: &E,
+        head: &impl RequestHead,
+        now: Timestamp,
+        mut decision: Decision,
+    ) -> Outcome {
         if let Decision::Watched(inner, findings, visit) = decision {
             Request::new(edge, head, now, visit).report(&findings);
             decision = *inner;
         }
         let (rejection, visit) = match decision {
             Decision::Forward(forward) => return Outcome::Forward(forward),
-            Decision::Own(endpoint, visit) => {
-                let request = Request::new(edge, head, now, visit);
-                return Outcome::Answer(self.answer(endpoint, &request).await);
-            }
+            Decision::Own(_, visit) => (Rejection::NotFound, visit),
             Decision::SignIn(visit) => {
                 let request = Request::new(edge, head, now, visit);
                 return Outcome::Answer(self.ask_to_sign_in(&request, &StepUp::default()));
@@ -145,6 +159,7 @@ impl Gate {
                 &Page::SignedOut { sign_in: self.login_path(&ReturnTo::home(&request.visit.site)) },
             ),
             (Endpoint::Me, _) if read => self.me(request),
+            (Endpoint::Check, _) => self.check(request).await,
             (Endpoint::Health, _) if read => Answer::text(200, "ok\n"),
             _ => self.refuse(request, &Rejection::Method(endpoint.methods())),
         }

@@ -17,7 +17,7 @@ const fn entry(name: &'static str, default: &'static str, meaning: &'static str)
 }
 
 /// Every setting there is.
-pub const SETTINGS: [Entry; 44] = [
+pub const SETTINGS: [Entry; 45] = [
     entry(
         "hosts[]",
         "",
@@ -41,6 +41,11 @@ pub const SETTINGS: [Entry; 44] = [
         "Whether the `#fragment` of the page asked for survives the login, by a page of a few bytes on the way. `false` makes that page a plain 302.",
     ),
     entry("prefix", "`\"/.auth\"`", "The path under which the gate answers itself."),
+    entry(
+        "check",
+        "off",
+        "The reverse proxy that asks about its requests at `/.auth/check`: `\"nginx\"`, `\"caddy\"` or `\"traefik\"`. See [behind a proxy](behind-a-proxy.md).",
+    ),
     entry(
         "providers[].id",
         "",

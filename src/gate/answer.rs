@@ -29,6 +29,11 @@ impl Answer {
         Self::new(status, text.to_owned()).with("content-type", "text/plain; charset=utf-8")
     }
 
+    /// A status alone.
+    pub fn empty(status: u16) -> Self {
+        Self::new(status, String::new())
+    }
+
     /// JSON of a media type.
     pub fn json(status: u16, kind: &str, value: &serde_json::Value) -> Self {
         Self::new(status, format!("{value}\n")).with("content-type", kind)

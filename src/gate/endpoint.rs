@@ -13,12 +13,15 @@ pub enum Endpoint {
     SignedOut,
     /// Who the session says you are.
     Me,
+    /// Whether a reverse proxy may let a request pass.
+    Check,
     /// For a monitor.
     Health,
 }
 
 impl Endpoint {
-    const ALL: [Self; 6] = [Self::Login, Self::Callback, Self::Logout, Self::SignedOut, Self::Me, Self::Health];
+    const ALL: [Self; 7] =
+        [Self::Login, Self::Callback, Self::Logout, Self::SignedOut, Self::Me, Self::Check, Self::Health];
 
     /// The endpoint at exactly `path`.
     pub fn find(path: &str, prefix: &str) -> Option<Self> {
@@ -34,6 +37,7 @@ impl Endpoint {
             Self::Logout => "logout",
             Self::SignedOut => "signed-out",
             Self::Me => "me",
+            Self::Check => "check",
             Self::Health => "health",
         }
     }
@@ -41,7 +45,7 @@ impl Endpoint {
     /// The methods it takes, for `Allow`.
     pub const fn methods(self) -> &'static str {
         match self {
-            Self::Login | Self::Callback => "GET",
+            Self::Login | Self::Callback | Self::Check => "GET",
             Self::Logout => "GET, POST",
             Self::SignedOut | Self::Me | Self::Health => "GET, HEAD",
         }

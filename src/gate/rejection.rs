@@ -78,6 +78,12 @@ pub enum Rejection {
     TooManyClaims,
     /// A logout that our own page did not ask for.
     ForeignLogout,
+    /// A proxy's sub-request does not say, once and in the proxy's own headers, what it asks about.
+    SubRequest(&'static str),
+    /// A proxy asks about an address of the gate's own.
+    OwnPath,
+    /// A proxy passed on a client's header that the origin would take for the gate's.
+    ForgedIdentity(String),
     /// Nothing can be sealed.
     NoKeys,
 }
@@ -140,6 +146,9 @@ impl Rejection {
             Self::UserInfoDown(_) => "userinfo_unavailable",
             Self::TooManyClaims => "claims_too_large",
             Self::ForeignLogout => "logout_cross_site",
+            Self::SubRequest(_) => "check_malformed",
+            Self::OwnPath => "check_own_path",
+            Self::ForgedIdentity(_) => "check_identity",
             Self::NoKeys => "internal",
         }
     }
@@ -151,6 +160,8 @@ impl Rejection {
             Self::Path(_)
             | Self::Ambiguous(_)
             | Self::DoubtfulMethod
+            | Self::SubRequest(_)
+            | Self::ForgedIdentity(_)
             | Self::Insecure
             | Self::UnknownProvider
             | Self::Response
@@ -162,6 +173,7 @@ impl Rejection {
             | Self::Denied { .. }
             | Self::StepUpUnmet
             | Self::ForeignLogout
+            | Self::OwnPath
             | Self::Provider(AuthorizationError::AccessDenied)
             | Self::TooManyClaims => 403,
             Self::NotFound => 404,
@@ -183,6 +195,9 @@ impl Rejection {
             | Self::Ambiguous(_)
             | Self::DoubtfulMethod
             | Self::CrossSite
+            | Self::SubRequest(_)
+            | Self::OwnPath
+            | Self::ForgedIdentity(_)
             | Self::ForeignLogout => Some(EventKind::Refused),
             _ => Some(EventKind::LoginFailed),
         }
@@ -193,6 +208,8 @@ impl Rejection {
         match self {
             Self::Path(error) => error.to_string(),
             Self::Denied { subject, rule, by, .. } => format!("subject {subject}, rule {rule}, by {by}"),
+            Self::SubRequest(header) => (*header).to_owned(),
+            Self::ForgedIdentity(header) => header.clone(),
             Self::ProviderDown(trouble) | Self::KeysDown(trouble) => trouble.detail(),
             Self::Provider(error) => error.as_str().to_owned(),
             Self::TokenEndpointDown(why) | Self::UserInfoDown(why) => why.as_str().to_owned(),
@@ -220,7 +237,10 @@ impl Rejection {
                 "Not possible",
                 "The request asks for one thing and says another. Send it with the method it is meant with.",
             ),
-            Self::NotFound => ("Page not found", "There is nothing at this address."),
+            Self::SubRequest(_) | Self::ForgedIdentity(_) => {
+                ("Not possible", "The request has a header that only the servers of this site may set.")
+            }
+            Self::NotFound | Self::OwnPath => ("Page not found", "There is nothing at this address."),
             Self::Method(_) => ("Not possible", "This address does not take this kind of request."),
             Self::CrossSite => (
                 "Not from here",
