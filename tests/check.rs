@@ -213,12 +213,15 @@ fn who_is_admitted_is_said_with_the_cookies_that_are_not_ours() {
     assert_eq!(said("/open/x", ""), (None, None));
     // To Caddy what is not there is there and empty.
     let nobody = send(&caddy, &ask("caddy", "GET", "/open/x"));
-    for name in IDENTITY_HEADERS.into_iter().chain(["cookie"]) {
+    for name in IDENTITY_HEADERS.into_iter().chain(["portcullis-cookie"]) {
         assert_eq!(nobody.headers.iter().filter(|(header, value)| *header == name && value.is_empty()).count(), 1);
     }
     let somebody = send(&caddy, &ask("caddy", "GET", "/x").with("cookie", &both));
-    assert_eq!((somebody.header("x-auth-subject"), somebody.header("cookie")), (Some("ada"), Some("a=1; b=2")));
-    assert_eq!(somebody.headers.iter().filter(|(name, _)| *name == "cookie").count(), 1);
+    assert_eq!(
+        (somebody.header("x-auth-subject"), somebody.header("portcullis-cookie")),
+        (Some("ada"), Some("a=1; b=2"))
+    );
+    assert_eq!(somebody.headers.iter().filter(|(name, _)| *name == "portcullis-cookie").count(), 1);
 }
 
 #[test]

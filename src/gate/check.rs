@@ -123,12 +123,15 @@ fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead) -> Ans
         CookieEdit::Remove => None,
         CookieEdit::Replace(cookies) => Some(cookies.clone()),
     };
+    // Traefik copies a header under its own name alone. Elsewhere a server on the way need not wonder
+    // about an answer with cookies of a request.
+    let cookie = if proxy == Proxy::Traefik { "cookie" } else { "portcullis-cookie" };
     let identity = forward.identity.iter().map(|(name, value)| (*name, value.as_str()));
-    let mut headers: Vec<_> = identity.chain(cookies.as_deref().map(|cookies| ("cookie", cookies))).collect();
+    let mut headers: Vec<_> = identity.chain(cookies.as_deref().map(|cookies| (cookie, cookies))).collect();
     // Caddy before 2.8 writes the name of its variable into a header that it shall copy and that is not
     // there. An empty one it copies as it is.
     if proxy == Proxy::Caddy {
-        for name in IDENTITY_HEADERS.into_iter().chain(["cookie"]) {
+        for name in IDENTITY_HEADERS.into_iter().chain([cookie]) {
             if !headers.iter().any(|(present, _)| *present == name) {
                 headers.push((name, ""));
             }

@@ -73,8 +73,8 @@ export async function startSite({
       rules,
       ...settings,
     },
-    secrets: { ...gateSecrets(), PORTCULLIS_DEMO_CLIENT_SECRET: provider.clientSecret },
     ...gateOptions,
+    secrets: { ...gateSecrets(), PORTCULLIS_DEMO_CLIENT_SECRET: provider.clientSecret, ...gateOptions?.secrets },
   };
   const gate = await startGate({
     ...options,
