@@ -63,6 +63,13 @@ const wrong = [
   ['a weak secret', { settings: good, secrets: { PORTCULLIS_SECRET: weak } }, 'PORTCULLIS_SECRET'],
   ['a weak previous secret', { settings: good, secrets: { PORTCULLIS_SECRET_PREVIOUS: weak } }, 'PORTCULLIS_SECRET_PREVIOUS'],
   ['an empty client secret', { settings: good, secrets: { PORTCULLIS_DEMO_CLIENT_SECRET: '' } }, 'PORTCULLIS_DEMO_CLIENT_SECRET'],
+  ['a proxy without a secret', { settings: { ...good, check: 'nginx' } }, 'PORTCULLIS_CHECK_SECRET'],
+  [
+    'a proxy with a short secret',
+    { settings: { ...good, check: 'nginx' }, secrets: { PORTCULLIS_CHECK_SECRET: 'c2hvcnQ=' } },
+    'PORTCULLIS_CHECK_SECRET',
+  ],
+  ['a proxy that nobody knows', { settings: { ...good, check: 'apache' } }, 'check'],
   ['an origin without a binding', { settings: { ...good, origin: { service: 'ELSEWHERE' } } }, 'origin.service'],
   ['assets without a binding', { settings: without('origin') }, 'origin.assets'],
   [
