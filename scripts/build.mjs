@@ -13,7 +13,21 @@ import { gzipSync } from 'node:zlib';
 import { command, root, setup, SetupError } from './setup.mjs';
 
 const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', '.cargo'];
+const BINARIES = join(root, 'node_modules', '.bin');
 const STAMP = '.built-from';
+/**
+ * What the platform runs, and what rustc is told to use in .cargo/config.toml. Named one by one, so that
+ * a newer wasm-opt emits nothing that workerd does not know. The stack grows down to address 0, so the
+ * lowest kilobyte is used only when it is about to overflow.
+ */
+const WASM_OPT = [
+  ...['simd', 'mutable-globals', 'sign-ext', 'nontrapping-float-to-int', 'bulk-memory', 'multivalue', 'reference-types', 'exception-handling'].map((feature) => `--enable-${feature}`),
+  // A panic says its file and line without the names of functions, which are a tenth of the module.
+  '--strip-debug',
+  '--strip-producers',
+  '--low-memory-unused',
+  '-O',
+];
 
 export async function build({
   features = process.env.PORTCULLIS_FEATURES ?? '',
@@ -27,6 +41,7 @@ export async function build({
   const upToDate = (await contents(join(directory, STAMP))) === inputs && (await contents(module)) !== undefined;
   if (!upToDate) {
     await workerBuild({ tools, directory, features });
+    await run(join(BINARIES, 'wasm-opt'), [module, '-o', module, ...WASM_OPT]);
     await writeFile(join(directory, STAMP), inputs);
   }
   const size = sizes(await readFile(module));
@@ -37,15 +52,12 @@ function workerBuild({ tools, directory, features }) {
   const cargo = ['--locked', ...(features ? ['--features', features] : [])];
   const args = ['--release', '--out-dir', directory, '.', ...cargo];
   // Named outright, because worker-build would download them from a code host instead.
-  const binaries = join(root, 'node_modules', '.bin');
-  const env = {
-    ...process.env,
-    WASM_BINDGEN_BIN: tools.wasmBindgen,
-    WASM_OPT_BIN: join(binaries, 'wasm-opt'),
-    ESBUILD_BIN: join(binaries, 'esbuild'),
-  };
+  return run(tools.workerBuild, args, { WASM_BINDGEN_BIN: tools.wasmBindgen, ESBUILD_BIN: join(BINARIES, 'esbuild') });
+}
+
+function run(command, args, env = {}) {
   return new Promise((done, failed) => {
-    const child = spawn(tools.workerBuild, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] });
     child.on('error', failed);
     child.on('close', (code) => (code === 0 ? done() : failed(new SetupError('The build failed; see above.'))));
   });

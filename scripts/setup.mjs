@@ -173,12 +173,12 @@ async function requireOpenssl() {
   if (!found) await debianPackages(['build-essential', 'pkg-config', 'libssl-dev'], 'Compiling worker-build');
 }
 
-function cache() {
+export function cache() {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'portcullis');
 }
 
 /** Runs to the end and resolves to its output; a failure carries the last lines it wrote. */
-function run(program, args, options = {}) {
+export function run(program, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
@@ -194,7 +194,7 @@ function run(program, args, options = {}) {
   });
 }
 
-function say(line) {
+export function say(line) {
   console.log(`setup: ${line}`);
 }
 

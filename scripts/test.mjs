@@ -30,6 +30,8 @@ const parts = {
 
   async worker() {
     await built();
+    const { findProxies } = await import('./proxies.mjs');
+    await findProxies();
     await check('the module is built', process.execPath, ['scripts/build.mjs']);
     const bytes = gzipSync(await readFile(join(root, 'build/index_bg.wasm')), { level: 9 }).length;
     result(`the module has ${bytes} bytes gzipped, of ${MODULE_BYTES}`, bytes <= MODULE_BYTES);

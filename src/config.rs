@@ -3,6 +3,7 @@
 //! Nothing here reads the environment: the adapter hands over the texts. What a [`Config`] holds
 //! is parsed and needs no second look. There is no setting that loosens a check.
 
+mod check;
 mod host;
 mod keys;
 pub mod reference;
@@ -13,6 +14,7 @@ mod tokens;
 use core::fmt;
 use std::rc::Rc;
 
+pub use check::{Check, Proxy};
 pub use host::{Host, Site};
 pub use keys::Secrets;
 use rule::RuleBook;
@@ -56,6 +58,8 @@ pub struct Config {
     pub session_lifetime: Lifetime,
     /// Where admitted requests go.
     pub origin: Origin,
+    /// The reverse proxy that asks about requests of its own.
+    pub check: Option<Check>,
     /// The providers people can sign in with, in the order of the chooser. Never empty.
     pub providers: Vec<Registration>,
     /// The issuers whose access tokens rules can take.
@@ -113,6 +117,7 @@ impl Config {
         if settings.hosts.is_empty() {
             return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
         }
+        let check = settings.check.map(|proxy| Check::parse(proxy, &secret)).transpose()?;
         let providers = registrations(&settings.providers, secret)?;
         let tokens = Tokens::parse(settings.tokens, &providers, &selection)?;
         let book = RuleBook::parse(settings.rules, &tokens, &settings.hosts, &origin, &settings.prefix.0)?;
@@ -122,6 +127,7 @@ impl Config {
             fragment: settings.fragment,
             session_lifetime: settings.session.parse()?,
             origin,
+            check,
             providers,
             token_issuers: tokens.issuers,
             selection,

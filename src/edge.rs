@@ -65,6 +65,24 @@ pub trait RequestHead {
     fn client_address(&self) -> Option<String>;
     /// The country it came from, likewise: two capital letters (ISO 3166-1 alpha-2), `T1` for Tor.
     fn country(&self) -> Option<String>;
+    /// The names of the headers, lower case.
+    fn names(&self) -> Vec<String>;
+    /// The head of the request that this one asks about and repeats the headers of. Where that one
+    /// came from is not known.
+    fn of_original(&self, original: Original) -> Self
+    where
+        Self: Sized;
+}
+
+/// What a proxy's sub-request says of the request that it asks about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Original {
+    /// Its method.
+    pub method: String,
+    /// Its address.
+    pub url: String,
+    /// Its `Upgrade` header, or another sign of a WebSocket.
+    pub upgrade: Option<String>,
 }
 
 /// A call to a provider.

@@ -14,6 +14,7 @@ mod answer;
 mod bearer;
 mod budget;
 mod callback;
+mod check;
 mod client;
 mod discovery;
 mod endpoint;
@@ -120,7 +121,23 @@ impl Gate {
     pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
         self.look_at_switches(edge).await;
         let now = edge.now();
-        let mut decision = self.decide(head, now);
+        match self.decide(head, now) {
+            Decision::Own(endpoint, visit) => {
+                let request = Request::new(edge, head, now, visit);
+                Outcome::Answer(self.answer(endpoint, &request).await)
+            }
+            decision => self.conclude(edge, head, now, decision).await,
+        }
+    }
+
+    /// What a decision comes to that is not about an own endpoint.
+    async fn conclude<E: Edge>(
+        self: &Rc<Self>,
+        edge: &E,
+        head: &impl RequestHead,
+        now: Timestamp,
+        mut decision: Decision,
+    ) -> Outcome {
         if let Decision::Watched(inner, findings, visit) = decision {
             Request::new(edge, head, now, visit).report(&findings);
             decision = *inner;
@@ -138,10 +155,7 @@ impl Gate {
         }
         let (rejection, visit) = match decision {
             Decision::Forward(forward) => return Outcome::Forward(forward),
-            Decision::Own(endpoint, visit) => {
-                let request = Request::new(edge, head, now, visit);
-                return Outcome::Answer(self.answer(endpoint, &request).await);
-            }
+            Decision::Own(_, visit) => (Rejection::NotFound, visit),
             Decision::SignIn(visit) => {
                 let request = Request::new(edge, head, now, visit);
                 return Outcome::Answer(self.ask_to_sign_in(&request, &StepUp::default()));
@@ -180,6 +194,7 @@ impl Gate {
             (Endpoint::SignedIn, _) if read => self.signed_in(request),
             (Endpoint::Me, _) if read => self.me(request),
             (Endpoint::Client, _) if read => self.client_script(request),
+            (Endpoint::Check, _) => self.check(request).await,
             (Endpoint::Health, _) if read => Answer::text(200, "ok\n"),
             _ => self.refuse(request, &Rejection::Method(endpoint.methods())),
         }

@@ -9,6 +9,10 @@ use crate::secret::Secret;
 pub(super) const SECRET: &str = "PORTCULLIS_SECRET";
 /// The name of the secret that was in use before, while a rotation lasts.
 pub(super) const SECRET_PREVIOUS: &str = "PORTCULLIS_SECRET_PREVIOUS";
+/// The name of the secret that a reverse proxy proves itself by.
+const CHECK_SECRET: &str = "PORTCULLIS_CHECK_SECRET";
+/// The name of the one that it had before, while a rotation lasts.
+const CHECK_SECRET_PREVIOUS: &str = "PORTCULLIS_CHECK_SECRET_PREVIOUS";
 
 /// The shortest secret taken, in bytes: as long as the SHA-256 that HMAC and HKDF run on
 /// (RFC 7518, 3.2; RFC 8725, 3.5).
@@ -47,6 +51,28 @@ impl Secrets {
         }
         Ok(Self { current, previous })
     }
+}
+
+/// What a reverse proxy proves itself by: the secret of now, and that of before.
+///
+/// # Errors
+/// A secret that is missing, weak, or one that the gate signs with itself: the proxy must not have it.
+pub(super) fn check_secrets(secret: impl Fn(&str) -> Option<String>) -> Result<Vec<Secret<String>>, ConfigError> {
+    let present = secret(CHECK_SECRET).ok_or_else(|| {
+        ConfigError::new(CHECK_SECRET, "is missing, and check needs it: make one with `openssl rand -base64 32`, store it with `npx wrangler secret put PORTCULLIS_CHECK_SECRET`, and give it to the proxy")
+    })?;
+    let mut taken = Vec::new();
+    for (name, text) in [(CHECK_SECRET, Some(present)), (CHECK_SECRET_PREVIOUS, secret(CHECK_SECRET_PREVIOUS))] {
+        let Some(text) = text else { continue };
+        let bytes = decode(name, text.clone())?;
+        for own in [SECRET, SECRET_PREVIOUS] {
+            if secret(own).and_then(|own| decode(name, own).ok()).is_some_and(|own| own.equals(bytes.expose())) {
+                return Err(ConfigError::new(name, format!("equals {own}, which no proxy may know: make another")));
+            }
+        }
+        taken.push(Secret::new(Secret::new(text).expose().trim().to_owned()));
+    }
+    Ok(taken)
 }
 
 fn decode(name: &str, text: String) -> Result<Secret<Vec<u8>>, ConfigError> {
@@ -125,6 +151,28 @@ mod tests {
     fn the_previous_secret_is_judged_alike_and_must_be_another() {
         assert_eq!(parse(Some(GOOD), Some("short")).expect_err("short").setting, SECRET_PREVIOUS);
         assert_eq!(parse(Some(GOOD), Some(GOOD)).expect_err("the same").setting, SECRET_PREVIOUS);
+    }
+
+    #[test]
+    fn a_proxys_secret_is_as_strong_and_none_of_our_own() {
+        const PROXYS: &str = "Qp3vN8xYt1KdRz6WmLc0UeHs5BjGfAo2iTn9ZkXyMw4=";
+        let parse = |now: Option<&str>, before: Option<&str>| {
+            let find = |name: &str| match name {
+                SECRET => Some(GOOD),
+                CHECK_SECRET => now,
+                CHECK_SECRET_PREVIOUS => before,
+                _ => None,
+            };
+            check_secrets(|name| find(name).map(str::to_owned)).map(|secrets| secrets.len())
+        };
+        let unpadded = GOOD.trim_end_matches('=');
+        for now in [None, Some(""), Some("c2hvcnQ="), Some("not base64!"), Some(GOOD), Some(unpadded)] {
+            assert_eq!(parse(now, None).expect_err("a wrong secret").setting, CHECK_SECRET, "{now:?}");
+        }
+        for before in ["", "c2hvcnQ=", GOOD] {
+            assert_eq!(parse(Some(PROXYS), Some(before)).expect_err("wrong").setting, CHECK_SECRET_PREVIOUS);
+        }
+        assert_eq!((parse(Some(PROXYS), None), parse(Some(PROXYS), Some(PROXYS))), (Ok(1), Ok(2)));
     }
 
     #[test]

@@ -47,6 +47,11 @@ pub const SETTINGS: &[Entry] = &[
         "Whether `npm run switch` can change rules at run time, by their `id`, and lock the site down; see [switch.md](switch.md). It needs the KV namespace `PORTCULLIS_KV`.",
     ),
     entry(
+        "check",
+        "off",
+        "The reverse proxy that asks about its requests at `/.auth/check`: `\"nginx\"`, `\"caddy\"` or `\"traefik\"`. See [behind a proxy](behind-a-proxy.md).",
+    ),
+    entry(
         "providers[].id",
         "",
         "A short name: lower-case letters, digits, `-`. Its client secret is the Worker secret `PORTCULLIS_<ID>_CLIENT_SECRET`.",

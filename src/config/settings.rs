@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{ConfigError, Host, Origin, SettingsText, rule::RuleSettings, tokens::TokenSettings};
+use super::{ConfigError, Host, Origin, Proxy, SettingsText, rule::RuleSettings, tokens::TokenSettings};
 use crate::{
     oidc::{Algorithm, EmailTrust, Issuer, Registration, TokenAuth},
     secret::Secret,
@@ -35,6 +35,7 @@ pub(super) struct Settings {
     pub(super) fragment: bool,
     #[serde(default)]
     pub(super) prefix: Prefix,
+    pub(super) check: Option<Proxy>,
     #[serde(default)]
     pub(super) switch: bool,
     #[serde(default)]

@@ -48,7 +48,7 @@ type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 40] = [
+    let rows: [Refusal; 42] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
@@ -68,6 +68,8 @@ fn every_refusal_names_its_setting() {
         ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "zone2" })),
         ("prefix", "not a prefix", |s| s["prefix"] = json!("/")),
         ("prefix", "not a prefix", |s| s["prefix"] = json!("/a/../b")),
+        ("check", "unknown variant", |s| s["check"] = json!("apache")),
+        ("PORTCULLIS_CHECK_SECRET", "missing", |s| s["check"] = json!("nginx")),
         ("fragment", "invalid type", |s| s["fragment"] = json!("yes")),
         ("providers", "empty", |s| remove(s, "providers")),
         ("providers[0].isuer", "unknown field", |s| s["providers"][0]["isuer"] = json!("x")),

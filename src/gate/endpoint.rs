@@ -17,12 +17,14 @@ pub enum Endpoint {
     Me,
     /// The script for single-page apps.
     Client,
+    /// Whether a reverse proxy may let a request pass.
+    Check,
     /// For a monitor.
     Health,
 }
 
 impl Endpoint {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Login,
         Self::Callback,
         Self::Logout,
@@ -30,6 +32,7 @@ impl Endpoint {
         Self::SignedIn,
         Self::Me,
         Self::Client,
+        Self::Check,
         Self::Health,
     ];
 
@@ -49,6 +52,7 @@ impl Endpoint {
             Self::SignedIn => "signed-in",
             Self::Me => "me",
             Self::Client => "client.js",
+            Self::Check => "check",
             Self::Health => "health",
         }
     }
@@ -61,7 +65,7 @@ impl Endpoint {
     /// The methods it takes, for `Allow`.
     pub const fn methods(self) -> &'static str {
         match self {
-            Self::Login | Self::Callback => "GET",
+            Self::Login | Self::Callback | Self::Check => "GET",
             Self::Logout => "GET, POST",
             Self::SignedOut | Self::SignedIn | Self::Me | Self::Client | Self::Health => "GET, HEAD",
         }

@@ -81,6 +81,12 @@ pub enum Rejection {
     ForeignLogout,
     /// An operator closed the whole site for now.
     LockedDown,
+    /// A proxy's sub-request does not say, once and in the proxy's own headers, what it asks about.
+    SubRequest(&'static str),
+    /// A proxy asks about an address of the gate's own.
+    OwnPath,
+    /// A proxy passed on a client's header that the origin would take for the gate's.
+    ForgedIdentity(String),
     /// Nothing can be sealed.
     NoKeys,
     /// A token of a machine does not count here.
@@ -121,6 +127,9 @@ impl Rejection {
             Self::TooManyClaims => "claims_too_large",
             Self::ForeignLogout => "logout_cross_site",
             Self::LockedDown => "locked_down",
+            Self::SubRequest(_) => "check_malformed",
+            Self::OwnPath => "check_own_path",
+            Self::ForgedIdentity(_) => "check_identity",
             Self::NoKeys => "internal",
             Self::Machine(rejection) => rejection.code(),
         }
@@ -133,6 +142,8 @@ impl Rejection {
             Self::Path(_)
             | Self::Ambiguous(_)
             | Self::DoubtfulMethod
+            | Self::SubRequest(_)
+            | Self::ForgedIdentity(_)
             | Self::Insecure
             | Self::UnknownProvider
             | Self::Response
@@ -144,6 +155,7 @@ impl Rejection {
             | Self::Denied { .. }
             | Self::StepUpUnmet
             | Self::ForeignLogout
+            | Self::OwnPath
             | Self::Provider(AuthorizationError::AccessDenied)
             | Self::TooManyClaims => 403,
             Self::NotFound => 404,
@@ -171,6 +183,9 @@ impl Rejection {
             | Self::Ambiguous(_)
             | Self::DoubtfulMethod
             | Self::CrossSite
+            | Self::SubRequest(_)
+            | Self::OwnPath
+            | Self::ForgedIdentity(_)
             | Self::ForeignLogout => Some(EventKind::Refused),
             _ => Some(EventKind::LoginFailed),
         }
@@ -181,6 +196,8 @@ impl Rejection {
         match self {
             Self::Path(error) => error.to_string(),
             Self::Denied { subject, rule, by, .. } => format!("subject {subject}, rule {rule}, by {by}"),
+            Self::SubRequest(header) => (*header).to_owned(),
+            Self::ForgedIdentity(header) => header.clone(),
             Self::ProviderDown(trouble) | Self::KeysDown(trouble) => trouble.detail(),
             Self::Provider(error) => error.as_str().to_owned(),
             Self::TokenEndpointDown(why) | Self::UserInfoDown(why) => why.as_str().to_owned(),

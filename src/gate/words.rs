@@ -22,7 +22,10 @@ impl Rejection {
                 "Not possible",
                 "The request asks for one thing and says another. Send it with the method it is meant with.",
             ),
-            Self::NotFound => ("Page not found", "There is nothing at this address."),
+            Self::SubRequest(_) | Self::ForgedIdentity(_) => {
+                ("Not possible", "The request has a header that only the servers of this site may set.")
+            }
+            Self::NotFound | Self::OwnPath => ("Page not found", "There is nothing at this address."),
             Self::Method(_) => ("Not possible", "This address does not take this kind of request."),
             Self::CrossSite => (
                 "Not from here",

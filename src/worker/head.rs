@@ -4,7 +4,7 @@ use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 use web_sys::Request;
 
-use crate::edge::RequestHead;
+use crate::edge::{Original, RequestHead};
 
 /// What most decisions need is read; the rest is read on demand.
 pub(super) struct Head<'r> {
@@ -13,6 +13,8 @@ pub(super) struct Head<'r> {
     url: String,
     cookie: Option<String>,
     upgrade: Option<String>,
+    /// Whether the request asks about this one, and is not it.
+    reported: bool,
 }
 
 impl<'r> Head<'r> {
@@ -24,7 +26,7 @@ impl<'r> Head<'r> {
         cookie: Option<String>,
         upgrade: Option<String>,
     ) -> Self {
-        Self { request, method, url, cookie, upgrade }
+        Self { request, method, url, cookie, upgrade, reported: false }
     }
 
     pub(super) fn of(request: &'r Request) -> Self {
@@ -52,12 +54,25 @@ impl RequestHead for Head<'_> {
 
     /// The platform sets this header itself, whatever the client sends.
     fn client_address(&self) -> Option<String> {
-        self.header("cf-connecting-ip")
+        self.header("cf-connecting-ip").filter(|_| !self.reported)
     }
 
     /// From what the platform attaches, since its header is there only where the zone asks for it.
     fn country(&self) -> Option<String> {
+        if self.reported {
+            return None;
+        }
         let cf = Reflect::get(self.request, &"cf".into()).ok().filter(JsValue::is_object)?;
         Reflect::get(&cf, &"country".into()).ok()?.as_string()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = self.request.headers().keys();
+        names.into_iter().filter_map(|name| name.ok()?.as_string()).collect()
+    }
+
+    fn of_original(&self, original: Original) -> Self {
+        let Original { method, url, upgrade } = original;
+        Self { request: self.request, method, url, cookie: self.cookie.clone(), upgrade, reported: true }
     }
 }

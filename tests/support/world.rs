@@ -11,7 +11,7 @@ use std::{
 use futures_executor::block_on;
 use portcullis::{
     config::{ConfigError, SettingsText},
-    edge::{Call, Edge, Entropy, Reply, RequestHead, Unreachable},
+    edge::{Call, Edge, Entropy, Original, Reply, RequestHead, Unreachable},
     gate::{Event, Gate, Outcome},
     oidc::{Algorithm, PublicKey},
     time::{Lifetime, Timestamp},
@@ -27,6 +27,7 @@ use super::{provider::Provider, signature};
 pub const HOST: &str = "https://docs.example.com";
 pub const SECRET: &str = "kX0b9S1u5pQ2v8YwR7tZ3mN6cJ4hL0aGdFeUiOyTrWs=";
 pub const OTHER_SECRET: &str = "Zm9Tq1xWv7Rk2LpYc8HsJd4Nb6GaUe0ItoXzMwQyVfE=";
+pub const CHECK_SECRET: &str = "Qp3vN8xYt1KdRz6WmLc0UeHs5BjGfAo2iTn9ZkXyMw4=";
 /// A Monday in 2027.
 const BEGIN: u64 = 1_800_000_000;
 
@@ -227,6 +228,7 @@ impl World {
         let gate = Gate::open(SettingsText { variable: Some(&text), module: Some("{}") }, |name| match name {
             "PORTCULLIS_SECRET" => Some(secret.to_owned()),
             "PORTCULLIS_SECRET_PREVIOUS" => previous.map(str::to_owned),
+            "PORTCULLIS_CHECK_SECRET" => Some(CHECK_SECRET.to_owned()),
             "PORTCULLIS_WORK_CLIENT_SECRET" => Some("client-secret".to_owned()),
             _ => None,
         })?;
@@ -323,6 +325,18 @@ impl RequestHead for Head {
 
     fn country(&self) -> Option<String> {
         self.country.clone()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect()
+    }
+
+    fn of_original(&self, original: Original) -> Self {
+        let Original { method, url, upgrade } = original;
+        let is_its_own = |name: &str| matches!(name, "upgrade" | "cf-connecting-ip");
+        let headers = self.headers.iter().filter(|(name, _)| !is_its_own(name)).cloned().collect();
+        let head = Self { method, url, headers, country: None };
+        upgrade.iter().fold(head, |head, upgrade| head.with("upgrade", upgrade))
     }
 }
 

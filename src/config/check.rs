@@ -1,0 +1,38 @@
+//! [`Check`]: the reverse proxy that asks about requests of its own, and how it proves itself.
+
+use serde::Deserialize;
+
+use super::{ConfigError, keys};
+use crate::secret::Secret;
+
+/// Which proxy asks. It decides in which headers the request is described, and in what form the
+/// proxy can use the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proxy {
+    /// nginx with `auth_request`.
+    Nginx,
+    /// Caddy with `forward_auth`.
+    Caddy,
+    /// Traefik with `forwardAuth`.
+    Traefik,
+}
+
+/// A proxy, and the secret that it shares with the gate.
+#[derive(Debug)]
+pub struct Check {
+    /// Which it is.
+    pub proxy: Proxy,
+    secrets: Vec<Secret<String>>,
+}
+
+impl Check {
+    pub(super) fn parse(proxy: Proxy, secret: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Ok(Self { proxy, secrets: keys::check_secrets(secret)? })
+    }
+
+    /// Whether `presented` is the proxy's secret.
+    pub fn is_proven_by(&self, presented: &str) -> bool {
+        self.secrets.iter().fold(false, |proven, secret| proven | secret.equals(presented.as_bytes()))
+    }
+}

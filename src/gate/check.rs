@@ -1,0 +1,156 @@
+//! `/.auth/check`: a reverse proxy asks whether it may let a request pass (an auth sub-request).
+//!
+//! This is the one place where a header says which request is meant. It is believed of a proxy that
+//! proves itself, in the one family of headers that the settings name.
+
+use std::rc::Rc;
+
+use super::{Answer, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, Rejection, Request, rejection};
+use crate::{
+    config::{Check, Proxy},
+    edge::{Edge, Original, RequestHead},
+    rules::PathError,
+    session::CookieEdit,
+};
+
+/// The header that the proxy proves itself with.
+const PROOF: &str = "portcullis-check";
+/// Method, scheme, host, and path with query. Each is a header of its own: in a whole address, a host
+/// that a client made up could swallow the path.
+type Family = [&'static str; 4];
+/// nginx has no names of its own for them; with these no origin confuses anything.
+const OURS: Family = ["portcullis-method", "portcullis-proto", "portcullis-host", "portcullis-uri"];
+/// What Caddy and Traefik send.
+const FORWARDED: Family = ["x-forwarded-method", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-uri"];
+/// The platform sets this one itself, on every request.
+const PLATFORMS_OWN: &str = "x-forwarded-proto";
+
+impl Gate {
+    /// `GET /.auth/check`
+    ///
+    /// 1. The proxy proves itself. To anybody else there is nothing at this address.
+    /// 2. It says which request it asks about, in its own headers alone (else 400).
+    /// 3. None of that request's headers could pass for one of the gate's at the origin (else 400).
+    /// 4. The request is decided as if it had come here. The gate's own addresses are not for a proxy
+    ///    to let pass (403).
+    /// 5. The proxy gets the answer in a form that it can use.
+    pub(super) async fn check<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
+        // 1. Who asks.
+        let Some(check) = self.config.check.as_ref().filter(|check| is_from_proxy(check, request.head)) else {
+            return self.refuse(request, &Rejection::NotFound);
+        };
+        if request.head.method() != "GET" {
+            return self.refuse(request, &Rejection::Method(super::Endpoint::Check.methods()));
+        }
+        // 2. What about.
+        let host = &request.visit.site.host;
+        let original = match original(check.proxy, request.head) {
+            Ok(original) => request.head.of_original(original),
+            // A proxy that is not set up right should hear of it.
+            Err(rejection @ Rejection::SubRequest(_)) => return self.refuse(request, &rejection),
+            Err(rejection) => return in_terms_of(check.proxy, self.refuse(request, &rejection), host),
+        };
+        // 3. Whose headers. The gate cannot remove them here; the proxy should have.
+        if let Some(name) = request.head.names().into_iter().find(|name| is_identity(name)) {
+            return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForgedIdentity(name)), host);
+        }
+        // 4. The verdict.
+        let decision = match self.decide(&original, request.now) {
+            Decision::Own(_, visit) | Decision::Refuse(Rejection::NotFound, visit) => {
+                Decision::Refuse(Rejection::OwnPath, visit)
+            }
+            decision => decision,
+        };
+        // 5. The answer.
+        match self.conclude(request.edge, &original, request.now, decision).await {
+            Outcome::Forward(forward) => admitted(check.proxy, &forward, &original),
+            Outcome::Answer(answer) => in_terms_of(check.proxy, answer, host),
+        }
+    }
+}
+
+fn is_from_proxy(check: &Check, head: &impl RequestHead) -> bool {
+    head.header(PROOF).is_some_and(|presented| check.is_proven_by(&presented))
+}
+
+/// The request that the proxy asks about.
+fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection> {
+    let (family, foreign) = match proxy {
+        Proxy::Nginx => (OURS, FORWARDED),
+        Proxy::Caddy | Proxy::Traefik => (FORWARDED, OURS),
+    };
+    if let Some(name) = foreign.into_iter().find(|name| *name != PLATFORMS_OWN && head.header(name).is_some()) {
+        return Err(Rejection::SubRequest(name));
+    }
+    // Two lines come joined by a comma and a space, and none of the four has a space in it.
+    let one = |name: &'static str| {
+        let is_one = |value: &String| !value.is_empty() && !value.contains(|c: char| c == ' ' || c.is_control());
+        head.header(name).filter(is_one).ok_or(Rejection::SubRequest(name))
+    };
+    let [method, scheme, host, path] = family;
+    let (method, scheme, host, path) = (one(method)?, one(scheme)?, one(host)?, one(path)?);
+    if !method.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-_".contains(&byte)) {
+        return Err(Rejection::SubRequest(family[0]));
+    }
+    if !matches!(scheme.as_str(), "http" | "https") {
+        return Err(Rejection::SubRequest(family[1]));
+    }
+    // These two are the client's words. Together they must not make another address than each alone.
+    if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte)) {
+        return Err(Rejection::Host);
+    }
+    if !path.starts_with('/') {
+        return Err(Rejection::Path(PathError::NotAbsolute));
+    }
+    let url = scheme + "://" + &host.to_ascii_lowercase() + &path;
+    // Proxies drop `Upgrade` on the way; what a WebSocket's handshake has besides they keep.
+    let upgrade = ["upgrade", "sec-websocket-key", "sec-websocket-version"];
+    let upgrade = upgrade.into_iter().find_map(|name| head.header(name));
+    Ok(Original { method, url, upgrade })
+}
+
+/// Whether a server could read this name as that of an identity header.
+fn is_identity(name: &str) -> bool {
+    let read = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    IDENTITY_HEADERS.iter().any(|identity| name.bytes().map(read).eq(identity.bytes()))
+}
+
+/// Go on: with who it is, and with the cookies that are not the gate's, for the proxy to put in the
+/// place of the client's.
+fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead) -> Answer {
+    let cookies = match &forward.cookies {
+        CookieEdit::Keep => original.header("cookie"),
+        CookieEdit::Remove => None,
+        CookieEdit::Replace(cookies) => Some(cookies.clone()),
+    };
+    // Traefik copies a header under its own name alone. Elsewhere a server on the way need not wonder
+    // about an answer with cookies of a request.
+    let cookie = if proxy == Proxy::Traefik { "cookie" } else { "portcullis-cookie" };
+    let identity = forward.identity.iter().map(|(name, value)| (*name, value.as_str()));
+    let mut headers: Vec<_> = identity.chain(cookies.as_deref().map(|cookies| (cookie, cookies))).collect();
+    // Caddy before 2.8 writes the name of its variable into a header that it shall copy and that is not
+    // there. An empty one it copies as it is.
+    if proxy == Proxy::Caddy {
+        for name in IDENTITY_HEADERS.into_iter().chain([cookie]) {
+            if !headers.iter().any(|(present, _)| *present == name) {
+                headers.push((name, ""));
+            }
+        }
+    }
+    headers.into_iter().fold(Answer::empty(202), |answer, (name, value)| answer.with(name, value))
+}
+
+/// What a proxy can do something with. Caddy and Traefik hand the answer to the client as it is. nginx
+/// knows 401 and 403, and makes its own answer of them; everything else is a 500 to it. So it learns in
+/// a header where a navigation should go.
+fn in_terms_of(proxy: Proxy, answer: Answer, host: &str) -> Answer {
+    if proxy != Proxy::Nginx || answer.status == 401 {
+        return answer;
+    }
+    match (answer.status, answer.header("location")) {
+        (302, Some(login)) => {
+            Answer::empty(401).with("portcullis-login", login).with("www-authenticate", &rejection::challenge(host))
+        }
+        _ => Answer { status: 403, ..answer },
+    }
+}
