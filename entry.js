@@ -20,7 +20,7 @@ const BROKEN = {
 
 /** worker-build's record of the instance: whether it broke, and which one it is. */
 const instance = globalThis.__worker_init_state;
-const { decide, identity_headers: identityHeaders } = Inner.prototype;
+const { decide, managed_headers: managedHeaders } = Inner.prototype;
 
 export default {
   fetch(request, env, context) {
@@ -33,14 +33,14 @@ export default {
       return broken(error);
     }
     if (plan === undefined) return answer(request, env, context);
-    return forward(request, env, plan, identityHeaders);
+    return forward(request, env, plan, managedHeaders);
   },
 };
 
 /** Everything that `decide` does not forward. */
 async function answer(request, env, context) {
   const outcome = await respond(request, env, context);
-  return typeof outcome === 'string' ? forward(request, env, outcome, identityHeaders) : outcome;
+  return typeof outcome === 'string' ? forward(request, env, outcome, managedHeaders) : outcome;
 }
 
 /**

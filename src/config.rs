@@ -3,15 +3,19 @@
 //! Nothing here reads the environment: the adapter hands over the texts. What a [`Config`] holds
 //! is parsed and needs no second look. There is no setting that loosens a check.
 
+mod headers;
 mod host;
 mod keys;
+mod origin_secret;
 pub mod reference;
 mod settings;
 
 use core::fmt;
 
+pub use headers::{Fact, HeaderName, Headers};
 pub use host::{Host, Site};
 pub use keys::Secrets;
+pub use origin_secret::OriginSecret;
 use settings::{ProviderSettings, RuleSettings, Settings};
 
 use crate::{
@@ -67,6 +71,10 @@ pub struct Config {
     pub session_lifetime: Lifetime,
     /// Where admitted requests go.
     pub origin: Origin,
+    /// What the origin knows the gate by.
+    pub origin_secret: Option<OriginSecret>,
+    /// The names under which the origin learns who is there.
+    pub headers: Headers,
     /// The providers people can sign in with, in the order of the chooser. Never empty.
     pub providers: Vec<Registration>,
     /// Which claims a session keeps.
@@ -118,10 +126,12 @@ impl Config {
         let settings = Settings::parse(text)?;
         let selection = Selection::new(settings.rules.iter().flat_map(RuleSettings::groups));
         let origin = settings.origin.parse()?;
+        let origin_secret = OriginSecret::parse(settings.origin.secret_header.as_ref(), &origin, &secret)?;
         if settings.hosts.is_empty() {
             return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
         }
         let providers = registrations(&settings.providers, secret)?;
+        let headers = settings.headers.parse(false, providers.len() > 1, origin_secret.as_ref())?;
         let (matcher, rules) = rules(settings.rules, &origin, &settings.prefix.0)?;
         Ok(Self {
             hosts: settings.hosts,
@@ -129,6 +139,8 @@ impl Config {
             fragment: settings.fragment,
             session_lifetime: settings.session.parse()?,
             origin,
+            origin_secret,
+            headers,
             providers,
             selection,
             matcher,
@@ -208,5 +220,7 @@ fn rules(settings: Vec<RuleSettings>, origin: &Origin, prefix: &str) -> Result<(
     Ok((matcher, rules))
 }
 
+#[cfg(test)]
+pub(crate) use headers::tests::headers;
 #[cfg(test)]
 mod tests;

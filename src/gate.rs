@@ -31,7 +31,7 @@ pub use answer::Answer;
 use discovery::Knowledge;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
-pub use forward::{Cacheable, Forward, IDENTITY_HEADERS};
+pub use forward::{Cacheable, Forward};
 pub use rejection::{Rejection, Trouble, misconfigured};
 pub use return_to::ReturnTo;
 pub use visit::{Audience, Visit, path_and_query};

@@ -8,7 +8,7 @@ mod crypto;
 mod head;
 mod platform;
 
-use std::{cell::RefCell, fmt::Write, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 use head::Head;
 use platform::Platform;
@@ -16,9 +16,9 @@ use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response, ResponseInit};
 
 use crate::{
-    config::{ConfigError, Origin, SettingsText},
+    config::{Config, ConfigError, Origin, SettingsText},
     edge::RequestHead,
-    gate::{Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, misconfigured, path_and_query},
+    gate::{Answer, Cacheable, Decision, Forward, Gate, Outcome, misconfigured, path_and_query},
     session::CookieEdit,
 };
 
@@ -44,7 +44,7 @@ pub fn decide(
     #[cfg(feature = "panic-drill")]
     drill(&head, "/.auth/drill/fast");
     match gate.decide(&head, platform::timestamp(milliseconds)) {
-        Decision::Forward(forward) => Some(plan(&forward, &gate.config().origin, &head)),
+        Decision::Forward(forward) => Some(plan(&forward, gate.config(), &head)),
         _ => None,
     }
 }
@@ -69,15 +69,16 @@ pub async fn respond(
         Err(error) => return response(&misconfigured(&platform, &head, &error)).map(Into::into),
     };
     match gate.respond(&platform, &head).await {
-        Outcome::Forward(forward) => Ok(plan(&forward, &gate.config().origin, &head).into()),
+        Outcome::Forward(forward) => Ok(plan(&forward, gate.config(), &head).into()),
         Outcome::Answer(answer) => response(&answer).map(Into::into),
     }
 }
 
-/// The identity headers, joined by commas: the entry removes a client's.
+/// The names that no client may use, joined by commas; nothing before the settings are known, and then
+/// nothing is forwarded either.
 #[wasm_bindgen]
-pub fn identity_headers() -> String {
-    IDENTITY_HEADERS.join(",")
+pub fn managed_headers() -> Option<String> {
+    GATE.with_borrow(|gate| gate.as_ref().map(|gate| gate.config().headers.managed().to_owned()))
 }
 
 /// The gate; opened with the settings of `platform` by the first request of the isolate. Wrong
@@ -103,10 +104,11 @@ fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
 }
 
 /// A plan: where to, the `Cookie` header (`=` stays, `-` goes, `+…` becomes), who may keep the answer
-/// (`*` as the origin says, `1` the visitor alone), then names and values of identity headers. No part
-/// has a line break in it: header values come without, and ours are escaped.
-fn plan(forward: &Forward, origin: &Origin, head: &Head) -> String {
-    let mut plan = match origin {
+/// (`*` as the origin says, `1` the visitor alone), then names and values of headers to set: the origin's
+/// secret, and who is there. No part has a line break in it: header values come without, and ours are
+/// escaped.
+fn plan(forward: &Forward, config: &Config, head: &Head) -> String {
+    let mut plan = match &config.origin {
         Origin::Assets(binding) | Origin::Service(binding) => format!("binding {binding}"),
         Origin::Zone => "zone ".to_owned(),
         Origin::Address(address) => format!("address {address}{}", path_and_query(head.url())),
@@ -123,9 +125,12 @@ fn plan(forward: &Forward, origin: &Origin, head: &Head) -> String {
         Cacheable::AsTheOriginSays => "\n*",
         Cacheable::Privately => "\n1",
     });
-    for (name, value) in &forward.identity {
-        // Writing to a string does not fail.
-        let _written = write!(plan, "\n{name}\n{value}");
+    let secret = config.origin_secret.iter().map(|secret| (&secret.header, secret.value.expose()));
+    for (name, value) in secret.chain(forward.identity.iter().map(|(name, value)| (name, value))) {
+        for part in [name.as_ref(), value] {
+            plan.push('\n');
+            plan.push_str(part);
+        }
     }
     plan
 }

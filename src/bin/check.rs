@@ -100,11 +100,13 @@ impl Deployment {
         if secrets.contains_key("PORTCULLIS_SECRET") {
             Secrets::parse(|name| secrets.get(name).cloned())?;
         }
-        // What is stored with `wrangler secret put` cannot be read back: a client secret that the
-        // settings call for is taken to be there.
-        let called_for = |name: &str| name.ends_with("_CLIENT_SECRET") && self.calls_for_client_secret(name);
+        // What is stored with `wrangler secret put` cannot be read back: one that the settings call
+        // for is taken to be there.
+        let called_for = |name: &str| {
+            name == "PORTCULLIS_ORIGIN_SECRET" || name.ends_with("_CLIENT_SECRET") && self.calls_for_client_secret(name)
+        };
         Config::parse(SettingsText { variable: variable.as_deref(), module: Some(&module) }, |name| {
-            secrets.get(name).cloned().or_else(|| called_for(name).then(|| "stored at deployment".to_owned()))
+            secrets.get(name).cloned().or_else(|| called_for(name).then(|| "stored-at-deployment".to_owned()))
         })
     }
 

@@ -4,7 +4,10 @@
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{Access, ConfigError, Host, Origin, SettingsText};
+use super::{
+    Access, ConfigError, Host, Origin, SettingsText,
+    headers::{Choice, HeaderSettings},
+};
 use crate::{
     oidc::{Algorithm, EmailTrust, Issuer, Registration, TokenAuth},
     policy::{Policy, Selector},
@@ -32,6 +35,8 @@ pub(super) struct Settings {
     pub(super) session: SessionSettings,
     #[serde(default)]
     pub(super) origin: OriginSettings,
+    #[serde(default)]
+    pub(super) headers: HeaderSettings,
     #[serde(default = "yes")]
     pub(super) fragment: bool,
     #[serde(default)]
@@ -54,6 +59,7 @@ pub(super) struct OriginSettings {
     assets: Option<String>,
     service: Option<String>,
     fetch: Option<String>,
+    pub(super) secret_header: Option<Choice>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -116,7 +116,7 @@ impl Gate {
         let edit = if header.is_some() { cookies.for_origin() } else { CookieEdit::Keep };
         // 6. Public.
         let policy = match &rule.access {
-            Access::Public => return Decision::Forward(Forward::new(&Admitted::anyone(), edit)),
+            Access::Public => return Decision::Forward(Forward::new(&Admitted::anyone(), edit, &self.config.headers)),
             Access::SignedIn(policy) => policy,
         };
         // 7. The session.
@@ -130,7 +130,10 @@ impl Gate {
         };
         // 9. The policy.
         match policy.judge(session.claims()) {
-            Ok(granted) => Decision::Forward(Forward::new(&Admitted::person(session, &granted, &same_origin), edit)),
+            Ok(granted) => {
+                let admitted = Admitted::person(session, &granted, &same_origin);
+                Decision::Forward(Forward::new(&admitted, edit, &self.config.headers))
+            }
             Err(_) => {
                 let person = session.claims().shown_as().to_owned();
                 let subject = session.claims().subject().to_owned();

@@ -25,23 +25,24 @@ let managed;
 
 /**
  * Forwards `request` by `plan` (see worker.rs): a line each for the origin, the Cookie header, who may
- * keep the answer, and then names and values of the identity headers.
+ * keep the answer, and then names and values of the headers to set. `managedHeaders` names those that no
+ * client may use: the settings are known by then, and they are the same for as long as this isolate lives.
  */
-export function forward(request, env, plan, identityHeaders) {
-  managed ??= new Managed(identityHeaders().split(','));
-  const [origin, cookies, keep, ...identity] = plan.split('\n');
+export function forward(request, env, plan, managedHeaders) {
+  const [origin, cookies, keep, ...ours] = plan.split('\n');
   const privately = keep === '1';
   const space = origin.indexOf(' ');
   const kind = origin.slice(0, space);
   const where = origin.slice(space + 1);
   let answer;
   try {
+    managed ??= new Managed(managedHeaders().split(','));
     const edited = kind === 'binding' ? new Request(request) : outgoing(kind === 'zone' ? request : new Request(where, request), privately);
     const { headers } = edited;
     managed.remove(headers);
     if (cookies[0] === '-') headers.delete('cookie');
     else if (cookies[0] === '+') headers.set('cookie', cookies.slice(1));
-    for (let line = 0; line < identity.length; line += 2) headers.set(identity[line], identity[line + 1]);
+    for (let line = 0; line < ours.length; line += 2) headers.set(ours[line], ours[line + 1]);
     answer = kind === 'binding' ? env[where].fetch(edited) : fetch(edited);
   } catch (error) {
     return failed(error);
@@ -55,7 +56,7 @@ function outgoing(request, privately) {
 }
 
 /**
- * The names of identity headers, in every spelling: a client's header that equals one, once every
+ * The names of headers that are the gate's to set, in every spelling: a client's header that equals one, once every
  * character other than letters and digits reads as `-`, is removed.
  */
 class Managed {

@@ -63,6 +63,18 @@ const wrong = [
   ['a weak secret', { settings: good, secrets: { PORTCULLIS_SECRET: weak } }, 'PORTCULLIS_SECRET'],
   ['a weak previous secret', { settings: good, secrets: { PORTCULLIS_SECRET_PREVIOUS: weak } }, 'PORTCULLIS_SECRET_PREVIOUS'],
   ['an empty client secret', { settings: good, secrets: { PORTCULLIS_DEMO_CLIENT_SECRET: '' } }, 'PORTCULLIS_DEMO_CLIENT_SECRET'],
+  [
+    "an origin's secret that is missing",
+    { settings: { ...good, origin: { fetch: 'zone', secret_header: true } } },
+    'PORTCULLIS_ORIGIN_SECRET',
+  ],
+  [
+    "an origin's secret that is short",
+    { settings: { ...good, origin: { fetch: 'zone', secret_header: true } }, secrets: { PORTCULLIS_ORIGIN_SECRET: 'short' } },
+    'PORTCULLIS_ORIGIN_SECRET',
+  ],
+  ["an origin's secret for a binding", { settings: { ...good, origin: { service: 'SITE', secret_header: true } } }, 'origin.secret_header'],
+  ['a name that is taken', { settings: { ...good, headers: { email: 'Cookie' } } }, 'headers.email'],
   ['an origin without a binding', { settings: { ...good, origin: { service: 'ELSEWHERE' } } }, 'origin.service'],
   ['assets without a binding', { settings: without('origin') }, 'origin.assets'],
   [
