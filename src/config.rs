@@ -131,7 +131,7 @@ impl Config {
             return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
         }
         let providers = registrations(&settings.providers, secret)?;
-        let headers = settings.headers.parse(false, providers.len() > 1, origin_secret.as_ref())?;
+        let headers = settings.headers.parse(settings.assertion, providers.len() > 1, origin_secret.as_ref())?;
         let (matcher, rules) = rules(settings.rules, &origin, &settings.prefix.0)?;
         Ok(Self {
             hosts: settings.hosts,

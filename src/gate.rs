@@ -11,6 +11,7 @@
 
 mod admission;
 mod answer;
+mod assertion;
 mod budget;
 mod callback;
 mod discovery;
@@ -28,6 +29,7 @@ use std::{cell::RefCell, rc::Rc};
 
 pub use admission::{Admitted, Decision};
 pub use answer::Answer;
+use assertion::{Published, Signed};
 use discovery::Knowledge;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
@@ -37,7 +39,7 @@ pub use return_to::ReturnTo;
 pub use visit::{Audience, Visit, path_and_query};
 
 use crate::{
-    config::{Config, ConfigError, Secrets, SettingsText},
+    config::{Config, ConfigError, Fact, Secrets, SettingsText},
     edge::{Edge, RequestHead},
     keyring::KeyRing,
     pages::{self, Page},
@@ -53,6 +55,8 @@ pub struct Gate {
     keys: KeyRing,
     knowledge: RefCell<Knowledge>,
     recent: RefCell<Recent>,
+    signed: RefCell<Signed>,
+    published: RefCell<Option<Rc<Published>>>,
 }
 
 /// How a request ends.
@@ -82,7 +86,14 @@ impl Gate {
     pub fn open(settings: SettingsText<'_>, secret: impl Fn(&str) -> Option<String>) -> Result<Rc<Self>, ConfigError> {
         let keys = KeyRing::derive(&Secrets::parse(&secret)?);
         let config = Config::parse(settings, secret)?;
-        Ok(Rc::new(Self { config, keys, knowledge: RefCell::default(), recent: RefCell::default() }))
+        Ok(Rc::new(Self {
+            config,
+            keys,
+            knowledge: RefCell::default(),
+            recent: RefCell::default(),
+            signed: RefCell::default(),
+            published: RefCell::default(),
+        }))
     }
 
     /// The settings.
@@ -95,6 +106,10 @@ impl Gate {
         let now = edge.now();
         let (rejection, visit) = match self.decide(head, now) {
             Decision::Forward(forward) => return Outcome::Forward(forward),
+            Decision::Sign(admitted, cookies, visit) => {
+                let request = Request::new(edge, head, now, visit);
+                return self.sign_and_pass(&request, &admitted, cookies).await;
+            }
             Decision::Own(endpoint, visit) => {
                 let request = Request::new(edge, head, now, visit);
                 return Outcome::Answer(self.answer(endpoint, &request).await);
@@ -132,6 +147,10 @@ impl Gate {
                 &Page::SignedOut { sign_in: self.login_path(&ReturnTo::home(&request.visit.site)) },
             ),
             (Endpoint::Me, _) if read => self.me(request),
+            (Endpoint::Jwks, _) if self.config.headers.name(Fact::Assertion).is_none() => {
+                self.refuse(request, &Rejection::NotFound)
+            }
+            (Endpoint::Jwks, _) if read => self.jwks(request).await,
             (Endpoint::Health, _) if read => Answer::text(200, "ok\n"),
             _ => self.refuse(request, &Rejection::Method(endpoint.methods())),
         }

@@ -4,10 +4,13 @@
 //! (RFC 5869) with the purpose as `info`. During a rotation the previous secret still opens what
 //! it sealed; only the current one seals.
 
+mod signing_key;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+pub use signing_key::{PublicPoint, SigningKey};
 
 use crate::{config::Secrets, secret::Secret};
 
@@ -24,6 +27,8 @@ pub enum Purpose {
     LogoutHint,
     /// The MAC over what is kept in KV.
     Cache,
+    /// The ES256 of the assertion for the origin.
+    Assertion,
 }
 
 impl Purpose {
@@ -36,6 +41,7 @@ impl Purpose {
             Self::State => "portcullis state v1",
             Self::LogoutHint => "portcullis logout hint v1",
             Self::Cache => "portcullis cache v1",
+            Self::Assertion => "portcullis assertion v1",
         }
     }
 }
@@ -54,6 +60,7 @@ pub struct Generation {
     state: Secret<[u8; 32]>,
     logout_hint: Secret<[u8; 32]>,
     cache: Hmac<Sha256>,
+    assertion: SigningKey,
 }
 
 impl KeyRing {
@@ -86,7 +93,7 @@ impl KeyRing {
 }
 
 impl Generation {
-    /// HKDF expands to 32 bytes and HMAC takes keys of every length, so there always is one.
+    /// HKDF expands that far and HMAC takes keys of every length, so there always is one.
     fn derive(secret: &[u8]) -> Option<Self> {
         let derivation = Hkdf::<Sha256>::new(Some(b"portcullis"), secret);
         let key = |info: &str| {
@@ -103,6 +110,7 @@ impl Generation {
             state: key(Purpose::State.label())?,
             logout_hint: key(Purpose::LogoutHint.label())?,
             cache: hmac(Purpose::Cache)?,
+            assertion: SigningKey::derive(&derivation, Purpose::Assertion.label())?,
         })
     }
 
@@ -123,8 +131,13 @@ impl Generation {
             Purpose::PendingLogin => Some(&self.pending_login),
             Purpose::State => Some(&self.state),
             Purpose::LogoutHint => Some(&self.logout_hint),
-            Purpose::Session | Purpose::Cache => None,
+            Purpose::Session | Purpose::Cache | Purpose::Assertion => None,
         }
+    }
+
+    /// The key that signs assertions for the origin.
+    pub fn assertion(&self) -> &SigningKey {
+        &self.assertion
     }
 
     fn mac(&self, parts: &[&str]) -> Hmac<Sha256> {
@@ -163,9 +176,10 @@ pub(crate) mod tests {
         for mac in [keys.session.clone(), keys.cache.clone()] {
             all.push(mac.finalize().into_bytes().to_vec());
         }
+        all.push(keys.assertion().scalar().expose().to_vec());
         all.sort();
         all.dedup();
-        assert_eq!(all.len(), 5);
+        assert_eq!(all.len(), 6);
     }
 
     #[test]

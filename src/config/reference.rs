@@ -17,7 +17,7 @@ const fn entry(name: &'static str, default: &'static str, meaning: &'static str)
 }
 
 /// Every setting there is.
-pub const SETTINGS: [Entry; 31] = [
+pub const SETTINGS: [Entry; 32] = [
     entry(
         "hosts[]",
         "",
@@ -59,6 +59,11 @@ pub const SETTINGS: [Entry; 31] = [
         "The same for the provider's `id`. With several providers there must be one wherever a subject is sent.",
     ),
     entry("headers.assertion", "`\"X-Auth-Assertion\"`", "The same for the signed assertion."),
+    entry(
+        "assertion",
+        "`false`",
+        "Whether the origin gets who is there in a signed assertion as well, and `/.auth/jwks.json` the keys to check it with: see [assertion.md](assertion.md).",
+    ),
     entry(
         "fragment",
         "`true`",

@@ -37,6 +37,8 @@ pub(super) struct Settings {
     pub(super) origin: OriginSettings,
     #[serde(default)]
     pub(super) headers: HeaderSettings,
+    #[serde(default)]
+    pub(super) assertion: bool,
     #[serde(default = "yes")]
     pub(super) fragment: bool,
     #[serde(default)]

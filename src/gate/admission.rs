@@ -17,6 +17,8 @@ use crate::{
 pub enum Decision {
     /// A rule admits it.
     Forward(Forward),
+    /// A rule admits it, and an assertion is to be signed before it goes on.
+    Sign(Admitted, CookieEdit, Visit),
     /// It is for one of the gate's own endpoints.
     Own(Endpoint, Visit),
     /// A rule asks for sign-in, and there is no session.
@@ -116,7 +118,9 @@ impl Gate {
         let edit = if header.is_some() { cookies.for_origin() } else { CookieEdit::Keep };
         // 6. Public.
         let policy = match &rule.access {
-            Access::Public => return Decision::Forward(Forward::new(&Admitted::anyone(), edit, &self.config.headers)),
+            Access::Public => {
+                return Decision::Forward(Forward::new(&Admitted::anyone(), edit, &self.config.headers, None));
+            }
             Access::SignedIn(policy) => policy,
         };
         // 7. The session.
@@ -132,7 +136,7 @@ impl Gate {
         match policy.judge(session.claims()) {
             Ok(granted) => {
                 let admitted = Admitted::person(session, &granted, &same_origin);
-                Decision::Forward(Forward::new(&admitted, edit, &self.config.headers))
+                self.pass(admitted, edit, visit, now)
             }
             Err(_) => {
                 let person = session.claims().shown_as().to_owned();

@@ -13,12 +13,15 @@ pub enum Endpoint {
     SignedOut,
     /// Who the session says you are.
     Me,
+    /// The public keys of the assertion for the origin.
+    Jwks,
     /// For a monitor.
     Health,
 }
 
 impl Endpoint {
-    const ALL: [Self; 6] = [Self::Login, Self::Callback, Self::Logout, Self::SignedOut, Self::Me, Self::Health];
+    const ALL: [Self; 7] =
+        [Self::Login, Self::Callback, Self::Logout, Self::SignedOut, Self::Me, Self::Jwks, Self::Health];
 
     /// The endpoint at exactly `path`.
     pub fn find(path: &str, prefix: &str) -> Option<Self> {
@@ -34,6 +37,7 @@ impl Endpoint {
             Self::Logout => "logout",
             Self::SignedOut => "signed-out",
             Self::Me => "me",
+            Self::Jwks => "jwks.json",
             Self::Health => "health",
         }
     }
@@ -43,7 +47,7 @@ impl Endpoint {
         match self {
             Self::Login | Self::Callback => "GET",
             Self::Logout => "GET, POST",
-            Self::SignedOut | Self::Me | Self::Health => "GET, HEAD",
+            Self::SignedOut | Self::Me | Self::Jwks | Self::Health => "GET, HEAD",
         }
     }
 }

@@ -37,12 +37,15 @@ pub enum Cacheable {
 }
 
 impl Forward {
-    /// The edits for an admitted request, under these names.
-    pub fn new(admitted: &Admitted, cookies: CookieEdit, names: &Headers) -> Self {
+    /// The edits for an admitted request, under these names, with the person's assertion where one was
+    /// asked for.
+    pub fn new(admitted: &Admitted, cookies: CookieEdit, names: &Headers, assertion: Option<String>) -> Self {
         match admitted.identity() {
             Identity::Anyone => Self { cookies, identity: Vec::new(), cacheable: Cacheable::AsTheOriginSays },
             Identity::Person(session) => {
-                Self { cookies, identity: identity(session.claims(), names), cacheable: Cacheable::Privately }
+                let mut identity = identity(session.claims(), names);
+                identity.extend(names.name(Fact::Assertion).cloned().zip(assertion));
+                Self { cookies, identity, cacheable: Cacheable::Privately }
             }
         }
     }

@@ -72,6 +72,8 @@ pub enum Rejection {
     TooManyClaims,
     /// A logout that our own page did not ask for.
     ForeignLogout,
+    /// The platform signs no assertion, and without one nothing goes to the origin.
+    Unsigned,
     /// Nothing can be sealed.
     NoKeys,
 }
@@ -132,6 +134,7 @@ impl Rejection {
             Self::UserInfoDown(_) => "userinfo_unavailable",
             Self::TooManyClaims => "claims_too_large",
             Self::ForeignLogout => "logout_cross_site",
+            Self::Unsigned => "assertion_unsigned",
             Self::NoKeys => "internal",
         }
     }
@@ -156,7 +159,7 @@ impl Rejection {
             | Self::TooManyClaims => 403,
             Self::NotFound => 404,
             Self::Method(_) => 405,
-            Self::NoKeys => 500,
+            Self::Unsigned | Self::NoKeys => 500,
             Self::Provider(_) | Self::Token(_) | Self::NoKey | Self::IdToken(_) | Self::UserInfo(_) => 502,
             Self::ProviderDown(_) | Self::TokenEndpointDown(_) | Self::KeysDown(_) | Self::UserInfoDown(_) => 503,
         }
@@ -172,7 +175,8 @@ impl Rejection {
             | Self::Path(_)
             | Self::Ambiguous(_)
             | Self::CrossSite
-            | Self::ForeignLogout => Some(EventKind::Refused),
+            | Self::ForeignLogout
+            | Self::Unsigned => Some(EventKind::Refused),
             _ => Some(EventKind::LoginFailed),
         }
     }
@@ -259,7 +263,9 @@ impl Rejection {
                 "You are still signed in",
                 "Another site tried to sign you out. To sign out, use this site's own button.",
             ),
-            Self::NoKeys => ("Something went wrong", "This is a fault of this site. Tell the people who run it."),
+            Self::Unsigned | Self::NoKeys => {
+                ("Something went wrong", "This is a fault of this site. Tell the people who run it.")
+            }
         }
     }
 
