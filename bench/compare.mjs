@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { measure, warm } from "./load.mjs";
 import { startProvider } from "./provider.mjs";
 import { report } from "./report.mjs";
+import { costOfRules } from "./rules.mjs";
 import { freePorts, lay, start } from "./server.mjs";
 import { targets } from "./targets.mjs";
 import { verify } from "./verify.mjs";
@@ -36,7 +37,8 @@ export async function compare({ rounds, seconds, only }) {
       await playRound(rows, provider, seconds, round);
       console.log(`bench: round ${round} of ${rounds} done`);
     }
-    const text = report(rows, { rounds, seconds, loadBefore });
+    const rules = chosen.some(({ id }) => id === "gate") ? await costOfRules(provider, directory, serverCore) : undefined;
+    const text = report(rows, { rounds, seconds, loadBefore, rules });
     console.log(`\n${text}`);
     if (!only) {
       writeFileSync(new URL("RESULTS.md", import.meta.url), text);

@@ -58,7 +58,7 @@ async function wrk(server, session, connections, seconds, core) {
 }
 
 /** User and system time in µs of a process and all below it. */
-function processorTime(pid) {
+export function processorTime(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const [utime, stime] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
   return (utime + stime) * tick + children(pid).reduce((sum, child) => sum + processorTime(child), 0);

@@ -71,7 +71,7 @@ export async function signIn(site) {
     const next = leadsTo(answer);
     if (!next && url === wanted && answer.status === 200) return jar;
     if (!next) {
-      const said = answer.body.toString().slice(0, 600);
+      const said = answer.body.toString().replace(/<style>.*<.style>/s, "").slice(0, 600);
       throw new Error(`the login stopped:\n  ${walk.join("\n  ")}\n  ${said}`);
     }
     from = url;

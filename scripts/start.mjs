@@ -47,9 +47,10 @@ async function start() {
 
 function welcome(address, issuer) {
   return `
-  The site        ${address}/           for everyone
+  The site        ${address}/           for everyone, and so is ${address}/blog/
                   ${address}/members/   for people who are signed in
                   ${address}/admin/     for the group admins
+                  ${address}/billing/   for people who signed in less than a minute ago
   The provider    ${issuer}/
 
   Sign in as      ada   staff and admins

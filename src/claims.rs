@@ -1,10 +1,16 @@
 //! [`Claims`]: what is known of a person; [`Selection`]: which of it a session keeps.
 
-use std::collections::BTreeSet;
+mod wanted;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+pub use wanted::{ClaimTest, Wanted};
+
+use crate::time::Timestamp;
 
 /// The longest email address kept: RFC 5321, 4.5.3.1 allows 64 + 1 + 255 octets.
 const EMAIL_BYTES: usize = 320;
@@ -14,10 +20,15 @@ const NAME_BYTES: usize = 256;
 
 /// Which claims the settings ask for.
 ///
-/// A person in 500 groups has a small session all the same: groups that no rule names are not kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A person in 500 groups has a small session all the same: what no rule names is not kept.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
     groups: BTreeSet<String>,
+    roles: BTreeSet<String>,
+    methods: BTreeSet<String>,
+    acr: bool,
+    auth_time: bool,
+    claims: BTreeMap<String, Vec<ClaimTest>>,
     fingerprint: String,
 }
 
@@ -39,6 +50,17 @@ pub struct Claims {
     name: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     groups: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acr: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    amr: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auth_time: Option<Timestamp>,
+    /// By path, the values that pass one of the tests on it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    more: BTreeMap<String, Vec<Value>>,
 }
 
 /// What a provider said of a person, before the selection.
@@ -48,20 +70,18 @@ pub(crate) struct Assertion {
     pub(crate) email_verified: bool,
     pub(crate) name: Option<String>,
     pub(crate) groups: Vec<String>,
+    pub(crate) roles: Vec<String>,
+    pub(crate) acr: Option<String>,
+    pub(crate) amr: Vec<String>,
+    pub(crate) auth_time: Option<Timestamp>,
+    /// The values found at the paths of [`Selection::paths`].
+    pub(crate) more: Vec<(String, Value)>,
 }
 
 impl Selection {
     /// The selection that keeps these groups.
     pub fn new<'g>(groups: impl IntoIterator<Item = &'g str>) -> Self {
-        let groups: BTreeSet<String> = groups.into_iter().map(str::to_owned).collect();
-        let mut digest = Sha256::new_with_prefix("portcullis selection v1");
-        for group in &groups {
-            // The length in front keeps ["ab"] and ["a", "b"] apart.
-            digest.update((group.len() as u64).to_be_bytes());
-            digest.update(group);
-        }
-        let digest = digest.finalize();
-        Self { groups, fingerprint: URL_SAFE_NO_PAD.encode(digest.get(..6).unwrap_or_default()) }
+        groups.into_iter().map(Wanted::Group).collect()
     }
 
     /// Changes whenever the selection does. A session with another one is renewed by a login
@@ -69,22 +89,72 @@ impl Selection {
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
+
+    /// The paths of the claims that rules test.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.claims.keys().map(String::as_str)
+    }
+
+    /// The values at `path` that pass a test on it: of a list its members, else the value itself.
+    fn passing(&self, path: &str, value: Value) -> Vec<Value> {
+        let Some(tests) = self.claims.get(path) else { return Vec::new() };
+        let values = match value {
+            Value::Array(values) => values,
+            value => vec![value],
+        };
+        values.into_iter().filter(|value| tests.iter().any(|test| test.passes(value))).collect()
+    }
+}
+
+impl<'w> FromIterator<Wanted<'w>> for Selection {
+    fn from_iter<I: IntoIterator<Item = Wanted<'w>>>(wanted: I) -> Self {
+        let mut selection = Self::default();
+        let mut canonical = BTreeSet::new();
+        for wanted in wanted {
+            canonical.insert(wanted.canonical());
+            match wanted {
+                Wanted::Group(group) => _ = selection.groups.insert(group.to_owned()),
+                Wanted::Role(role) => _ = selection.roles.insert(role.to_owned()),
+                Wanted::Acr => selection.acr = true,
+                Wanted::Amr(method) => _ = selection.methods.insert(method.to_owned()),
+                Wanted::AuthTime => selection.auth_time = true,
+                Wanted::Claim(path, test) => {
+                    selection.claims.entry(path.to_owned()).or_default().push(test.clone());
+                }
+            }
+        }
+        let mut digest = Sha256::new_with_prefix("portcullis selection v2");
+        for wanted in canonical {
+            // The length in front keeps ["ab"] and ["a", "b"] apart.
+            digest.update((wanted.len() as u64).to_be_bytes());
+            digest.update(wanted);
+        }
+        selection.fingerprint = URL_SAFE_NO_PAD.encode(digest.finalize().get(..6).unwrap_or_default());
+        selection
+    }
 }
 
 impl Claims {
     /// Keeps of `said` what `selection` asks for. The caller has the ID token's word for
     /// `subject`: see [`IdToken::claims`](crate::oidc::IdToken::claims).
     pub(crate) fn select(provider: &str, subject: &str, said: Assertion, selection: &Selection) -> Self {
-        let members: BTreeSet<String> =
-            said.groups.into_iter().filter(|group| selection.groups.contains(group)).collect();
         let email = said.email.filter(|email| email.len() <= EMAIL_BYTES && !email.is_empty());
+        let more = said.more.into_iter().map(|(path, value)| {
+            let passing = selection.passing(&path, value);
+            (path, passing)
+        });
         Self {
             subject: subject.to_owned(),
             provider: provider.to_owned(),
             email_verified: said.email_verified && email.is_some(),
             email,
             name: said.name.filter(|name| name.len() <= NAME_BYTES && !name.is_empty()),
-            groups: members.into_iter().collect(),
+            groups: named(said.groups, &selection.groups),
+            roles: named(said.roles, &selection.roles),
+            acr: said.acr.filter(|_| selection.acr),
+            amr: named(said.amr, &selection.methods),
+            auth_time: said.auth_time.filter(|_| selection.auth_time),
+            more: more.filter(|(_, values)| !values.is_empty()).collect(),
         }
     }
 
@@ -119,10 +189,41 @@ impl Claims {
         &self.groups
     }
 
+    /// The roles the selection kept, sorted.
+    pub fn roles(&self) -> &[String] {
+        &self.roles
+    }
+
+    /// The authentication context class (`acr`, Core 2), if the selection keeps it.
+    pub fn acr(&self) -> Option<&str> {
+        self.acr.as_deref()
+    }
+
+    /// The authentication methods (`amr`, RFC 8176) the selection kept, sorted.
+    pub fn amr(&self) -> &[String] {
+        &self.amr
+    }
+
+    /// When the person authenticated (`auth_time`, Core 2), if the selection keeps it.
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        self.auth_time
+    }
+
+    /// The values kept of the claim at `path`.
+    pub fn values(&self, path: &str) -> &[Value] {
+        self.more.get(path).map_or(&[], Vec::as_slice)
+    }
+
     /// What to call the person on a page.
     pub fn shown_as(&self) -> &str {
         self.email().or(self.name()).unwrap_or(&self.subject)
     }
+}
+
+/// Those of `said` that `wanted` names, sorted.
+fn named(said: Vec<String>, wanted: &BTreeSet<String>) -> Vec<String> {
+    let members: BTreeSet<String> = said.into_iter().filter(|name| wanted.contains(name)).collect();
+    members.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -136,8 +237,32 @@ pub(crate) mod tests {
             email_verified: email.is_some_and(|(_, verified)| verified),
             name: Some("Ada".to_owned()),
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            ..Assertion::default()
         };
         Claims::select("work", "ada-1", said, selection)
+    }
+
+    /// Claims of what a provider says, as an ID token would give them.
+    pub(crate) fn person(selection: &Selection, said: &Value) -> Claims {
+        let names = |name: &str| match said.get(name) {
+            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(Value::String(name)) => vec![name.clone()],
+            _ => Vec::new(),
+        };
+        let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
+        let at = |path: &str| path.split('.').try_fold(said, |value, part| value.get(part)).cloned();
+        let assertion = Assertion {
+            email: text("email"),
+            email_verified: said.get("email_verified") == Some(&Value::Bool(true)),
+            name: text("name"),
+            groups: names("groups"),
+            roles: names("roles"),
+            acr: text("acr"),
+            amr: names("amr"),
+            auth_time: said.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds),
+            more: selection.paths().filter_map(|path| Some((path.to_owned(), at(path)?))).collect(),
+        };
+        Claims::select(said.get("idp").and_then(Value::as_str).unwrap_or("work"), "ada-1", assertion, selection)
     }
 
     #[test]
@@ -163,10 +288,35 @@ pub(crate) mod tests {
             email: Some("a".repeat(321)),
             email_verified: true,
             name: Some("n".repeat(257)),
-            groups: vec![],
+            ..Assertion::default()
         };
         let kept = Claims::select("work", "ada-1", said, &Selection::default());
         assert_eq!((kept.email(), kept.verified_email(), kept.name()), (None, None, None));
         assert_eq!(kept.shown_as(), "ada-1");
+    }
+
+    #[test]
+    fn of_other_claims_only_values_that_a_rule_tests_are_kept() {
+        let test = ClaimTest::OneOf(vec![Value::from("eng"), Value::from(7), Value::from(true)]);
+        let pattern = ClaimTest::Matches(vec![crate::wildcard::Wildcard::parse("team-*").unwrap()]);
+        let selection: Selection =
+            [Wanted::Claim("dep", &test), Wanted::Claim("dep", &pattern), Wanted::Claim("org.unit", &test)]
+                .into_iter()
+                .collect();
+        let kept = |path: &str, value: Value| {
+            let said = Assertion { more: vec![(path.to_owned(), value)], ..Assertion::default() };
+            Claims::select("work", "ada-1", said, &selection).values(path).to_vec()
+        };
+        for (path, value, expected) in [
+            ("dep", serde_json::json!("eng"), serde_json::json!(["eng"])),
+            ("dep", serde_json::json!(["x", "team-a", 7, 8, null, {}]), serde_json::json!(["team-a", 7])),
+            ("dep", serde_json::json!({ "eng": true }), serde_json::json!([])),
+            ("dep", serde_json::json!("7"), serde_json::json!([])),
+            ("org.unit", serde_json::json!(true), serde_json::json!([true])),
+            ("org.unit", serde_json::json!("team-a"), serde_json::json!([])),
+            ("other", serde_json::json!("eng"), serde_json::json!([])),
+        ] {
+            assert_eq!(Value::from(kept(path, value.clone())), expected, "{path} {value}");
+        }
     }
 }

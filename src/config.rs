@@ -8,6 +8,7 @@ mod host;
 mod keys;
 mod origin_secret;
 pub mod reference;
+mod rule;
 mod settings;
 
 use core::fmt;
@@ -16,13 +17,15 @@ pub use headers::{Fact, HeaderName, Headers};
 pub use host::{Host, Site};
 pub use keys::Secrets;
 pub use origin_secret::OriginSecret;
-use settings::{ProviderSettings, RuleSettings, Settings};
+use rule::RuleBook;
+pub use rule::{Access, Rule};
+use settings::{ProviderSettings, Settings};
 
 use crate::{
     claims::Selection,
     oidc::Registration,
-    policy::Policy,
-    rules::{Pattern, Rules},
+    policy::{Policy, Selector},
+    rules::Rules,
     secret::Secret,
     time::Lifetime,
 };
@@ -38,24 +41,6 @@ pub enum Origin {
     Zone,
     /// The server at this address (scheme, host and port; the path stays the request's).
     Address(String),
-}
-
-/// What a matching rule asks for.
-#[derive(Clone, Debug)]
-pub enum Access {
-    /// `sso = false`: everybody passes, and no identity is looked at.
-    Public,
-    /// Sign-in, and then the policy.
-    SignedIn(Policy),
-}
-
-/// One rule: its place in the settings is its rank.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// The pattern as it was written, for the log.
-    pub path: String,
-    /// What it asks for.
-    pub access: Access,
 }
 
 /// Everything the settings say, typed.
@@ -79,8 +64,7 @@ pub struct Config {
     pub providers: Vec<Registration>,
     /// Which claims a session keeps.
     pub selection: Selection,
-    matcher: Rules,
-    rules: Vec<Rule>,
+    book: RuleBook,
     default: Rule,
 }
 
@@ -124,7 +108,7 @@ impl Config {
     /// The first setting that is missing, unknown, empty or wrong.
     pub fn parse(text: SettingsText<'_>, secret: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let settings = Settings::parse(text)?;
-        let selection = Selection::new(settings.rules.iter().flat_map(RuleSettings::groups));
+        let selection = selection(&settings)?;
         let origin = settings.origin.parse()?;
         let origin_secret = OriginSecret::parse(settings.origin.secret_header.as_ref(), &origin, &secret)?;
         if settings.hosts.is_empty() {
@@ -132,7 +116,7 @@ impl Config {
         }
         let providers = registrations(&settings.providers, secret)?;
         let headers = settings.headers.parse(settings.assertion, providers.len() > 1, origin_secret.as_ref())?;
-        let (matcher, rules) = rules(settings.rules, &origin, &settings.prefix.0)?;
+        let book = RuleBook::parse(settings.rules, &settings.hosts, &origin, &settings.prefix.0)?;
         Ok(Self {
             hosts: settings.hosts,
             prefix: settings.prefix.0,
@@ -143,26 +127,53 @@ impl Config {
             headers,
             providers,
             selection,
-            matcher,
-            rules,
-            default: Rule { path: "(no rule)".to_owned(), access: Access::SignedIn(Policy::everyone()) },
+            book,
+            default: Rule {
+                name: "(no rule)".to_owned(),
+                id: None,
+                access: Access::SignedIn(Policy::everyone()),
+                origins: Vec::new(),
+                preflight: false,
+            },
         })
     }
 
     /// The patterns of the rules, compiled.
     pub fn matcher(&self) -> &Rules {
-        &self.matcher
+        &self.book.matcher
+    }
+
+    /// What is allowed and hardly meant, for the check command.
+    pub fn warnings(&self) -> &[String] {
+        &self.book.warnings
     }
 
     /// The rule of this rank; the one that asks for sign-in where no rule matches.
     pub fn rule(&self, rank: Option<usize>) -> &Rule {
-        rank.and_then(|rank| self.rules.get(rank)).unwrap_or(&self.default)
+        rank.and_then(|rank| self.book.rules.get(rank)).unwrap_or(&self.default)
     }
 
     /// The provider of this id.
     pub fn provider(&self, id: &str) -> Option<&Registration> {
         self.providers.iter().find(|provider| provider.id == id)
     }
+}
+
+/// What sessions have to keep for the rules to be judged.
+fn selection(settings: &Settings) -> Result<Selection, ConfigError> {
+    let mut selectors = Vec::new();
+    for (rank, rule) in settings.rules.iter().enumerate() {
+        rule.selectors().for_each(|selector| selector.walk(&mut |one| selectors.push((rank, one))));
+    }
+    let is_known = |id: &String| settings.providers.iter().any(|provider| provider.id.0 == *id);
+    for (rank, selector) in &selectors {
+        if let Selector::Provider(ids) = selector
+            && let Some(unknown) = ids.iter().find(|id| !is_known(id))
+        {
+            return Err(ConfigError::new(format!("rules[{rank}]"), format!("there is no provider {unknown:?}")));
+        }
+    }
+    Ok(selectors.into_iter().flat_map(|(_, selector)| selector.wanted()).collect())
 }
 
 fn registrations(
@@ -189,35 +200,6 @@ fn registrations(
         parsed.push(provider.register(rank, client_secret)?);
     }
     Ok(parsed)
-}
-
-fn rules(settings: Vec<RuleSettings>, origin: &Origin, prefix: &str) -> Result<(Rules, Vec<Rule>), ConfigError> {
-    let mut matcher = Rules::default();
-    let mut rules = Vec::with_capacity(settings.len());
-    for (rank, rule) in settings.into_iter().enumerate() {
-        let setting = format!("rules[{rank}]");
-        let pattern = Pattern::parse(&rule.path)
-            .map_err(|error| ConfigError::new(format!("{setting}.path"), error.to_string()))?;
-        if pattern.is_under(prefix) {
-            return Err(ConfigError::new(
-                format!("{setting}.path"),
-                format!("{:?} lies under {prefix}, which the gate answers itself: the rule can never match", rule.path),
-            ));
-        }
-        let access = rule.access(&setting)?;
-        let guards = matches!(access, Access::SignedIn(_));
-        let aliases = if guards && matches!(origin, Origin::Assets(_)) { pattern.page_aliases() } else { Vec::new() };
-        if let Some(earlier) = matcher.covering(&pattern) {
-            let earlier = rules.get(earlier).map_or("", |rule: &Rule| rule.path.as_str());
-            return Err(ConfigError::new(
-                setting,
-                format!("{:?} can never match: the earlier rule {earlier:?} matches all of it", rule.path),
-            ));
-        }
-        matcher.push(pattern, aliases);
-        rules.push(Rule { path: rule.path, access });
-    }
-    Ok((matcher, rules))
 }
 
 #[cfg(test)]

@@ -64,6 +64,10 @@ pub trait RequestHead {
     fn url(&self) -> &str;
     /// The value of a header, by its lower-case name; several lines come joined by a comma.
     fn header(&self, name: &str) -> Option<String>;
+    /// The address it came from, as the platform saw it: never from a header that the client sends.
+    fn client_address(&self) -> Option<String>;
+    /// The country it came from, likewise: two capital letters (ISO 3166-1 alpha-2), `T1` for Tor.
+    fn country(&self) -> Option<String>;
 }
 
 /// A call to a provider.

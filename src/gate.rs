@@ -22,12 +22,13 @@ mod login;
 mod logout;
 mod rejection;
 mod return_to;
+mod same_origin;
 mod sign_in;
 mod visit;
 
 use std::{cell::RefCell, rc::Rc};
 
-pub use admission::{Admitted, Decision};
+pub use admission::{Admitted, Decision, Finding};
 pub use answer::Answer;
 use assertion::{Published, Signed};
 use discovery::Knowledge;
@@ -43,6 +44,7 @@ use crate::{
     edge::{Edge, RequestHead},
     keyring::KeyRing,
     pages::{self, Page},
+    policy::StepUp,
     session::{Binding, CookieNames, Cookies, Recent, Session, SessionError},
     time::Timestamp,
 };
@@ -104,7 +106,12 @@ impl Gate {
     /// Everything that [`Gate::decide`] does not forward.
     pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
         let now = edge.now();
-        let (rejection, visit) = match self.decide(head, now) {
+        let mut decision = self.decide(head, now);
+        if let Decision::Watched(inner, findings, visit) = decision {
+            Request::new(edge, head, now, visit).report(&findings);
+            decision = *inner;
+        }
+        let (rejection, visit) = match decision {
             Decision::Forward(forward) => return Outcome::Forward(forward),
             Decision::Sign(admitted, cookies, visit) => {
                 let request = Request::new(edge, head, now, visit);
@@ -116,8 +123,14 @@ impl Gate {
             }
             Decision::SignIn(visit) => {
                 let request = Request::new(edge, head, now, visit);
-                return Outcome::Answer(self.ask_to_sign_in(&request));
+                return Outcome::Answer(self.ask_to_sign_in(&request, &StepUp::default()));
             }
+            Decision::StepUp(step_up, visit) => {
+                let request = Request::new(edge, head, now, visit);
+                return Outcome::Answer(self.ask_to_sign_in(&request, &step_up));
+            }
+            // None stands within another.
+            Decision::Watched(_, _, visit) => (Rejection::NoKeys, visit),
             Decision::Secure(visit) => match url::Url::parse(&visit.secure_address()) {
                 Ok(address) => return Outcome::Answer(Answer::redirect(308, address.as_str())),
                 Err(_) => (Rejection::Host, visit),
@@ -175,7 +188,7 @@ impl Gate {
                     }),
                 )
             }
-            None => self.unauthenticated(request, &ReturnTo::home(&request.visit.site)),
+            None => self.unauthenticated(request, &ReturnTo::home(&request.visit.site), &StepUp::default()),
         }
     }
 
@@ -225,6 +238,21 @@ impl<'r, E: Edge, H: RequestHead> Request<'r, E, H> {
 
     fn names(&self) -> CookieNames {
         self.visit.cookie_names()
+    }
+
+    /// A line for each rule that only watches.
+    fn report(&self, findings: &[Finding]) {
+        for finding in findings {
+            let (code, by) = match &finding.denied_by {
+                Some(by) => ("would_deny", by.as_str()),
+                None => ("would_admit", ""),
+            };
+            self.log(
+                EventKind::Report,
+                code,
+                &[("rule", &finding.rule), ("subject", &finding.subject), ("detail", by)],
+            );
+        }
     }
 
     fn log(&self, kind: EventKind, code: &'static str, fields: &[(&'static str, &str)]) {

@@ -28,7 +28,7 @@
 //! | [`pages`] | what a person sees |
 //! | `worker` | the platform (wasm32 only) |
 //!
-//! [`claims`], [`keyring`], [`secret`] and [`time`] are nouns that the rooms share.
+//! [`claims`], [`keyring`], [`secret`], [`time`] and [`wildcard`] are nouns that the rooms share.
 //!
 //! # One request's walk
 //! [`gate::Gate::decide`] takes the head and the time. Signed in and allowed, or public: it ends
@@ -54,5 +54,6 @@ pub mod rules;
 pub mod secret;
 pub mod session;
 pub mod time;
+pub mod wildcard;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;

@@ -1,157 +1,137 @@
-//! Who may pass: [`Claims`] in, [`Granted`] or [`Denied`] out.
+//! Who may pass: claims and the facts of a request in, [`Granted`] or [`Denied`] out.
 //!
 //! A policy is judged on every request, on the claims the session carries; its verdict is never
 //! stored. It knows nothing of requests and answers.
 
-use serde::{Deserialize, Deserializer, de::Error};
+mod network;
+mod selector;
+mod step_up;
+#[cfg(test)]
+mod tests;
 
-use crate::claims::Claims;
+use core::net::IpAddr;
 
-/// One way to be admitted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selector {
-    /// A member of this group, spelled exactly so.
-    Group(String),
-    /// The person with this email address, which the provider says is verified. Compared without
-    /// regard to ASCII case, whole.
-    Email(String),
+pub use network::Network;
+pub use selector::Selector;
+use selector::Truth;
+pub use step_up::StepUp;
+
+use crate::{claims::Claims, time::Timestamp};
+
+/// What of a request a policy may ask about.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'f> {
+    /// When it came.
+    pub now: Timestamp,
+    /// Where it came from; `None` where that is not known, or nobody asks.
+    pub address: Option<IpAddr>,
+    /// The country it came from, likewise.
+    pub country: Option<&'f str>,
 }
 
-/// Who, of those signed in, may pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who, of those signed in, may pass: nobody whom `deny` selects, only those whom each selector of
+/// `require` selects, and of those, where there is an `allow`, only whom one of it selects.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
     allow: Option<Vec<Selector>>,
+    require: Vec<Selector>,
+    deny: Vec<Selector>,
+    asks_address: bool,
+    asks_country: bool,
 }
 
 /// Proof that a policy admitted these claims. Only [`Policy::judge`] makes one.
 #[derive(Debug)]
 pub struct Granted(());
 
-/// The policy admits these claims in no way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denied;
+/// The policy does not admit these claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// What decided: `deny[0]`, `require[1]` or `allow`.
+    pub by: String,
+    /// What authenticating anew would have to bring to be admitted; `None` where it would not help.
+    pub step_up: Option<StepUp>,
+}
 
 impl Policy {
     /// Admits everybody who is signed in.
     pub fn everyone() -> Self {
-        Self { allow: None }
+        Self::default()
     }
 
-    /// Admits those whom one of the selectors selects; an empty list admits nobody.
-    pub fn allowing(selectors: Vec<Selector>) -> Self {
-        Self { allow: Some(selectors) }
+    /// The policy of these lists. Without `allow` everybody may pass whom the others let; an empty
+    /// one admits nobody.
+    pub fn new(allow: Option<Vec<Selector>>, require: Vec<Selector>, deny: Vec<Selector>) -> Self {
+        let mut policy = Self { allow, require, deny, asks_address: false, asks_country: false };
+        let (mut address, mut country) = (false, false);
+        policy.walk(&mut |selector| {
+            address |= matches!(selector, Selector::Ip(_));
+            country |= matches!(selector, Selector::Country(_));
+        });
+        (policy.asks_address, policy.asks_country) = (address, country);
+        policy
+    }
+
+    /// Whether it asks where a request came from.
+    pub fn asks_address(&self) -> bool {
+        self.asks_address
+    }
+
+    /// Whether it asks for the country a request came from.
+    pub fn asks_country(&self) -> bool {
+        self.asks_country
+    }
+
+    /// Calls `visit` for every selector.
+    pub fn walk<'p>(&'p self, visit: &mut impl FnMut(&'p Selector)) {
+        let lists = self.deny.iter().chain(&self.require).chain(self.allow.iter().flatten());
+        lists.for_each(|selector| selector.walk(visit));
     }
 
     /// Judges the claims.
     ///
     /// # Errors
-    /// [`Denied`] when no selector selects them.
-    pub fn judge(&self, claims: &Claims) -> Result<Granted, Denied> {
+    /// [`Denied`], by the first list that does.
+    pub fn judge(&self, claims: &Claims, facts: &Facts<'_>) -> Result<Granted, Denied> {
+        let Err((list, rank)) = self.decide(claims, facts, false) else { return Ok(Granted(())) };
+        let by = rank.map_or_else(|| list.to_owned(), |rank| format!("{list}[{rank}]"));
+        // Would it help to authenticate anew? Then what was missing says how.
+        let step_up = self.decide(claims, facts, true).is_ok().then(|| self.ask(Some(claims), facts));
+        Err(Denied { by, step_up: step_up.filter(|step_up| !step_up.is_nothing()) })
+    }
+
+    /// What an authentication has to bring, as far as it is missing in `claims`. Without a session:
+    /// what everybody is asked for.
+    pub fn ask(&self, claims: Option<&Claims>, facts: &Facts<'_>) -> StepUp {
+        let mut step_up = StepUp::default();
+        self.require.iter().for_each(|selector| selector.ask(claims, facts, &mut step_up));
+        let allow = self.allow.as_deref().unwrap_or_default();
+        let one_is_enough = |claims| Truth::any(allow, claims, facts, false) == Truth::Yes;
+        if claims.is_some_and(|claims| !one_is_enough(claims)) {
+            allow.iter().for_each(|selector| selector.ask(claims, facts, &mut step_up));
+        }
+        step_up
+    }
+
+    /// The list that denies, and the selector in it.
+    fn decide(
+        &self,
+        claims: &Claims,
+        facts: &Facts<'_>,
+        stepped_up: bool,
+    ) -> Result<(), (&'static str, Option<usize>)> {
+        // Only a clear no keeps a deny from denying, and only a clear yes makes the others admit.
+        let denied = self.deny.iter().position(|one| one.selects(claims, facts, false) != Truth::No);
+        if denied.is_some() {
+            return Err(("deny", denied));
+        }
+        let lacking = self.require.iter().position(|one| one.selects(claims, facts, stepped_up) != Truth::Yes);
+        if lacking.is_some() {
+            return Err(("require", lacking));
+        }
         match &self.allow {
-            None => Ok(Granted(())),
-            Some(selectors) if selectors.iter().any(|selector| selector.selects(claims)) => Ok(Granted(())),
-            Some(_) => Err(Denied),
-        }
-    }
-}
-
-impl Selector {
-    fn selects(&self, claims: &Claims) -> bool {
-        match self {
-            Self::Group(group) => claims.groups().iter().any(|member| member == group),
-            Self::Email(email) => claims.verified_email().is_some_and(|address| address.eq_ignore_ascii_case(email)),
-        }
-    }
-
-    /// The group this selector names.
-    pub fn named_group(&self) -> Option<&str> {
-        match self {
-            Self::Group(group) => Some(group),
-            Self::Email(_) => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Selector {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Written {
-            group: Option<String>,
-            email: Option<String>,
-        }
-        let written = Written::deserialize(deserializer)?;
-        let selector = match (written.group, written.email) {
-            (Some(group), None) if !group.is_empty() => Self::Group(group),
-            (None, Some(email)) if is_address(&email) => Self::Email(email),
-            (None, Some(email)) => return Err(D::Error::custom(format!("{email:?} is not an email address"))),
-            (Some(_), None) => return Err(D::Error::custom("group is empty")),
-            (None, None) => return Err(D::Error::custom("names nobody: write { group = \"…\" } or { email = \"…\" }")),
-            (Some(_), Some(_)) => {
-                return Err(D::Error::custom("names two things: write two selectors, each in braces of its own"));
-            }
-        };
-        Ok(selector)
-    }
-}
-
-/// Exactly one `@` with something on both sides, and nothing that is not visible ASCII.
-fn is_address(email: &str) -> bool {
-    let mut parts = email.split('@');
-    let two =
-        parts.next().is_some_and(|local| !local.is_empty()) && parts.next().is_some_and(|domain| !domain.is_empty());
-    two && parts.next().is_none() && email.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::claims::{Selection, tests::claims};
-
-    fn judge(allow: Vec<Selector>, claims: &Claims) -> bool {
-        Policy::allowing(allow).judge(claims).is_ok()
-    }
-
-    #[test]
-    fn a_group_is_compared_whole_and_in_its_case() {
-        let ada = claims(&Selection::new(["admins", "Admins", "admin"]), &["admins"], None);
-        assert!(judge(vec![Selector::Group("admins".into())], &ada));
-        for other in ["Admins", "admin", "adminss", ""] {
-            assert!(!judge(vec![Selector::Group(other.into())], &ada), "{other}");
-        }
-    }
-
-    #[test]
-    fn an_email_counts_only_when_verified_and_whole() {
-        let selection = Selection::default();
-        let verified = claims(&selection, &[], Some(("ceo@example.com", true)));
-        let unverified = claims(&selection, &[], Some(("ceo@example.com", false)));
-        let allow = |email: &str| vec![Selector::Email(email.into())];
-        assert!(judge(allow("CEO@example.com"), &verified));
-        assert!(!judge(allow("ceo@example.com"), &unverified));
-        for other in ["ceo@example.com.evil.test", "xceo@example.com", "ceo@example.co", "example.com"] {
-            assert!(!judge(allow(other), &verified), "{other}");
-        }
-    }
-
-    #[test]
-    fn an_empty_list_admits_nobody() {
-        assert!(!judge(vec![], &claims(&Selection::default(), &[], None)));
-    }
-
-    #[test]
-    fn selectors_name_exactly_one_thing() {
-        for text in [
-            r#"{}"#,
-            r#"{"group":""}"#,
-            r#"{"group":"a","email":"a@b"}"#,
-            r#"{"email":"a@b@c"}"#,
-            r#"{"email":"@b"}"#,
-            r#"{"email":"a b@c"}"#,
-            r#"{"grup":"a"}"#,
-            r#""admins""#,
-        ] {
-            assert!(serde_json::from_str::<Selector>(text).is_err(), "{text}");
+            Some(allow) if Truth::any(allow, claims, facts, stepped_up) != Truth::Yes => Err(("allow", None)),
+            _ => Ok(()),
         }
     }
 }

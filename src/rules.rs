@@ -1,4 +1,4 @@
-//! Which rule decides: the path's readings against the rules' patterns, first match wins.
+//! Which rule decides: host, method and the path's readings against the rules, first match wins.
 //!
 //! One path has many spellings, and an origin may understand any of them. [`RequestPath`] lists
 //! every reading an origin could make; [`Rules::first_match`] judges all of them and names a rule
@@ -6,22 +6,41 @@
 //!
 //! This room knows nothing of sessions or settings: a rule is its rank.
 
+mod index;
 mod path;
 mod pattern;
+mod scope;
 
+use index::Index;
 pub use path::{PathError, RequestPath};
 pub use pattern::{Pattern, PatternError};
+pub use scope::{HostPattern, Scope};
 
 /// The patterns, in the order of their rules.
 #[derive(Debug, Default)]
 pub struct Rules {
     entries: Vec<Entry>,
+    index: Index,
+    names_methods: bool,
+    watches: bool,
 }
 
 #[derive(Debug)]
 struct Entry {
+    scope: Scope,
     pattern: Pattern,
     aliases: Vec<Pattern>,
+    /// Whether it only watches, and never decides.
+    watches: bool,
+}
+
+/// What of a request, beside its path, chooses the rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'t> {
+    /// The host, with or without a port.
+    pub host: &'t str,
+    /// The method, as it was sent.
+    pub method: &'t str,
 }
 
 /// Two readings of one path choose different rules, so that what the gate judged need not be what
@@ -30,31 +49,91 @@ struct Entry {
 pub struct Ambiguous;
 
 impl Rules {
-    /// Appends a rule: its pattern, and further patterns under which the origin serves the same.
-    pub fn push(&mut self, pattern: Pattern, aliases: Vec<Pattern>) {
-        self.entries.push(Entry { pattern, aliases });
+    /// Appends a rule: its scope, its pattern, and further patterns under which the origin serves the
+    /// same. One that only `watches` never decides.
+    pub fn push(&mut self, scope: Scope, pattern: Pattern, aliases: Vec<Pattern>, watches: bool) {
+        let rank = self.entries.len();
+        for pattern in [&pattern].into_iter().chain(&aliases) {
+            self.index.insert(pattern, rank);
+        }
+        self.names_methods |= scope.names_methods();
+        self.watches |= watches;
+        self.entries.push(Entry { scope, pattern, aliases, watches });
     }
 
-    /// The rank of an earlier rule that matches everything `pattern` does, so that a rule with this
-    /// pattern could never decide.
-    pub fn covering(&self, pattern: &Pattern) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.pattern.covers(pattern))
+    /// The rank of an earlier rule that decides everything that `pattern` matches in `scope`, so that
+    /// such a rule could never match.
+    pub fn covering(&self, scope: &Scope, pattern: &Pattern) -> Option<usize> {
+        self.entries
+            .iter()
+            .position(|entry| !entry.watches && entry.scope.covers(scope) && entry.pattern.covers(pattern))
     }
 
-    /// The rank of the first rule that matches `path`, or `None` when no rule does.
+    /// The rank of the first rule that matches, or `None` when no rule does.
     ///
     /// # Errors
     /// [`Ambiguous`] when the readings of the path do not agree on it.
-    pub fn first_match(&self, path: &RequestPath<'_>) -> Result<Option<usize>, Ambiguous> {
+    pub fn first_match(&self, path: &RequestPath<'_>, target: Target<'_>) -> Result<Option<usize>, Ambiguous> {
         let mut readings = path.readings();
-        let chosen = self.rank_of(readings.next().unwrap_or(""));
-        if readings.all(|reading| self.rank_of(reading) == chosen) { Ok(chosen) } else { Err(Ambiguous) }
+        let chosen = self.rank_of(readings.next().unwrap_or(""), target);
+        if readings.all(|reading| self.rank_of(reading, target) == chosen) { Ok(chosen) } else { Err(Ambiguous) }
     }
 
-    fn rank_of(&self, reading: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| {
-            entry.pattern.matches(reading) || entry.aliases.iter().any(|alias| alias.matches(reading))
-        })
+    /// Whether a rule that names methods is about this path, so that a header which tells the origin
+    /// to take another method would change who may pass.
+    pub fn turns_on_method(&self, path: &RequestPath<'_>, host: &str) -> bool {
+        let is_about = |entry: &Entry, reading: &str| {
+            entry.scope.names_methods() && entry.scope.has_host(host) && entry.matches(reading)
+        };
+        self.names_methods
+            && path.readings().any(|reading| self.candidates(reading).any(|(_, entry)| is_about(entry, reading)))
+    }
+
+    /// The rules that watch a request which the rule of rank `chosen` decides: those before it, in
+    /// their order.
+    pub fn watching(&self, path: &RequestPath<'_>, target: Target<'_>, chosen: Option<usize>) -> Vec<usize> {
+        if !self.watches {
+            return Vec::new();
+        }
+        let mut ranks: Vec<usize> = path
+            .readings()
+            .flat_map(|reading| {
+                self.candidates(reading).filter(move |(_, entry)| entry.watches && entry.is_about(reading, target))
+            })
+            .map(|(rank, _)| rank)
+            .filter(|rank| chosen.is_none_or(|chosen| *rank < chosen))
+            .collect();
+        ranks.sort_unstable();
+        ranks.dedup();
+        ranks
+    }
+
+    fn rank_of(&self, reading: &str, target: Target<'_>) -> Option<usize> {
+        let mut first = None;
+        for ranks in self.index.along(reading) {
+            let earlier = ranks.iter().take_while(|rank| first.is_none_or(|first| **rank < first));
+            let decides = |rank: usize| {
+                self.entries.get(rank).is_some_and(|entry| !entry.watches && entry.is_about(reading, target))
+            };
+            if let Some(rank) = earlier.copied().find(|rank| decides(*rank)) {
+                first = Some(rank);
+            }
+        }
+        first
+    }
+
+    fn candidates<'r>(&'r self, reading: &'r str) -> impl Iterator<Item = (usize, &'r Entry)> {
+        self.index.along(reading).flatten().filter_map(|rank| Some((*rank, self.entries.get(*rank)?)))
+    }
+}
+
+impl Entry {
+    fn is_about(&self, reading: &str, target: Target<'_>) -> bool {
+        self.scope.has_method(target.method) && self.scope.has_host(target.host) && self.matches(reading)
+    }
+
+    fn matches(&self, reading: &str) -> bool {
+        self.pattern.matches(reading) || self.aliases.iter().any(|alias| alias.matches(reading))
     }
 }
 
@@ -65,13 +144,13 @@ mod tests {
     fn rules(patterns: &[&str]) -> Rules {
         let mut rules = Rules::default();
         for pattern in patterns {
-            rules.push(Pattern::parse(pattern).unwrap(), vec![]);
+            rules.push(Scope::default(), Pattern::parse(pattern).unwrap(), vec![], false);
         }
         rules
     }
 
     fn judge(rules: &Rules, path: &str) -> Result<Option<usize>, Ambiguous> {
-        rules.first_match(&RequestPath::parse(path).unwrap())
+        rules.first_match(&RequestPath::parse(path).unwrap(), Target { host: "docs.example.com", method: "GET" })
     }
 
     #[test]
@@ -121,6 +200,116 @@ mod tests {
             ("/other/100%25", None),
         ] {
             assert_eq!(judge(&rules, path), Ok(rank), "{path}");
+        }
+    }
+
+    fn scoped(rows: &[(&str, &[&str], &str, bool)]) -> Rules {
+        let mut rules = Rules::default();
+        for (host, methods, pattern, watches) in rows {
+            let host = (!host.is_empty()).then(|| HostPattern::parse(host).unwrap());
+            let methods = methods.iter().map(|method| (*method).to_owned()).collect();
+            rules.push(Scope::new(host, methods), Pattern::parse(pattern).unwrap(), vec![], *watches);
+        }
+        rules
+    }
+
+    #[test]
+    fn host_and_method_choose_too() {
+        let rules = scoped(&[
+            ("a.example", &[], "/x/**", false),
+            ("", &["POST"], "/x/**", false),
+            ("", &["GET"], "/x/y", false),
+            ("", &[], "/x/**", true),
+            ("", &[], "/**", false),
+        ]);
+        let rows = [
+            ("a.example", "POST", "/x/y", Some(0)),
+            ("b.example", "POST", "/x/y", Some(1)),
+            ("b.example:80", "GET", "/x/y", Some(2)),
+            ("b.example", "HEAD", "/x/y", Some(2)),
+            ("b.example", "PUT", "/x/y", Some(4)),
+            ("b.example", "post", "/x/y", Some(4)),
+        ];
+        for (host, method, path, rank) in rows {
+            let path = RequestPath::parse(path).unwrap();
+            assert_eq!(rules.first_match(&path, Target { host, method }), Ok(rank), "{method} {host}");
+        }
+    }
+
+    #[test]
+    fn a_path_turns_on_the_method_where_a_rule_names_methods_for_it() {
+        let rules = scoped(&[("a.example", &["POST"], "/x/**", false), ("", &[], "/**", false)]);
+        for (host, path, turns) in [
+            ("a.example", "/x/y", true),
+            ("a.example", "/y", false),
+            ("b.example", "/x", false),
+            ("a.example", "/z/..%2fx", true),
+        ] {
+            assert_eq!(rules.turns_on_method(&RequestPath::parse(path).unwrap(), host), turns, "{host}{path}");
+        }
+    }
+
+    #[test]
+    fn rules_that_watch_do_so_until_one_decides() {
+        let rules = scoped(&[
+            ("", &[], "/**", true),
+            ("", &["GET"], "/x/*", true),
+            ("", &[], "/x/**", false),
+            ("", &[], "/**", true),
+        ]);
+        let watching = |path: &str, method| {
+            let path = RequestPath::parse(path).unwrap();
+            let target = Target { host: "a.example", method };
+            rules.watching(&path, target, rules.first_match(&path, target).unwrap())
+        };
+        assert_eq!(watching("/x/y", "GET"), [0, 1]);
+        assert_eq!(watching("/x/y", "POST"), [0]);
+        assert_eq!(watching("/y", "GET"), [0, 3]);
+    }
+
+    #[test]
+    fn a_rule_that_watches_keeps_none_from_deciding() {
+        let rules = scoped(&[("", &[], "/**", true)]);
+        assert_eq!(rules.covering(&Scope::default(), &Pattern::parse("/x").unwrap()), None);
+    }
+
+    #[test]
+    fn the_index_finds_what_looking_at_every_rule_finds() {
+        let patterns =
+            ["/", "/a", "/a/", "/a/**", "/a/b", "/a/*/c", "/*/b", "/**/c", "/**", "/b/**/c", "/b*", "/a/b/c/d"];
+        let paths = [
+            "/",
+            "/a",
+            "/a/",
+            "/a/b",
+            "/a/b/",
+            "/a/x/c",
+            "/b",
+            "/b/c",
+            "/b/x/y/c",
+            "/x/b",
+            "/bb",
+            "/c",
+            "/a/b/c/d",
+            "/a/b/c/d/e",
+        ];
+        let target = Target { host: "a.example", method: "GET" };
+        // Every order of two of them before a third.
+        for one in patterns {
+            for two in patterns {
+                for three in patterns {
+                    let rules = rules(&[one, two, three]);
+                    for path in paths {
+                        let slow =
+                            [one, two, three].iter().position(|text| Pattern::parse(text).unwrap().matches(path));
+                        assert_eq!(
+                            rules.first_match(&RequestPath::parse(path).unwrap(), target),
+                            Ok(slow),
+                            "{one} {two} {three}: {path}"
+                        );
+                    }
+                }
+            }
         }
     }
 }

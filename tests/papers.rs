@@ -1,6 +1,6 @@
 //! What the papers say of settings and codes is what the code says.
 //!
-//! `PORTCULLIS_WRITE=1 cargo test --test papers` writes the table of the settings anew.
+//! `PORTCULLIS_WRITE=1 cargo test --test papers -- --test-threads 1` writes the table of the settings anew.
 
 use std::{fs, path::Path};
 
@@ -19,12 +19,24 @@ fn between<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
 
 #[test]
 fn the_settings_table_is_the_reference() {
-    let rows = SETTINGS.iter().map(|entry| {
+    let rows = SETTINGS.iter().filter(|entry| !entry.name.starts_with("selector.")).map(|entry| {
         let default = if entry.default.is_empty() { "" } else { entry.default };
         format!("| `{}` | {default} | {} |\n", entry.name, entry.meaning)
     });
     let table = format!("\n| setting | when left out | meaning |\n|---|---|---|\n{}", rows.collect::<String>());
-    let (begin, end) = ("<!-- settings: generated -->", "<!-- /settings -->");
+    is_generated("<!-- settings: generated -->", &table, "<!-- /settings -->");
+}
+
+#[test]
+fn the_table_of_selectors_is_the_reference() {
+    let selectors = SETTINGS.iter().filter_map(|entry| Some((entry.name.strip_prefix("selector.")?, entry.meaning)));
+    let rows: String = selectors.map(|(name, meaning)| format!("| `{name}` | {meaning} |\n")).collect();
+    let table = format!("\n| selector | whom it selects |\n|---|---|\n{rows}");
+    is_generated("<!-- selectors: generated -->", &table, "<!-- /selectors -->");
+}
+
+/// Compares what stands between two marks of the settings' paper with `table`, or puts it there.
+fn is_generated(begin: &str, table: &str, end: &str) {
     let paper = read("docs/settings.md");
     let present = between(&paper, begin, end);
     if present != table && std::env::var_os("PORTCULLIS_WRITE").is_some() {
@@ -32,7 +44,24 @@ fn the_settings_table_is_the_reference() {
         fs::write(path, paper.replace(&format!("{begin}{present}{end}"), &format!("{begin}{table}{end}"))).unwrap();
         return;
     }
-    assert_eq!(present, table, "docs/settings.md: PORTCULLIS_WRITE=1 cargo test --test papers");
+    assert_eq!(present, table, "docs/settings.md: PORTCULLIS_WRITE=1 cargo test --test papers -- --test-threads 1");
+}
+
+/// The example of the paper is one that the settings take.
+#[test]
+fn the_example_of_the_selectors_parses() {
+    let paper = read("docs/settings.md");
+    let selectors = paper.split("[[vars.PORTCULLIS.rules]]").nth(1).unwrap().split("```").next().unwrap();
+    for line in selectors.lines().filter(|line| line.starts_with(['a', 'r', 'd'])) {
+        let (name, list) = line.split_once(" = ").unwrap();
+        // TOML's inline tables differ from JSON in their equals signs and bare keys alone.
+        let words = ["group", "all", "role", "ip", "email_domain", "acr", "max_age", "claim", "one_of"];
+        let json = words
+            .iter()
+            .fold(list.to_owned(), |text, word| text.replace(&format!("{word} = "), &format!("\"{word}\": ")));
+        let parsed = serde_json::from_str::<Vec<portcullis::policy::Selector>>(&json);
+        assert!(parsed.is_ok(), "{name}: {parsed:?}");
+    }
 }
 
 /// The text literals of a piece of source that look like codes.
@@ -46,7 +75,9 @@ fn literals(source: &str) -> Vec<String> {
 fn every_code_in_the_source_is_explained_and_no_other() {
     let rejection = read("src/gate/rejection.rs");
     let mut codes = literals(between(&rejection, "pub const fn code(", "/// The status."));
-    codes.extend(["settings_wrong", "sign_in_required"].map(str::to_owned));
+    codes.extend(
+        ["settings_wrong", "sign_in_required", "step_up_required", "would_deny", "would_admit"].map(str::to_owned),
+    );
     // Codes that are logged without a refusal, and those of the entry.
     for file in ["src/gate/login.rs", "src/gate/callback.rs", "src/gate/logout.rs"] {
         let source = read(file);

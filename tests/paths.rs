@@ -7,7 +7,7 @@
 #[path = "support/readings.rs"]
 mod readings;
 
-use portcullis::rules::{Ambiguous, PathError, Pattern, RequestPath, Rules};
+use portcullis::rules::{Ambiguous, PathError, Pattern, RequestPath, Rules, Scope, Target};
 use proptest::{collection, prelude::*, sample::select, test_runner::RngSeed};
 use readings::readings;
 
@@ -33,9 +33,9 @@ fn patterns() -> impl Strategy<Value = Vec<Pattern>> {
 fn judge(patterns: &[Pattern], path: &RequestPath<'_>) -> Result<Option<usize>, Ambiguous> {
     let mut rules = Rules::default();
     for pattern in patterns {
-        rules.push(pattern.clone(), Vec::new());
+        rules.push(Scope::default(), pattern.clone(), Vec::new(), false);
     }
-    rules.first_match(path)
+    rules.first_match(path, Target { host: "docs.example.com", method: "GET" })
 }
 
 fn rank_of(patterns: &[Pattern], reading: &str) -> Option<usize> {

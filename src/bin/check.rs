@@ -58,6 +58,9 @@ fn check(file: &Path, environment: Option<&str>) -> Result<String, ConfigError> 
     for warning in deployment.warnings(&config) {
         report.push_str(&format!("warning: {warning}\n"));
     }
+    for warning in config.warnings() {
+        report.push_str(&format!("warning: {warning}\n"));
+    }
     Ok(report)
 }
 

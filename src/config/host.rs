@@ -39,6 +39,11 @@ impl Host {
         Ok(Self { name: name.to_owned(), port })
     }
 
+    /// The host without its port.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether the host is this machine: the one place where plain http is served.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.name)

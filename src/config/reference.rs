@@ -17,7 +17,7 @@ const fn entry(name: &'static str, default: &'static str, meaning: &'static str)
 }
 
 /// Every setting there is.
-pub const SETTINGS: [Entry; 32] = [
+pub const SETTINGS: [Entry; 53] = [
     entry(
         "hosts[]",
         "",
@@ -108,14 +108,67 @@ pub const SETTINGS: [Entry; 32] = [
         "`\"groups\"`",
         "The claim that lists a person's groups. Dots lead into objects: `realm_access.roles`.",
     ),
+    entry("providers[].roles_claim", "`\"roles\"`", "The claim that lists a person's roles, likewise."),
     entry("providers[].freshness", "`\"1h\"`", "How long metadata and keys count as fresh: `60s` to `24h`."),
+    entry("rules[].id", "", "A name for the rule, for the log and for commands: lower-case letters, digits, `-`."),
+    entry(
+        "rules[].host",
+        "every host",
+        "The host the rule is about: one of `hosts`, or `\"*.example.com\"` for those below it.",
+    ),
     entry(
         "rules[].path",
         "",
         "A path: `*` within a segment, `**` for any number of segments. The first rule that matches decides; without one, sign-in is needed.",
     ),
-    entry("rules[].sso", "`true`", "The switch: `false` makes the path public."),
-    entry("rules[].allow[]", "everybody who signs in", "Who may pass: one of these is enough."),
-    entry("rules[].allow[].group", "", "A group, spelled exactly."),
-    entry("rules[].allow[].email", "", "A verified email address."),
+    entry(
+        "rules[].methods[]",
+        "every method",
+        "The methods the rule is about. `GET` includes `HEAD`. Headers that override a method are refused where a rule names methods.",
+    ),
+    entry(
+        "rules[].sso",
+        "`true`",
+        "The switch: `false` makes the path public; `\"optional\"` lets everybody pass and says who it is where somebody is signed in.",
+    ),
+    entry("rules[].allow[]", "everybody who signs in", "Who may pass: one of these [selectors](#selectors) is enough."),
+    entry("rules[].require[]", "", "What must hold as well: each of these selectors."),
+    entry("rules[].deny[]", "", "Who may not pass, whatever else holds: any of these selectors."),
+    entry(
+        "rules[].mode",
+        "`\"enforce\"`",
+        "`\"report\"` makes a rule that never decides: what its policy would have done is logged for people who are signed in, and matching goes on.",
+    ),
+    entry(
+        "rules[].origins[]",
+        "none but the site's own",
+        "Other origins whose pages may open WebSockets and change things here with a visitor's cookie, and read what the gate answers (CORS).",
+    ),
+    entry(
+        "rules[].preflight",
+        "`false`",
+        "Whether CORS preflights pass to the origin, without identity. They are judged by the method they ask for.",
+    ),
+    entry("selector.group", "", "A member of this group, spelled exactly."),
+    entry("selector.role", "", "Somebody with this role (`roles_claim`), spelled exactly."),
+    entry("selector.email", "", "Somebody with this verified address, whole."),
+    entry("selector.email_domain", "", "Somebody whose verified address has exactly this domain."),
+    entry(
+        "selector.claim",
+        "",
+        "Somebody for whom the claim at this path (dots lead into objects) `equals` a value, is `one_of` some, or `matches` a text with `*` in it, whole. Of a list, one member is enough.",
+    ),
+    entry("selector.provider", "", "Somebody who signed in at the provider of this id."),
+    entry("selector.ip", "", "A request from this address or network, as in `192.0.2.0/24` or `2001:db8::/32`."),
+    entry("selector.country", "", "A request from this country, as the platform sees it: `CH`."),
+    entry(
+        "selector.acr",
+        "",
+        "A sign-in of this authentication context class. Who lacks it is sent to the provider for it.",
+    ),
+    entry("selector.amr", "", "A sign-in with this method, as in `otp`. Who lacks it is asked to sign in again."),
+    entry("selector.max_age", "", "A sign-in no older than this. Whose is older is asked to sign in again."),
+    entry("selector.any", "", "One of these selectors."),
+    entry("selector.all", "", "Each of these selectors."),
+    entry("selector.none", "", "None of these selectors."),
 ];

@@ -5,12 +5,12 @@
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{
-    Access, ConfigError, Host, Origin, SettingsText,
+    ConfigError, Host, Origin, SettingsText,
     headers::{Choice, HeaderSettings},
+    rule::RuleSettings,
 };
 use crate::{
     oidc::{Algorithm, EmailTrust, Issuer, Registration, TokenAuth},
-    policy::{Policy, Selector},
     secret::Secret,
     time::Lifetime,
 };
@@ -80,16 +80,8 @@ pub(super) struct ProviderSettings {
     #[serde(default)]
     email: EmailTrust,
     groups_claim: Option<String>,
+    roles_claim: Option<String>,
     freshness: Option<Lifetime>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RuleSettings {
-    pub(super) path: String,
-    #[serde(default = "yes")]
-    sso: bool,
-    allow: Option<Vec<Selector>>,
 }
 
 /// The path under which the gate answers itself.
@@ -100,7 +92,7 @@ pub(super) struct Prefix(pub(super) String);
 #[derive(Debug)]
 pub(super) struct ProviderId(pub(super) String);
 
-const fn yes() -> bool {
+pub(super) const fn yes() -> bool {
     true
 }
 
@@ -161,7 +153,7 @@ impl OriginSettings {
     }
 }
 
-fn origin_address(text: &str) -> Result<String, ConfigError> {
+pub(super) fn origin_address(text: &str) -> Result<String, ConfigError> {
     let problem = || {
         ConfigError::new(
             "origin.fetch",
@@ -239,6 +231,7 @@ impl ProviderSettings {
             userinfo: self.userinfo,
             email: self.email,
             groups_claim: not_empty("groups_claim", self.groups_claim.as_deref().unwrap_or("groups"))?,
+            roles_claim: not_empty("roles_claim", self.roles_claim.as_deref().unwrap_or("roles"))?,
             freshness: within(
                 &setting("freshness"),
                 self.freshness.unwrap_or(DEFAULT_FRESHNESS),
@@ -246,29 +239,6 @@ impl ProviderSettings {
                 LONGEST_FRESHNESS,
             )?,
         })
-    }
-}
-
-impl RuleSettings {
-    /// The groups this rule names.
-    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
-        self.allow.iter().flatten().filter_map(Selector::named_group)
-    }
-
-    pub(super) fn access(&self, setting: &str) -> Result<Access, ConfigError> {
-        match (&self.allow, self.sso) {
-            (None, false) => Ok(Access::Public),
-            (Some(_), false) => Err(ConfigError::new(
-                format!("{setting}.allow"),
-                "stands beside sso = false, which lets everybody in: remove one of them",
-            )),
-            (None, true) => Ok(Access::SignedIn(Policy::everyone())),
-            (Some(allow), true) if allow.is_empty() => Err(ConfigError::new(
-                format!("{setting}.allow"),
-                "is empty, which would admit nobody: name who may pass, or leave it out for everybody who signs in",
-            )),
-            (Some(allow), true) => Ok(Access::SignedIn(Policy::allowing(allow.clone()))),
-        }
     }
 }
 

@@ -25,6 +25,11 @@ fn refusal(change: impl FnOnce(&mut Value)) -> (String, String) {
     (error.setting, error.problem)
 }
 
+fn rank_of(config: &Config, path: &str) -> Result<Option<usize>, crate::rules::Ambiguous> {
+    let target = crate::rules::Target { host: "docs.example.com", method: "GET" };
+    config.matcher().first_match(&crate::rules::RequestPath::parse(path).unwrap(), target)
+}
+
 fn remove(settings: &mut Value, member: &str) {
     settings.as_object_mut().unwrap().remove(member);
 }
@@ -167,7 +172,7 @@ fn a_guarded_page_is_guarded_under_the_names_the_assets_binding_serves_it_by() {
     let mut settings = settings();
     settings["rules"] = json!([{ "path": "/blog/private.html" }, { "path": "/blog/**", "sso": false }]);
     let config = parse(&settings, &[]).unwrap();
-    let rank = |path: &str| config.matcher().first_match(&crate::rules::RequestPath::parse(path).unwrap());
+    let rank = |path: &str| rank_of(&config, path);
     for path in ["/blog/private.html", "/blog/private", "/blog/private/"] {
         assert_eq!(rank(path), Ok(Some(0)), "{path}");
     }
@@ -175,7 +180,7 @@ fn a_guarded_page_is_guarded_under_the_names_the_assets_binding_serves_it_by() {
     // A public page is public under its own name alone.
     settings["rules"] = json!([{ "path": "/page.html", "sso": false }]);
     let config = parse(&settings, &[]).unwrap();
-    assert_eq!(config.matcher().first_match(&crate::rules::RequestPath::parse("/page").unwrap()), Ok(None));
+    assert_eq!(rank_of(&config, "/page"), Ok(None));
 }
 
 #[test]
@@ -193,14 +198,13 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         let problem = parse(&settings, &[]).expect_err("an unknown key").problem;
         problem.split("expected").nth(1).unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
-    let groups: [(&[&str], &str); 7] = [
+    let groups: [(&[&str], &str); 6] = [
         (&[], ""),
         (&["session"], "session."),
         (&["origin"], "origin."),
         (&["headers"], "headers."),
         (&["providers", "0"], "providers[]."),
         (&["rules", "0"], "rules[]."),
-        (&["rules", "1", "allow", "0"], "rules[].allow[]."),
     ];
     let mut taken: Vec<String> = Vec::new();
     for (path, prefix) in groups {
@@ -208,6 +212,10 @@ fn the_reference_lists_exactly_the_settings_there_are() {
     }
     // What holds others is not listed by itself.
     taken.retain(|name| !matches!(name.as_str(), "session" | "origin" | "headers" | "providers" | "rules"));
+    // A selector is one of these, each of them shown by its own tests.
+    let unknown = serde_json::from_value::<Selector>(json!({ "no-such-selector": 1 })).unwrap_err().to_string();
+    let selectors = unknown.split("there are ").nth(1).unwrap().replace(" and ", ", ");
+    taken.extend(selectors.split(", ").map(|name| format!("selector.{name}")));
     let mut listed: Vec<String> = reference::SETTINGS.iter().map(|entry| entry.name.to_owned()).collect();
     for name in &mut listed {
         if let Some(bare) = name.strip_suffix("[]") {
@@ -217,4 +225,124 @@ fn the_reference_lists_exactly_the_settings_there_are() {
     taken.sort();
     listed.sort();
     assert_eq!(listed, taken);
+}
+
+#[test]
+fn every_refusal_of_a_rule_names_it() {
+    let rows: [(&str, &str, Value); 34] = [
+        ("rules[0].id", "not an id", json!({ "path": "/x", "id": "A b" })),
+        ("rules[0].host", "not a host", json!({ "path": "/x", "host": "*" })),
+        ("rules[0].host", "none of hosts", json!({ "path": "/x", "host": "other.example.com" })),
+        ("rules[0].host", "none of hosts", json!({ "path": "/x", "host": "*.docs.example.com" })),
+        ("rules[0].methods", "is empty", json!({ "path": "/x", "methods": [] })),
+        ("rules[0].methods", "in capitals", json!({ "path": "/x", "methods": ["get"] })),
+        ("rules[0].methods", "in capitals", json!({ "path": "/x", "methods": [""] })),
+        ("rules[0].sso", "none of true, false", json!({ "path": "/x", "sso": "off" })),
+        ("rules[0].sso", "none of true, false", json!({ "path": "/x", "sso": null })),
+        ("rules[0].allow", "beside sso = false", json!({ "path": "/x", "sso": false, "allow": [{ "group": "a" }] })),
+        (
+            "rules[0].require",
+            "beside sso = false",
+            json!({ "path": "/x", "sso": false, "require": [{ "group": "a" }] }),
+        ),
+        ("rules[0].deny", "beside sso = false", json!({ "path": "/x", "sso": false, "deny": [{ "group": "a" }] })),
+        (
+            "rules[0].deny",
+            "beside sso = \"optional\"",
+            json!({ "path": "/x", "sso": "optional", "deny": [{ "group": "a" }] }),
+        ),
+        ("rules[0].allow", "is empty", json!({ "path": "/x", "allow": [] })),
+        ("rules[0].require", "is empty", json!({ "path": "/x", "require": [] })),
+        ("rules[0].deny", "is empty", json!({ "path": "/x", "deny": [] })),
+        (
+            "rules[0].allow[1]",
+            "unknown selector",
+            json!({ "path": "/x", "allow": [{ "group": "a" }, { "grup": "a" }] }),
+        ),
+        ("rules[0].deny[0]", "names two things", json!({ "path": "/x", "deny": [{ "group": "a", "role": "b" }] })),
+        (
+            "rules[0]",
+            "no provider \"other\"",
+            json!({ "path": "/x", "require": [{ "any": [{ "provider": "other" }] }] }),
+        ),
+        ("rules[0].deny", "max_age", json!({ "path": "/x", "deny": [{ "max_age": "1h" }] })),
+        ("rules[0].deny", "max_age", json!({ "path": "/x", "require": [{ "none": [{ "max_age": "1h" }] }] })),
+        (
+            "rules[0].deny",
+            "max_age",
+            json!({ "path": "/x", "allow": [{ "any": [{ "none": [{ "all": [{ "max_age": "1h" }] }] }] }] }),
+        ),
+        ("rules[0].mode", "unknown variant", json!({ "path": "/x", "mode": "watch" })),
+        ("rules[0].mode", "nothing to report", json!({ "path": "/x", "mode": "report" })),
+        ("rules[0].mode", "nothing to report", json!({ "path": "/x", "mode": "report", "sso": false })),
+        (
+            "rules[0].mode",
+            "neither preflight",
+            json!({ "path": "/x", "mode": "report", "allow": [{ "group": "a" }], "preflight": true }),
+        ),
+        ("rules[0].origins[0]", "not an origin", json!({ "path": "/x", "origins": ["app.example.com"] })),
+        ("rules[0].origins[0]", "not an origin", json!({ "path": "/x", "origins": ["https://app.example.com/"] })),
+        ("rules[0].origins[1]", "not an origin", json!({ "path": "/x", "origins": ["https://a.example", "*"] })),
+        ("rules[0].origins[0]", "not an origin", json!({ "path": "/x", "origins": ["http://a.example"] })),
+        ("rules[0].origins[0]", "not an origin", json!({ "path": "/x", "origins": ["null"] })),
+        ("rules[0].preflight", "invalid type", json!({ "path": "/x", "preflight": "yes" })),
+        ("rules[0].methds", "unknown field", json!({ "path": "/x", "methds": ["GET"] })),
+        ("rules[0].path", "missing", json!({ "id": "x" })),
+    ];
+    for (setting, part, rule) in rows {
+        let (named, problem) = refusal(|settings| settings["rules"][0] = rule.clone());
+        let near = named == setting || setting == "rules[0].path" && named == "rules[0]";
+        assert!(near && problem.contains(part), "{rule}: {named}: {problem}");
+    }
+}
+
+#[test]
+fn a_rule_that_no_request_can_reach_is_refused_and_named() {
+    let rows = [
+        (json!([{ "path": "/a/**" }, { "path": "/a/b" }]), true),
+        (json!([{ "path": "/a/**", "methods": ["GET"] }, { "path": "/a/b" }]), false),
+        (json!([{ "path": "/a/**", "methods": ["GET", "POST"] }, { "path": "/a/b", "methods": ["HEAD"] }]), true),
+        (json!([{ "path": "/a/**", "host": "docs.example.com" }, { "path": "/a/b" }]), false),
+        (json!([{ "path": "/a/**", "host": "*.example.com" }, { "path": "/a/b", "host": "docs.example.com" }]), true),
+        (json!([{ "path": "/a/**", "mode": "report", "deny": [{ "group": "x" }] }, { "path": "/a/b" }]), false),
+        (json!([{ "path": "/a/**" }, { "path": "/a/b", "mode": "report", "deny": [{ "group": "x" }] }]), true),
+        (json!([{ "path": "/a/**", "id": "first" }, { "path": "/a", "id": "second" }]), true),
+    ];
+    for (rules, refused) in rows {
+        let mut settings = settings();
+        settings["rules"] = rules.clone();
+        match parse(&settings, &[]) {
+            Ok(_) => assert!(!refused, "{rules}"),
+            Err(error) => assert!(
+                refused && error.setting == "rules[1]" && error.problem.contains("never match"),
+                "{rules}: {error}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn an_id_is_there_once() {
+    let rules = json!([{ "path": "/a", "id": "x" }, { "path": "/b", "id": "x" }]);
+    let (setting, problem) = refusal(|settings| settings["rules"] = rules);
+    assert_eq!((setting.as_str(), problem.contains("used twice")), ("rules[1].id", true));
+}
+
+#[test]
+fn a_public_rest_behind_a_guarded_path_is_warned_about() {
+    let rows = [
+        (json!([{ "path": "/admin/**" }, { "path": "/**", "sso": false }]), 1),
+        (json!([{ "path": "/**", "sso": false }]), 0),
+        (json!([{ "path": "/open/**", "sso": false }, { "path": "/**", "sso": false }]), 0),
+        (json!([{ "path": "/admin/**" }, { "path": "/open/**", "sso": false }]), 0),
+        (
+            json!([{ "path": "/admin/**", "mode": "report", "deny": [{ "group": "x" }] }, { "path": "/**", "sso": false }]),
+            0,
+        ),
+    ];
+    for (rules, warnings) in rows {
+        let mut settings = settings();
+        settings["rules"] = rules.clone();
+        assert_eq!(parse(&settings, &[]).unwrap().warnings().len(), warnings, "{rules}");
+    }
 }

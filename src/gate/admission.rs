@@ -2,13 +2,17 @@
 
 use std::rc::Rc;
 
-use super::{Endpoint, Forward, Gate, Rejection, Visit, visit::Address};
+use super::{
+    Endpoint, Forward, Gate, Rejection, ReturnTo, Visit,
+    same_origin::{SameOrigin, allowed_origin},
+    visit::Address,
+};
 use crate::{
-    config::{Access, Origin, Site},
+    config::{Access, Origin, Rule, Site},
     edge::RequestHead,
-    policy::Granted,
-    rules::{PathError, RequestPath},
-    session::{CookieEdit, Cookies, Session},
+    policy::{Denied, Facts, Granted, Policy, StepUp},
+    rules::{Ambiguous, PathError, RequestPath, Target},
+    session::{CookieEdit, CookieNames, Cookies, Session},
     time::Timestamp,
 };
 
@@ -23,10 +27,25 @@ pub enum Decision {
     Own(Endpoint, Visit),
     /// A rule asks for sign-in, and there is no session.
     SignIn(Visit),
+    /// A rule asks for more than the sign-in that there was.
+    StepUp(StepUp, Visit),
     /// It came over plain http and is asked to come again over https.
     Secure(Visit),
     /// It goes nowhere.
     Refuse(Rejection, Visit),
+    /// Rules that only watch have something for the log, beside this.
+    Watched(Box<Self>, Vec<Finding>, Visit),
+}
+
+/// What a rule would have done that only watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: String,
+    /// Who asked.
+    pub subject: String,
+    /// What of the policy would have denied; `None` where it would have admitted.
+    pub denied_by: Option<String>,
 }
 
 /// Proof that a rule admits a request. Only this file makes one, and [`Forward`] demands it.
@@ -38,13 +57,20 @@ pub struct Admitted(Identity);
 pub(super) enum Identity {
     /// Everybody; nobody looked who it is.
     Anyone,
-    /// This session's person, whom the rule's policy granted it.
+    /// Everybody, and nobody is signed in.
+    Nobody,
+    /// This session's person, whom the rule's policy granted it, if it has one.
     Person(Rc<Session>),
 }
 
 impl Admitted {
     fn anyone() -> Self {
         Self(Identity::Anyone)
+    }
+
+    /// Where sign-in is optional, a session counts for a request that is not another site's doing.
+    fn optionally(session: Option<(Rc<Session>, SameOrigin)>) -> Self {
+        Self(session.map_or(Identity::Nobody, |(session, _)| Identity::Person(session)))
     }
 
     /// The policy's word is what makes a session count.
@@ -57,8 +83,14 @@ impl Admitted {
     }
 }
 
-/// Proof that a request which a cookie admits was not sent by another site's page.
-struct SameOrigin(());
+/// A request that a rule was found for.
+struct Ruled<'g, 'h, H> {
+    head: &'h H,
+    now: Timestamp,
+    site: Site,
+    address: Address<'h>,
+    rule: &'g Rule,
+}
 
 impl Gate {
     /// Decides a request. Pure: no I/O, no clock, no randomness.
@@ -67,11 +99,12 @@ impl Gate {
     /// 2. the path can be read (else 400);
     /// 3. it came over https, or to this machine;
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404);
-    /// 5. all its readings choose the same rule (else 400);
-    /// 6. the rule is public, or
-    /// 7. there is a session,
+    /// 5. all its readings choose the same rule (else 400), by a method that nothing overrides where
+    ///    a rule asks for the method (else 400);
+    /// 6. the rule is public, or lets this preflight pass, or
+    /// 7. there is a session, unless sign-in is optional,
     /// 8. the request is not another site's doing (else 403),
-    /// 9. and the rule's policy grants it (else 403).
+    /// 9. and the rule's policy grants it (else 403, or a step up).
     pub fn decide(&self, head: &impl RequestHead, now: Timestamp) -> Decision {
         let Some(address) = Address::split(head.url()) else {
             return Decision::Refuse(Rejection::Host, Visit::nowhere());
@@ -107,75 +140,166 @@ impl Gate {
             return Decision::Refuse(Rejection::Path(PathError::Rewritten), Visit::new(site, address));
         }
         // 5. The rule.
-        let rule = match self.config.matcher().first_match(&path) {
-            Ok(rank) => self.config.rule(rank),
+        let matcher = self.config.matcher();
+        if matcher.turns_on_method(&path, &site.host) && has_doubtful_method(head) {
+            return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
+        }
+        let (rank, preflight) = match self.rule_of(&path, head, &site) {
+            Ok(found) => found,
             Err(error) => return Decision::Refuse(Rejection::Ambiguous(error), Visit::new(site, address)),
         };
+        let watching = matcher.watching(&path, Target { host: &site.host, method: head.method() }, rank);
+        let ruled = Ruled { head, now, site, address, rule: self.config.rule(rank) };
+        if watching.is_empty() {
+            return self.admit(ruled, preflight);
+        }
+        let (findings, visit) = (self.watch(&watching, &ruled), ruled.visit());
+        let decision = self.admit(ruled, preflight);
+        if findings.is_empty() { decision } else { Decision::Watched(Box::new(decision), findings, visit) }
+    }
+
+    /// Steps 6 to 9.
+    fn admit<H: RequestHead>(&self, ruled: Ruled<'_, '_, H>, preflight: bool) -> Decision {
+        let Ruled { head, now, site, address, rule } = ruled;
         // The header is read once: for the session, and for what the origin gets of it.
         let header = head.header("cookie");
-        let names = crate::session::CookieNames::new(site.development);
+        let names = CookieNames::new(site.development);
         let cookies = header.as_deref().map(|header| Cookies::parse(header, names)).unwrap_or_default();
         let edit = if header.is_some() { cookies.for_origin() } else { CookieEdit::Keep };
         // 6. Public.
+        if preflight {
+            return self.pass_anyone(edit);
+        }
         let policy = match &rule.access {
-            Access::Public => {
-                return Decision::Forward(Forward::new(&Admitted::anyone(), edit, &self.config.headers, None));
+            Access::Public => return self.pass_anyone(edit),
+            Access::Optional => {
+                let visit = Visit::new(site, address);
+                let origin = SameOrigin::check(head, &visit.site, &rule.origins);
+                let session = self.session_of(&cookies, &visit, now).zip(origin);
+                return self.pass(Admitted::optionally(session), edit, visit, now);
             }
             Access::SignedIn(policy) => policy,
         };
         // 7. The session.
         let visit = Visit::new(site, address);
         let Some(session) = self.session_of(&cookies, &visit, now) else {
-            return Decision::SignIn(visit);
+            return Decision::SignIn(visit.readable_by(allowed_origin(head, &rule.origins)));
         };
         // 8. Whose doing it is.
-        let Some(same_origin) = SameOrigin::check(head, &visit.site) else {
+        let Some(same_origin) = SameOrigin::check(head, &visit.site, &rule.origins) else {
             return Decision::Refuse(Rejection::CrossSite, visit);
         };
         // 9. The policy.
-        match policy.judge(session.claims()) {
-            Ok(granted) => {
-                let admitted = Admitted::person(session, &granted, &same_origin);
-                self.pass(admitted, edit, visit, now)
-            }
-            Err(_) => {
+        match judge(policy, &session, head, now) {
+            Ok(granted) => self.pass(Admitted::person(session, &granted, &same_origin), edit, visit, now),
+            Err(Denied { by, step_up }) => {
+                let visit = visit.readable_by(allowed_origin(head, &rule.origins));
+                if let Some(step_up) = step_up {
+                    return Decision::StepUp(step_up, visit);
+                }
                 let person = session.claims().shown_as().to_owned();
                 let subject = session.claims().subject().to_owned();
-                Decision::Refuse(Rejection::Denied { person, subject, rule: rule.path.clone() }, visit)
+                Decision::Refuse(Rejection::Denied { person, subject, rule: rule.name.clone(), by }, visit)
             }
         }
     }
-}
 
-impl SameOrigin {
-    /// A browser sends our cookie along with a WebSocket that any site opens, and with a form that
-    /// a page of a sibling host posts. So what is not a plain read must say it comes from us.
-    fn check(head: &impl RequestHead, site: &Site) -> Option<Self> {
-        let read = matches!(head.method(), "GET" | "HEAD" | "OPTIONS");
-        if read && head.header("upgrade").is_none() {
-            return Some(Self(()));
+    /// The way on for everybody.
+    fn pass_anyone(&self, edit: CookieEdit) -> Decision {
+        Decision::Forward(Forward::new(&Admitted::anyone(), edit, &self.config.headers, None))
+    }
+
+    /// The rule of a request, and whether it is a preflight that the rule lets pass: a preflight asks
+    /// on behalf of the method that it names.
+    fn rule_of(
+        &self,
+        path: &RequestPath<'_>,
+        head: &impl RequestHead,
+        site: &Site,
+    ) -> Result<(Option<usize>, bool), Ambiguous> {
+        let find = |method: &str| self.config.matcher().first_match(path, Target { host: &site.host, method });
+        if let Some(method) = preflight_for(head) {
+            let rank = find(&method)?;
+            if self.config.rule(rank).preflight {
+                return Ok((rank, true));
+            }
         }
-        is_same_origin(head, site).then_some(Self(()))
+        find(head.method()).map(|rank| (rank, false))
+    }
+
+    /// What the rules that watch have to say of a person who is signed in.
+    fn watch<H: RequestHead>(&self, watching: &[usize], ruled: &Ruled<'_, '_, H>) -> Vec<Finding> {
+        let Some(session) = self.session(ruled.head, &ruled.visit(), ruled.now) else { return Vec::new() };
+        let rules = watching.iter().map(|rank| self.config.rule(Some(*rank)));
+        rules
+            .filter_map(|rule| match &rule.access {
+                Access::SignedIn(policy) => Some((rule, policy)),
+                Access::Public | Access::Optional => None,
+            })
+            .map(|(rule, policy)| Finding {
+                rule: rule.name.clone(),
+                subject: session.claims().subject().to_owned(),
+                denied_by: judge(policy, &session, ruled.head, ruled.now).err().map(|denied| denied.by),
+            })
+            .collect()
+    }
+
+    /// What has to be asked of whoever signs in to open `page`.
+    pub(super) fn step_up_for(
+        &self,
+        page: &ReturnTo,
+        head: &impl RequestHead,
+        site: &Site,
+        session: Option<&Session>,
+        now: Timestamp,
+    ) -> StepUp {
+        let found = RequestPath::parse(page.path())
+            .ok()
+            .and_then(|path| self.config.matcher().first_match(&path, Target { host: &site.host, method: "GET" }).ok());
+        match found.map(|rank| &self.config.rule(rank).access) {
+            Some(Access::SignedIn(policy)) => match session {
+                Some(session) => {
+                    judge(policy, session, head, now).err().and_then(|denied| denied.step_up).unwrap_or_default()
+                }
+                None => policy.ask(None, &Facts { now, address: None, country: None }),
+            },
+            _ => StepUp::default(),
+        }
     }
 }
 
-/// Whether a request says it was sent by a page of `site` itself. `Sec-Fetch-Site` decides where
-/// there is one: no page can set it. `Origin` is `null` on a form of a page that sends no referrer,
-/// and any other origin than ours contradicts.
-pub(super) fn is_same_origin(head: &impl RequestHead, site: &Site) -> bool {
-    let origin = head.header("origin");
-    match head.header("sec-fetch-site") {
-        Some(relation) => {
-            relation == "same-origin" && origin.is_none_or(|origin| origin == "null" || origin == site.address)
-        }
-        None => origin.is_some_and(|origin| origin == site.address),
+/// Judges with the facts that the policy asks about.
+fn judge(policy: &Policy, session: &Session, head: &impl RequestHead, now: Timestamp) -> Result<Granted, Denied> {
+    let address = policy.asks_address().then(|| head.client_address()).flatten();
+    let country = policy.asks_country().then(|| head.country()).flatten();
+    let facts = Facts { now, address: address.and_then(|text| text.parse().ok()), country: country.as_deref() };
+    policy.judge(session.claims(), &facts)
+}
+
+impl<H> Ruled<'_, '_, H> {
+    fn visit(&self) -> Visit {
+        Visit::new(self.site.clone(), self.address)
     }
+}
+
+/// The method that a CORS preflight asks for (Fetch, 3.2.2).
+fn preflight_for(head: &impl RequestHead) -> Option<String> {
+    let preflight = head.method() == "OPTIONS" && head.header("origin").is_some();
+    preflight.then(|| head.header("access-control-request-method")).flatten()
+}
+
+/// Whether an origin could take another method than the one that the rules see: by a header that
+/// frameworks listen to, or by reading it without regard to case.
+fn has_doubtful_method(head: &impl RequestHead) -> bool {
+    const OVERRIDES: [&str; 4] = ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
+    head.method().bytes().any(|byte| byte.is_ascii_lowercase())
+        || OVERRIDES.into_iter().any(|name| head.header(name).is_some())
 }
 
 impl Visit {
     /// For a request whose host is none of ours, of which nothing is repeated.
     fn nowhere() -> Self {
         let site = Site { address: String::new(), host: String::new(), development: false };
-        Self { site, path: String::new(), query: None }
+        Self { site, path: String::new(), query: None, reader: None }
     }
 }

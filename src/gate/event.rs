@@ -18,6 +18,8 @@ pub enum EventKind {
     Logout,
     /// Somebody signed in was not let in.
     Denied,
+    /// A rule that only watches says what it would have done.
+    Report,
     /// A request went nowhere.
     Refused,
     /// A provider could not be used as it should.
@@ -43,6 +45,7 @@ impl EventKind {
             Self::LoginFailed => "login_failed",
             Self::Logout => "logout",
             Self::Denied => "denied",
+            Self::Report => "report",
             Self::Refused => "refused",
             Self::ProviderTrouble => "provider_trouble",
             Self::SettingsWrong => "settings_wrong",

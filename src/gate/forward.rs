@@ -42,6 +42,7 @@ impl Forward {
     pub fn new(admitted: &Admitted, cookies: CookieEdit, names: &Headers, assertion: Option<String>) -> Self {
         match admitted.identity() {
             Identity::Anyone => Self { cookies, identity: Vec::new(), cacheable: Cacheable::AsTheOriginSays },
+            Identity::Nobody => Self { cookies, identity: Vec::new(), cacheable: Cacheable::Privately },
             Identity::Person(session) => {
                 let mut identity = identity(session.claims(), names);
                 identity.extend(names.name(Fact::Assertion).cloned().zip(assertion));

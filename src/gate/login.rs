@@ -97,6 +97,8 @@ impl Gate {
         let (edge, site) = (request.edge, &request.visit.site);
         let (id, nonce, verifier) = (LoginId::new(edge), nonce(edge), Verifier::new(edge));
         let redirect_uri = self.redirect_uri(request);
+        let session = self.session(request.head, &request.visit, request.now);
+        let step_up = self.step_up_for(start.return_to, request.head, site, session.as_deref(), request.now);
         let state = LoginState {
             id: id.clone(),
             provider: provider.id.clone(),
@@ -105,6 +107,7 @@ impl Gate {
             return_to: start.return_to.path_and_query().to_owned(),
             prompt: start.prompt.map(str::to_owned),
             fragment: start.fragment.clone(),
+            step_up: !step_up.is_nothing(),
         };
         let key = id.short().to_owned();
         let address = |state: &LoginState| -> Result<String, NotOurs> {
@@ -116,7 +119,9 @@ impl Gate {
                 state: &state,
                 nonce: &nonce,
                 verifier: &verifier,
-                prompt: start.prompt,
+                prompt: start.prompt.or(step_up.anew.then_some("login")),
+                max_age: step_up.max_age,
+                acr_values: &step_up.classes,
             };
             Ok(request.url())
         };

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Endpoint, EventKind, Gate, Rejection, Request, admission::is_same_origin};
+use super::{Answer, Endpoint, EventKind, Gate, Rejection, Request, same_origin::is_same_origin};
 use crate::{
     edge::{Edge, RequestHead},
     oidc::{Registration, end_session_url},

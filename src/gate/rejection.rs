@@ -3,7 +3,7 @@
 //! The visitor reads what to do, the operator finds a code in the log with the request id, and an
 //! attacker learns nothing: no reason is more precise on a page than its code's meaning.
 
-use super::{Answer, Audience, Event, EventKind, Gate, Request, ReturnTo};
+use super::{Answer, Audience, Event, EventKind, Gate, Request, ReturnTo, Visit};
 use crate::{
     config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
@@ -23,6 +23,8 @@ pub enum Rejection {
     Path(PathError),
     /// The path can be read in two ways that two rules judge.
     Ambiguous(Ambiguous),
+    /// A rule asks for the method, and the origin could take another one.
+    DoubtfulMethod,
     /// Under the prefix, and nothing of ours.
     NotFound,
     /// An own endpoint, with a method it does not take.
@@ -37,7 +39,11 @@ pub enum Rejection {
         subject: String,
         /// The rule.
         rule: String,
+        /// The list of its policy that decided.
+        by: String,
     },
+    /// Signed in anew, and still not in the way the page asks for.
+    StepUpUnmet,
     /// A login is started by opening a page, and this is something else.
     NotNavigation,
     /// A login was asked for at a provider that the settings do not have.
@@ -111,10 +117,12 @@ impl Rejection {
             Self::Insecure => "plain_http",
             Self::Path(_) => "path_unreadable",
             Self::Ambiguous(_) => "path_ambiguous",
+            Self::DoubtfulMethod => "method_doubtful",
             Self::NotFound => "not_found",
             Self::Method(_) => "method_not_allowed",
             Self::CrossSite => "cross_site",
             Self::Denied { .. } => "not_allowed",
+            Self::StepUpUnmet => "step_up_unmet",
             Self::NotNavigation => "login_not_navigation",
             Self::UnknownProvider => "provider_unknown",
             Self::SessionNotKept => "session_not_kept",
@@ -145,6 +153,7 @@ impl Rejection {
             Self::Host => 421,
             Self::Path(_)
             | Self::Ambiguous(_)
+            | Self::DoubtfulMethod
             | Self::Insecure
             | Self::UnknownProvider
             | Self::Response
@@ -154,6 +163,7 @@ impl Rejection {
             Self::NotNavigation => 401,
             Self::CrossSite
             | Self::Denied { .. }
+            | Self::StepUpUnmet
             | Self::ForeignLogout
             | Self::Provider(AuthorizationError::AccessDenied)
             | Self::TooManyClaims => 403,
@@ -169,11 +179,12 @@ impl Rejection {
     const fn event(&self) -> Option<EventKind> {
         match self {
             Self::NotFound | Self::Method(_) | Self::NotNavigation => None,
-            Self::Denied { .. } => Some(EventKind::Denied),
+            Self::Denied { .. } | Self::StepUpUnmet => Some(EventKind::Denied),
             Self::Host
             | Self::Insecure
             | Self::Path(_)
             | Self::Ambiguous(_)
+            | Self::DoubtfulMethod
             | Self::CrossSite
             | Self::ForeignLogout
             | Self::Unsigned => Some(EventKind::Refused),
@@ -185,7 +196,7 @@ impl Rejection {
     fn detail(&self) -> String {
         match self {
             Self::Path(error) => error.to_string(),
-            Self::Denied { subject, rule, .. } => format!("subject {subject}, rule {rule}"),
+            Self::Denied { subject, rule, by, .. } => format!("subject {subject}, rule {rule}, by {by}"),
             Self::ProviderDown(trouble) | Self::KeysDown(trouble) => trouble.detail(),
             Self::Provider(error) => error.as_str().to_owned(),
             Self::TokenEndpointDown(why) | Self::UserInfoDown(why) => why.as_str().to_owned(),
@@ -209,6 +220,10 @@ impl Rejection {
                 "This address cannot be opened",
                 "The address has characters in it that could be read in more than one way. Check the link, or start from the first page.",
             ),
+            Self::DoubtfulMethod => (
+                "Not possible",
+                "The request asks for one thing and says another. Send it with the method it is meant with.",
+            ),
             Self::NotFound => ("Page not found", "There is nothing at this address."),
             Self::Method(_) => ("Not possible", "This address does not take this kind of request."),
             Self::CrossSite => (
@@ -218,6 +233,10 @@ impl Rejection {
             Self::Denied { .. } => (
                 "You cannot open this page",
                 "This page is for others. If you think it should be for you too, ask the people who run this site.",
+            ),
+            Self::StepUpUnmet => (
+                "A stronger sign-in is needed",
+                "This page asks for a sign-in that the sign-in service did not make just now, such as with a second factor. Try again with one, or ask the people who run this site.",
             ),
             Self::NotNavigation => ("Sign in first", "Open this address in a tab of its own to sign in."),
             Self::UnknownProvider => {
@@ -276,6 +295,7 @@ impl Rejection {
                 WayOn::AnotherAccount(format!("{}&prompt=select_account", gate.login_path(back)))
             }
             Self::SessionNotKept
+            | Self::StepUpUnmet
             | Self::LoginNotKept
             | Self::Response
             | Self::ResponseIssuer
@@ -334,8 +354,20 @@ impl Gate {
             Rejection::ProviderDown(_) | Rejection::KeysDown(_) => answer.with("retry-after", "30"),
             _ => answer,
         };
-        if status == 401 { answer.with("www-authenticate", &challenge(&request.visit.site.host)) } else { answer }
+        let answer =
+            if status == 401 { answer.with("www-authenticate", &challenge(&request.visit.site.host)) } else { answer };
+        readable(answer, &request.visit)
     }
+}
+
+/// Pages of an origin that the rule trusts may read the answer (Fetch, 3.2.3): it says how to go on.
+pub(super) fn readable(answer: Answer, visit: &Visit) -> Answer {
+    let Some(origin) = &visit.reader else { return answer };
+    answer
+        .with("access-control-allow-origin", origin)
+        .with("access-control-allow-credentials", "true")
+        .with("access-control-expose-headers", "www-authenticate")
+        .with("vary", "origin")
 }
 
 /// The answer to everything while the settings are wrong: the log says what is, the page does not.

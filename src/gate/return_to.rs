@@ -48,6 +48,11 @@ impl ReturnTo {
         format!("{}{}", self.site, self.path_and_query)
     }
 
+    /// The path alone.
+    pub fn path(&self) -> &str {
+        self.path_and_query.split('?').next().unwrap_or_default()
+    }
+
     /// Path and query.
     pub fn path_and_query(&self) -> &str {
         &self.path_and_query

@@ -4,6 +4,7 @@ use super::{Answer, Audience, Endpoint, Gate, Request, ReturnTo, rejection};
 use crate::{
     edge::{Edge, RequestHead},
     pages::Page,
+    policy::StepUp,
 };
 
 impl Gate {
@@ -12,7 +13,14 @@ impl Gate {
     /// * a page opened in a tab: 302 to the login;
     /// * a page in a frame, a form: 401 with a page whose link opens at the top;
     /// * anything else: 401 with problem details, never a redirect, never a login started.
-    pub(super) fn ask_to_sign_in<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
+    ///
+    /// Where there is a session and `step_up` says what it lacks, the same with the challenge of
+    /// RFC 9470, 3; the login finds out by itself what to ask for.
+    pub(super) fn ask_to_sign_in<E: Edge, H: RequestHead>(
+        &self,
+        request: &Request<'_, E, H>,
+        step_up: &StepUp,
+    ) -> Answer {
         let site = &request.visit.site;
         let back = ReturnTo::parse(&request.visit.address(), site, &self.config.prefix)
             .unwrap_or_else(|| ReturnTo::home(site));
@@ -20,8 +28,11 @@ impl Gate {
             Audience::Navigation => Answer::redirect(302, &format!("{}{}", site.address, self.login_path(&back))),
             Audience::Framed => self
                 .page(request, 401, &Page::SignInFirst { sign_in: self.login_path(&back) })
-                .with("www-authenticate", &rejection::challenge(&site.host)),
-            Audience::Script => self.unauthenticated(request, &back),
+                .with("www-authenticate", &challenge(&site.host, step_up)),
+            Audience::Script => {
+                let answer = self.unauthenticated(request, &back, step_up);
+                rejection::readable(answer, &request.visit)
+            }
         }
     }
 
@@ -30,18 +41,21 @@ impl Gate {
         &self,
         request: &Request<'_, E, H>,
         back: &ReturnTo,
+        step_up: &StepUp,
     ) -> Answer {
         let site = &request.visit.site;
         let login_url = format!("{}{}", site.address, self.login_path(back));
-        rejection::problem(
-            401,
-            "sign_in_required",
-            "Sign in first",
-            "There is no session. Open login_url in a tab to sign in.",
-            &request.id,
-            Some(&login_url),
-        )
-        .with("www-authenticate", &rejection::challenge(&site.host))
+        let (code, title, detail) = if step_up.is_nothing() {
+            ("sign_in_required", "Sign in first", "There is no session. Open login_url in a tab to sign in.")
+        } else {
+            (
+                "step_up_required",
+                "Sign in again",
+                "This needs a newer or a stronger sign-in. Open login_url in a tab to sign in again.",
+            )
+        };
+        rejection::problem(401, code, title, detail, &request.id, Some(&login_url))
+            .with("www-authenticate", &challenge(&site.host, step_up))
     }
 
     /// The path that starts a login and leads to `back`.
@@ -52,4 +66,12 @@ impl Gate {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("return_to", &page).finish();
         format!("{}?{query}", self.path_of(Endpoint::Login))
     }
+}
+
+fn challenge(host: &str, step_up: &StepUp) -> String {
+    let mut challenge = rejection::challenge(host);
+    if !step_up.is_nothing() {
+        challenge.push_str(&step_up.challenge());
+    }
+    challenge
 }

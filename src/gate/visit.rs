@@ -11,6 +11,8 @@ pub struct Visit {
     pub path: String,
     /// The query, without its `?`.
     pub query: Option<String>,
+    /// Another origin whose pages may read what the gate answers here (CORS).
+    pub reader: Option<String>,
 }
 
 /// What kind of answer the sender of a request can use.
@@ -53,7 +55,12 @@ pub fn path_and_query(url: &str) -> &str {
 
 impl Visit {
     pub(super) fn new(site: Site, address: Address<'_>) -> Self {
-        Self { site, path: address.path.to_owned(), query: address.query.map(str::to_owned) }
+        Self { site, path: address.path.to_owned(), query: address.query.map(str::to_owned), reader: None }
+    }
+
+    /// The same, with answers that pages of `origin` may read.
+    pub(super) fn readable_by(self, origin: Option<String>) -> Self {
+        Self { reader: origin, ..self }
     }
 
     /// The names of the gate's cookies here.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
 use super::{Issuer, Metadata, Registration};
-use crate::{edge::Entropy, secret::Secret};
+use crate::{edge::Entropy, secret::Secret, time::Lifetime};
 
 /// The longest callback query parsed. Codes of 2 KB are seen, and our `state` has up to 3.
 const LONGEST: usize = 12_288;
@@ -62,6 +62,10 @@ pub struct AuthorizationRequest<'r> {
     pub verifier: &'r Verifier,
     /// `login` or `select_account`, when the person asked for it.
     pub prompt: Option<&'r str>,
+    /// How long ago the person may have authenticated at most (Core 3.1.2.1).
+    pub max_age: Option<Lifetime>,
+    /// The authentication context classes that will do, the first preferred (Core 3.1.2.1).
+    pub acr_values: &'r [String],
 }
 
 impl AuthorizationRequest<'_> {
@@ -78,7 +82,9 @@ impl AuthorizationRequest<'_> {
             .append_pair("nonce", self.nonce.expose())
             .append_pair("code_challenge", &self.verifier.challenge())
             .append_pair("code_challenge_method", "S256")
-            .extend_pairs(self.prompt.map(|prompt| ("prompt", prompt)));
+            .extend_pairs(self.prompt.map(|prompt| ("prompt", prompt)))
+            .extend_pairs(self.max_age.map(|age| ("max_age", age.seconds().to_string())))
+            .extend_pairs((!self.acr_values.is_empty()).then(|| ("acr_values", self.acr_values.join(" "))));
         url.set_fragment(Some(""));
         url.into()
     }
@@ -180,7 +186,8 @@ impl AuthorizationError {
             "login_required" => Self::Temporary("login_required"),
             "interaction_required" => Self::Temporary("interaction_required"),
             "account_selection_required" => Self::Temporary("account_selection_required"),
-            "consent_required" => Self::AccessDenied,
+            // The last: OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+            "consent_required" | "unmet_authentication_requirements" => Self::AccessDenied,
             "invalid_request" => Self::Refused("invalid_request"),
             "unauthorized_client" => Self::Refused("unauthorized_client"),
             "unsupported_response_type" => Self::Refused("unsupported_response_type"),
@@ -238,6 +245,8 @@ mod tests {
             nonce: &nonce,
             verifier: &verifier,
             prompt: Some("login"),
+            max_age: Some(Lifetime::from_seconds(300)),
+            acr_values: &["a".to_owned(), "b".to_owned()],
         };
         let url = request.url();
         assert!(url.ends_with('#') && !url.contains(verifier.secret().expose()));
@@ -254,6 +263,8 @@ mod tests {
             ("code_challenge", &verifier.challenge()),
             ("code_challenge_method", "S256"),
             ("prompt", "login"),
+            ("max_age", "300"),
+            ("acr_values", "a b"),
         ];
         assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }

@@ -65,6 +65,8 @@ pub struct Registration {
     pub email: EmailTrust,
     /// The claim that lists a person's groups; dots lead into objects.
     pub groups_claim: String,
+    /// The claim that lists a person's roles, found likewise.
+    pub roles_claim: String,
     /// How long metadata and keys count as fresh.
     pub freshness: Lifetime,
 }
@@ -133,6 +135,7 @@ pub(crate) mod tests {
             userinfo: false,
             email: EmailTrust::Demand,
             groups_claim: "groups".into(),
+            roles_claim: "roles".into(),
             freshness: Lifetime::from_seconds(3_600),
         }
     }

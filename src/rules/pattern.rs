@@ -6,6 +6,8 @@
 
 use core::fmt;
 
+use crate::wildcard::Wildcard;
+
 /// A compiled path glob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -16,8 +18,9 @@ pub struct Pattern {
 enum Segment {
     /// Stands for itself.
     Literal(String),
-    /// The text between its `*`s: at least two pieces.
-    Wild(Vec<String>),
+    /// `*` stands for any run of characters in it, of at least one where it stands alone: a segment is
+    /// never empty.
+    Wild(Wildcard),
     /// `**`
     AnyDepth,
 }
@@ -85,6 +88,19 @@ impl Pattern {
         matches_from(&self.segments, (!rest.is_empty()).then_some(rest))
     }
 
+    /// The literal segments it begins with.
+    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().map_while(|segment| match segment {
+            Segment::Literal(text) => Some(text.as_str()),
+            Segment::Wild(_) | Segment::AnyDepth => None,
+        })
+    }
+
+    /// Whether every path matches.
+    pub fn is_everything(&self) -> bool {
+        matches!(self.segments.as_slice(), [Segment::AnyDepth, rest @ ..] if rest.iter().all(|one| *one == Segment::AnyDepth))
+    }
+
     /// Whether every path that `other` matches is matched by this pattern too. May say no where
     /// the truth is yes, never the reverse.
     pub fn covers(&self, other: &Self) -> bool {
@@ -118,15 +134,14 @@ impl Segment {
             "." | ".." => Err(PatternError::DotSegment),
             "**" => Ok(Self::AnyDepth),
             _ if text.contains("**") => Err(PatternError::PartialDepth),
-            _ if text.contains('*') => Ok(Self::Wild(text.split('*').map(str::to_owned).collect())),
-            _ => Ok(Self::Literal(text.to_owned())),
+            _ => Ok(Wildcard::parse(text).map_or_else(|| Self::Literal(text.to_owned()), Self::Wild)),
         }
     }
 
     fn matches(&self, text: &str) -> bool {
         match self {
             Self::Literal(literal) => literal == text,
-            Self::Wild(pieces) => wild_matches(pieces, text),
+            Self::Wild(wildcard) => wildcard.matches(text),
             Self::AnyDepth => true,
         }
     }
@@ -136,7 +151,7 @@ impl Segment {
             (Self::AnyDepth, _) => true,
             (_, Self::AnyDepth) => false,
             (_, Self::Literal(text)) => self.matches(text),
-            (Self::Wild(pieces), Self::Wild(_)) => self == other || pieces.iter().all(String::is_empty),
+            (Self::Wild(wildcard), Self::Wild(_)) => self == other || wildcard.matches_everything(),
             (Self::Literal(_), Self::Wild(_)) => false,
         }
     }
@@ -146,11 +161,7 @@ impl Segment {
             Self::Literal(text) => {
                 text.strip_suffix(suffix).filter(|stem| !stem.is_empty()).map(|stem| Self::Literal(stem.to_owned()))
             }
-            Self::Wild(pieces) => {
-                let (last, first) = pieces.split_last()?;
-                let stem = last.strip_suffix(suffix)?;
-                Some(Self::Wild(first.iter().cloned().chain([stem.to_owned()]).collect()))
-            }
+            Self::Wild(wildcard) => wildcard.without_suffix(suffix).map(Self::Wild),
             Self::AnyDepth => None,
         }
     }
@@ -190,25 +201,6 @@ fn matches_from(segments: &[Segment], mut rest: Option<&str>) -> bool {
 
 fn split_segment(text: &str) -> (&str, Option<&str>) {
     text.split_once('/').map_or((text, None), |(head, after)| (head, Some(after)))
-}
-
-/// The first piece is a prefix, the last a suffix, the others follow each other in between. A `*`
-/// beside nothing else needs at least one character: a segment is never empty.
-fn wild_matches(pieces: &[String], text: &str) -> bool {
-    let Some(([first, middle @ ..], last)) = pieces.split_last().map(|(last, rest)| (rest, last)) else { return false };
-    if text.is_empty() {
-        return false;
-    }
-    let Some(mut rest) = text.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str())) else {
-        return false;
-    };
-    middle.iter().all(|piece| match rest.split_once(piece.as_str()) {
-        Some((_, after)) => {
-            rest = after;
-            true
-        }
-        None => false,
-    })
 }
 
 fn covers_from(general: &[Segment], special: &[Segment]) -> bool {

@@ -77,6 +77,9 @@ pub struct LoginState {
     /// The key under which the browser keeps the page's fragment, when there is one.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub fragment: Option<String>,
+    /// Whether the page asked for more than any sign-in.
+    #[serde(rename = "s", default, skip_serializing_if = "core::ops::Not::not")]
+    pub step_up: bool,
 }
 
 /// What a login's cookie holds.
@@ -273,6 +276,7 @@ mod tests {
             return_to: "/".into(),
             prompt: None,
             fragment: None,
+            step_up: false,
         };
         let sealed = state.seal(&ring(1, None), HOST, &Counting::default()).unwrap();
         assert!(open(login.id.short(), &sealed, HOST, NOW).is_err());

@@ -1,5 +1,7 @@
 //! The head of a platform's request.
 
+use js_sys::Reflect;
+use wasm_bindgen::JsValue;
 use web_sys::Request;
 
 use crate::edge::RequestHead;
@@ -46,5 +48,16 @@ impl RequestHead for Head<'_> {
             "upgrade" => self.upgrade.clone(),
             _ => self.request.headers().get(name).ok().flatten(),
         }
+    }
+
+    /// The platform sets this header itself, whatever the client sends.
+    fn client_address(&self) -> Option<String> {
+        self.header("cf-connecting-ip")
+    }
+
+    /// From what the platform attaches, since its header is there only where the zone asks for it.
+    fn country(&self) -> Option<String> {
+        let cf = Reflect::get(self.request, &"cf".into()).ok().filter(JsValue::is_object)?;
+        Reflect::get(&cf, &"country".into()).ok()?.as_string()
     }
 }

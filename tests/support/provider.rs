@@ -46,6 +46,8 @@ pub struct Provider {
     /// Makes the whole ID token from the claims.
     pub forge: Option<Box<dyn Fn(&Value) -> String>>,
     pub userinfo: Value,
+    /// Whether it does what `max_age`, `acr_values` and `prompt` ask for.
+    pub steps_up: bool,
     codes: HashMap<String, Grant>,
 }
 
@@ -54,6 +56,9 @@ struct Grant {
     nonce: String,
     challenge: String,
     redirect_uri: String,
+    acr: String,
+    /// Seconds since the person authenticated.
+    age: u64,
 }
 
 impl Provider {
@@ -70,6 +75,7 @@ impl Provider {
             edit_metadata: None,
             forge: None,
             userinfo: json!({ "sub": "ada" }),
+            steps_up: true,
             codes: HashMap::new(),
         }
     }
@@ -94,7 +100,11 @@ impl Provider {
         match self.authorization {
             Authorization::Code => {
                 let code = format!("code-{random:x}");
+                let anew = ["max_age", "prompt"].iter().any(|name| query.contains_key(*name));
+                let class = query.get("acr_values").and_then(|values| values.split(' ').next());
                 let grant = Grant {
+                    acr: class.filter(|_| self.steps_up).unwrap_or("urn:pwd").to_owned(),
+                    age: if anew && self.steps_up { 1 } else { 5_000 },
                     person: person.to_owned(),
                     nonce: query["nonce"].clone(),
                     challenge: query["code_challenge"].clone(),
@@ -164,6 +174,7 @@ impl Provider {
             "iss": self.issuer, "aud": "client", "sub": grant.person, "nonce": grant.nonce,
             "iat": now, "exp": now + 600,
             "name": grant.person, "email": format!("{}@example.com", grant.person), "email_verified": true,
+            "acr": grant.acr, "auth_time": now - grant.age,
             "groups": if grant.person == "ada" { json!(["staff", "admins"]) } else { json!(["staff"]) },
         });
         if let Some(edit) = &self.edit_claims {

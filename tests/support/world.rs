@@ -80,6 +80,7 @@ pub struct Head {
     pub method: String,
     pub url: String,
     pub headers: Vec<(String, String)>,
+    pub country: Option<String>,
 }
 
 impl World {
@@ -250,7 +251,7 @@ pub fn settings() -> Value {
 impl Head {
     /// A request of a script or a command-line client.
     pub fn new(method: &str, path: &str) -> Self {
-        Self { method: method.to_owned(), url: format!("{HOST}{path}"), headers: Vec::new() }
+        Self { method: method.to_owned(), url: format!("{HOST}{path}"), headers: Vec::new(), country: None }
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -258,9 +259,14 @@ impl Head {
         self
     }
 
+    pub fn from_country(mut self, country: &str) -> Self {
+        self.country = Some(country.to_owned());
+        self
+    }
+
     /// As a browser opens a page in a tab.
     pub fn navigation(url: &str) -> Self {
-        let head = Self { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new() };
+        let head = Self { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), country: None };
         head.with("sec-fetch-mode", "navigate").with("sec-fetch-dest", "document").with("accept", "text/html,*/*")
     }
 }
@@ -278,6 +284,14 @@ impl RequestHead for Head {
         let values: Vec<&str> =
             self.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_str()).collect();
         (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    fn client_address(&self) -> Option<String> {
+        self.header("cf-connecting-ip")
+    }
+
+    fn country(&self) -> Option<String> {
+        self.country.clone()
     }
 }
 

@@ -1,0 +1,267 @@
+//! [`Rule`]: one rule of the settings, as people write it and as it is judged.
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+use super::{ConfigError, Host, Origin};
+use crate::{
+    policy::{Policy, Selector},
+    rules::{HostPattern, Pattern, Rules, Scope},
+};
+
+/// What a matching rule asks for.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// `sso = false`: everybody passes, and no identity is looked at.
+    Public,
+    /// `sso = "optional"`: everybody passes, with an identity where there is one.
+    Optional,
+    /// Sign-in, and then the policy.
+    SignedIn(Policy),
+}
+
+/// One rule: its place in the settings is its rank.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name in the log: its id, or its place and path in the settings.
+    pub name: String,
+    /// Its id, for those who speak of it at run time.
+    pub id: Option<String>,
+    /// What it asks for.
+    pub access: Access,
+    /// Other origins whose pages may act here with a visitor's cookie, and read what the gate
+    /// answers to them.
+    pub origins: Vec<String>,
+    /// Whether CORS preflights pass without identity.
+    pub preflight: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleSettings {
+    id: Option<RuleId>,
+    host: Option<String>,
+    path: String,
+    methods: Option<Vec<String>>,
+    #[serde(default)]
+    sso: Sso,
+    allow: Option<Vec<Selector>>,
+    require: Option<Vec<Selector>>,
+    deny: Option<Vec<Selector>>,
+    #[serde(default)]
+    mode: Mode,
+    #[serde(default)]
+    origins: Vec<String>,
+    #[serde(default)]
+    preflight: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Sso {
+    #[default]
+    On,
+    Off,
+    Optional,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    #[default]
+    Enforce,
+    Report,
+}
+
+/// A rule's id: it stands in the log and in commands.
+#[derive(Debug)]
+struct RuleId(String);
+
+/// The rules of the settings, ready to be matched, with what the check says of them.
+#[derive(Debug, Default)]
+pub(super) struct RuleBook {
+    pub(super) matcher: Rules,
+    pub(super) rules: Vec<Rule>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl RuleBook {
+    pub(super) fn parse(
+        settings: Vec<RuleSettings>,
+        hosts: &[Host],
+        origin: &Origin,
+        prefix: &str,
+    ) -> Result<Self, ConfigError> {
+        let mut book = Self::default();
+        let mut guarded = None;
+        for (rank, rule) in settings.into_iter().enumerate() {
+            let setting = format!("rules[{rank}]");
+            let pattern = Pattern::parse(&rule.path)
+                .map_err(|error| ConfigError::new(format!("{setting}.path"), error.to_string()))?;
+            if pattern.is_under(prefix) {
+                return Err(ConfigError::new(
+                    format!("{setting}.path"),
+                    format!(
+                        "{:?} lies under {prefix}, which the gate answers itself: the rule can never match",
+                        rule.path
+                    ),
+                ));
+            }
+            let scope = rule.scope(&setting, hosts)?;
+            if let Some(earlier) = book.matcher.covering(&scope, &pattern) {
+                let earlier = book.rules.get(earlier).map_or("", |rule: &Rule| rule.name.as_str());
+                return Err(ConfigError::new(
+                    setting,
+                    format!("{:?} can never match: the earlier rule {earlier} matches all of it", rule.path),
+                ));
+            }
+            let watches = rule.mode == Mode::Report;
+            let name = rule.id.as_ref().map_or_else(|| format!("{setting} {}", rule.path), |id| id.0.clone());
+            if book.rules.iter().any(|earlier| earlier.id.is_some() && earlier.name == name) {
+                return Err(ConfigError::new(format!("{setting}.id"), format!("{name:?} is used twice")));
+            }
+            let access = rule.access(&setting)?;
+            let guards = !matches!(access, Access::Public);
+            if guards && !watches {
+                guarded.get_or_insert_with(|| name.clone());
+            } else if let (Some(guarded), true) = (&guarded, pattern.is_everything()) {
+                book.warnings.push(format!(
+                    "{name} makes public whatever no earlier rule names, and so every spelling and every address next to those that {guarded} guards: name what is public, and leave the rest to sign-in"
+                ));
+            }
+            let aliases =
+                if guards && matches!(origin, Origin::Assets(_)) { pattern.page_aliases() } else { Vec::new() };
+            book.matcher.push(scope, pattern, aliases, watches);
+            book.rules.push(Rule {
+                name,
+                id: rule.id.map(|id| id.0),
+                access,
+                origins: rule.origins,
+                preflight: rule.preflight,
+            });
+        }
+        Ok(book)
+    }
+}
+
+impl RuleSettings {
+    /// Every selector of the rule.
+    pub(super) fn selectors(&self) -> impl Iterator<Item = &Selector> {
+        [&self.allow, &self.require, &self.deny].into_iter().flatten().flatten()
+    }
+
+    fn scope(&self, setting: &str, hosts: &[Host]) -> Result<Scope, ConfigError> {
+        let refuse = |name: &str, problem: String| Err(ConfigError::new(format!("{setting}.{name}"), problem));
+        let host = match self.host.as_deref().map(HostPattern::parse) {
+            None => None,
+            Some(Err(problem)) => return refuse("host", problem),
+            Some(Ok(pattern)) if hosts.iter().any(|host| pattern.matches(host.name())) => Some(pattern),
+            Some(Ok(_)) => return refuse("host", "is none of hosts: the rule can never match".to_owned()),
+        };
+        let methods = self.methods.clone();
+        if methods.as_ref().is_some_and(Vec::is_empty) {
+            return refuse("methods", "is empty: the rule can never match; leave it out for every method".to_owned());
+        }
+        let methods = methods.unwrap_or_default();
+        let odd = |method: &String| {
+            method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-')
+        };
+        if let Some(method) = methods.iter().find(|method| odd(method)) {
+            return refuse("methods", format!("{method:?} is not a method: write it in capitals, as in \"GET\""));
+        }
+        Ok(Scope::new(host, methods))
+    }
+
+    fn access(&self, setting: &str) -> Result<Access, ConfigError> {
+        let refuse = |name: &str, problem: &str| Err(ConfigError::new(format!("{setting}.{name}"), problem));
+        let lists = [("allow", &self.allow), ("require", &self.require), ("deny", &self.deny)];
+        for (name, list) in lists {
+            match (list, self.sso) {
+                (Some(_), Sso::Off) => {
+                    return refuse(name, "stands beside sso = false, which lets everybody in: remove one of them");
+                }
+                (Some(_), Sso::Optional) => {
+                    return refuse(
+                        name,
+                        "stands beside sso = \"optional\", which lets everybody in: remove one of them",
+                    );
+                }
+                (Some(list), Sso::On) if list.is_empty() => {
+                    return refuse(
+                        name,
+                        if name == "allow" {
+                            "is empty, which would admit nobody: name who may pass, or leave it out for everybody who signs in"
+                        } else {
+                            "is empty: name somebody, or leave it out"
+                        },
+                    );
+                }
+                _ => {}
+            }
+        }
+        if self.deny.iter().flatten().any(asks_for_an_age)
+            || lists.iter().any(|(_, list)| list.iter().flatten().any(negates_an_age))
+        {
+            return refuse(
+                "deny",
+                "turns max_age round, which nobody could mend by signing in: write it under require",
+            );
+        }
+        if self.mode == Mode::Report {
+            if lists.iter().all(|(_, list)| list.is_none()) {
+                return refuse("mode", "is \"report\", yet there is nothing to report: write allow, require or deny");
+            }
+            if self.preflight || !self.origins.is_empty() {
+                return refuse(
+                    "mode",
+                    "is \"report\": such a rule decides nothing, so it takes neither preflight nor origins",
+                );
+            }
+        }
+        for (rank, origin) in self.origins.iter().enumerate() {
+            super::settings::origin_address(origin)
+                .ok()
+                .filter(|address| address == origin)
+                .ok_or_else(|| ConfigError::new(
+                    format!("{setting}.origins[{rank}]"),
+                    format!("{origin:?} is not an origin as a browser writes it: scheme and host, as in \"https://app.example.com\""),
+                ))?;
+        }
+        Ok(match self.sso {
+            Sso::Off => Access::Public,
+            Sso::Optional => Access::Optional,
+            Sso::On => Access::SignedIn(Policy::new(
+                self.allow.clone(),
+                self.require.clone().unwrap_or_default(),
+                self.deny.clone().unwrap_or_default(),
+            )),
+        })
+    }
+}
+
+fn asks_for_an_age(selector: &Selector) -> bool {
+    let mut found = false;
+    selector.walk(&mut |one| found |= matches!(one, Selector::MaxAge(_)));
+    found
+}
+
+fn negates_an_age(selector: &Selector) -> bool {
+    let mut found = false;
+    selector.walk(&mut |one| found |= matches!(one, Selector::None(inner) if inner.iter().any(asks_for_an_age)));
+    found
+}
+
+impl<'de> Deserialize<'de> for Sso {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::Bool(true) => Ok(Self::On),
+            serde_json::Value::Bool(false) => Ok(Self::Off),
+            serde_json::Value::String(text) if text == "optional" => Ok(Self::Optional),
+            other => Err(D::Error::custom(format!("{other} is none of true, false and \"optional\""))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RuleId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::settings::ProviderId::deserialize(deserializer).map(|id| Self(id.0))
+    }
+}

@@ -1,0 +1,41 @@
+//! [`SameOrigin`]: proof that a request which a cookie admits was not sent by another site's page.
+
+use crate::{config::Site, edge::RequestHead};
+
+/// Proof that a request which a cookie admits was not sent by another site's page. Only
+/// [`SameOrigin::check`] makes one.
+pub(super) struct SameOrigin(());
+
+impl SameOrigin {
+    /// A browser sends our cookie along with a WebSocket that any site opens, and with a form that
+    /// a page of a sibling host posts. So what is not a plain read must say it comes from us, or
+    /// from one of the `trusted` origins.
+    pub(super) fn check(head: &impl RequestHead, site: &Site, trusted: &[String]) -> Option<Self> {
+        let read = matches!(head.method(), "GET" | "HEAD" | "OPTIONS");
+        if read && head.header("upgrade").is_none() {
+            return Some(Self(()));
+        }
+        (is_same_origin(head, site) || allowed_origin(head, trusted).is_some()).then_some(Self(()))
+    }
+}
+
+/// Whether a request says it was sent by a page of `site` itself. `Sec-Fetch-Site` decides where
+/// there is one: no page can set it. `Origin` is `null` on a form of a page that sends no referrer,
+/// and any other origin than ours contradicts.
+pub(super) fn is_same_origin(head: &impl RequestHead, site: &Site) -> bool {
+    let origin = head.header("origin");
+    match head.header("sec-fetch-site") {
+        Some(relation) => {
+            relation == "same-origin" && origin.is_none_or(|origin| origin == "null" || origin == site.address)
+        }
+        None => origin.is_some_and(|origin| origin == site.address),
+    }
+}
+
+/// The origin of the page that sent a request, if it is one of the `trusted`.
+pub(super) fn allowed_origin(head: &impl RequestHead, trusted: &[String]) -> Option<String> {
+    if trusted.is_empty() {
+        return None;
+    }
+    head.header("origin").filter(|origin| trusted.contains(origin))
+}

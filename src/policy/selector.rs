@@ -1,0 +1,295 @@
+//! [`Selector`]: one way to describe people and their requests.
+
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::{Map, Value};
+
+use super::{Facts, Network, StepUp};
+use crate::{
+    claims::{ClaimTest, Claims, Wanted},
+    time::Lifetime,
+    wildcard::Wildcard,
+};
+
+/// Selectors within selectors are judged by recursion, so their depth is bounded.
+const DEEPEST: usize = 8;
+
+/// A sign-in takes its time, and so does the way back to the page.
+const SHORTEST_AGE: Lifetime = Lifetime::from_seconds(60);
+
+/// One way to describe people and their requests. Where several values are given, one is enough.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selector {
+    /// A member of one of these groups, spelled exactly so.
+    Group(Vec<String>),
+    /// Somebody with one of these roles, spelled exactly so.
+    Role(Vec<String>),
+    /// The person with this email address, which is verified. Compared whole, without regard to
+    /// ASCII case.
+    Email(Vec<String>),
+    /// Somebody whose verified email address has exactly this domain.
+    EmailDomain(Vec<String>),
+    /// Somebody for whom the claim at this path passes.
+    Claim(String, ClaimTest),
+    /// Somebody signed in at one of these providers, by id.
+    Provider(Vec<String>),
+    /// A request from one of these networks.
+    Ip(Vec<Network>),
+    /// A request from one of these countries, as the platform sees it (ISO 3166-1 alpha-2).
+    Country(Vec<String>),
+    /// Somebody whose authentication has one of these context classes (`acr`).
+    Acr(Vec<String>),
+    /// Somebody who authenticated with one of these methods (`amr`).
+    Amr(Vec<String>),
+    /// Somebody who authenticated no longer ago than this (`auth_time`).
+    MaxAge(Lifetime),
+    /// One of these selects.
+    Any(Vec<Self>),
+    /// Each of these selects.
+    All(Vec<Self>),
+    /// None of these selects.
+    None(Vec<Self>),
+}
+
+/// Whether something is so. What cannot be known is neither so nor not so, and admits nobody on
+/// either side of a `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Truth {
+    Yes,
+    No,
+    Unknown,
+}
+
+impl Selector {
+    /// Whether it selects. With `stepped_up`, as if the person had authenticated in whatever way a
+    /// selector asks for – but not where that would be held against them.
+    pub(super) fn selects(&self, claims: &Claims, facts: &Facts<'_>, stepped_up: bool) -> Truth {
+        match self {
+            Self::Group(groups) => one_of(claims.groups(), groups),
+            Self::Role(roles) => one_of(claims.roles(), roles),
+            Self::Email(emails) => Truth::of(
+                claims
+                    .verified_email()
+                    .is_some_and(|address| emails.iter().any(|email| email.eq_ignore_ascii_case(address))),
+            ),
+            Self::EmailDomain(domains) => {
+                let domain = claims.verified_email().and_then(domain_of);
+                Truth::of(domain.is_some_and(|domain| domains.iter().any(|own| own.eq_ignore_ascii_case(domain))))
+            }
+            Self::Claim(path, test) => Truth::of(claims.values(path).iter().any(|value| test.passes(value))),
+            Self::Provider(ids) => Truth::of(ids.iter().any(|id| id == claims.provider())),
+            Self::Ip(networks) => match facts.address {
+                Some(address) => Truth::of(networks.iter().any(|network| network.contains(address))),
+                None => Truth::Unknown,
+            },
+            Self::Country(countries) => match facts.country {
+                Some(country) => Truth::of(countries.iter().any(|own| own == country)),
+                None => Truth::Unknown,
+            },
+            Self::Acr(_) | Self::Amr(_) | Self::MaxAge(_) if stepped_up => Truth::Yes,
+            Self::Acr(classes) => Truth::of(claims.acr().is_some_and(|acr| classes.iter().any(|class| class == acr))),
+            Self::Amr(methods) => one_of(claims.amr(), methods),
+            Self::MaxAge(most) => Truth::of(claims.auth_time().is_some_and(|time| facts.now.since(time) <= *most)),
+            Self::Any(any) => Truth::any(any, claims, facts, stepped_up),
+            Self::All(all) => {
+                let verdicts = all.iter().map(|one| one.selects(claims, facts, stepped_up));
+                verdicts.fold(Truth::Yes, Truth::and)
+            }
+            Self::None(none) => match Truth::any(none, claims, facts, false) {
+                Truth::Yes => Truth::No,
+                Truth::No => Truth::Yes,
+                Truth::Unknown => Truth::Unknown,
+            },
+        }
+    }
+
+    /// Adds to `step_up` what authenticating anew would have to bring for this to select.
+    pub(super) fn ask(&self, claims: Option<&Claims>, facts: &Facts<'_>, step_up: &mut StepUp) {
+        if claims.is_some_and(|claims| self.selects(claims, facts, false) == Truth::Yes) {
+            return;
+        }
+        match self {
+            Self::Acr(classes) => step_up.add_classes(classes),
+            Self::Amr(_) => step_up.anew = true,
+            Self::MaxAge(most) => step_up.max_age = Some(step_up.max_age.map_or(*most, |age| age.min(*most))),
+            // Without a session nobody knows which of several ways is this person's.
+            Self::Any(any) if claims.is_some() => any.iter().for_each(|one| one.ask(claims, facts, step_up)),
+            Self::All(all) => all.iter().for_each(|one| one.ask(claims, facts, step_up)),
+            _ => {}
+        }
+    }
+
+    /// Calls `visit` for this selector and all within it.
+    pub fn walk<'s>(&'s self, visit: &mut impl FnMut(&'s Self)) {
+        visit(self);
+        if let Self::Any(inner) | Self::All(inner) | Self::None(inner) = self {
+            inner.iter().for_each(|one| one.walk(visit));
+        }
+    }
+
+    /// What a session must keep for this selector to be judged; what is within it is asked itself.
+    pub fn wanted(&self) -> Vec<Wanted<'_>> {
+        match self {
+            Self::Group(names) => names.iter().map(|name| Wanted::Group(name)).collect(),
+            Self::Role(names) => names.iter().map(|name| Wanted::Role(name)).collect(),
+            Self::Amr(names) => names.iter().map(|name| Wanted::Amr(name)).collect(),
+            Self::Acr(_) => vec![Wanted::Acr],
+            Self::MaxAge(_) => vec![Wanted::AuthTime],
+            Self::Claim(path, test) => vec![Wanted::Claim(path, test)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Reads a selector as it is written: a table with one name in it, and what belongs to it.
+    fn read(value: &Value, depth: usize) -> Result<Self, String> {
+        let table = value.as_object().ok_or_else(|| format!("{value} is not a selector: write {{ group = \"…\" }}"))?;
+        if depth > DEEPEST {
+            return Err(format!("selectors stand within selectors more than {DEEPEST} deep"));
+        }
+        if table.contains_key("claim") {
+            return claim(table);
+        }
+        let mut entries = table.iter();
+        let (Some((name, value)), None) = (entries.next(), entries.next()) else {
+            return Err(if table.is_empty() {
+                "names nobody: write { group = \"…\" } or { email = \"…\" }".to_owned()
+            } else {
+                "names two things: write two selectors, each in braces of its own, or { all = [{ … }, { … }] }"
+                    .to_owned()
+            });
+        };
+        let names = |is_one: fn(&str) -> bool, what: &str| names(name, value, is_one, what);
+        let inner = || {
+            let list = value.as_array().filter(|list| !list.is_empty());
+            let list = list.ok_or_else(|| format!("{name} is not a list of selectors, or is empty"))?;
+            list.iter().map(|one| Self::read(one, depth.saturating_add(1))).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(match name.as_str() {
+            "group" => Self::Group(names(not_empty, "a name")?),
+            "role" => Self::Role(names(not_empty, "a name")?),
+            "email" => Self::Email(names(is_address, "an email address")?),
+            "email_domain" => Self::EmailDomain(names(is_domain, "a domain")?),
+            "provider" => Self::Provider(names(not_empty, "the id of a provider")?),
+            "ip" => Self::Ip(
+                names(not_empty, "a network")?.iter().map(|text| Network::parse(text)).collect::<Result<_, _>>()?,
+            ),
+            "country" => Self::Country(names(is_country, "a country of two capital letters")?),
+            "acr" => Self::Acr(names(is_visible, "a class without spaces")?),
+            "amr" => Self::Amr(names(not_empty, "a method")?),
+            "max_age" => {
+                let age = Lifetime::deserialize(value).map_err(|error| error.to_string())?;
+                if age < SHORTEST_AGE {
+                    return Err(format!("max_age {age} would be over before the page is there: from {SHORTEST_AGE}"));
+                }
+                Self::MaxAge(age)
+            }
+            "any" => Self::Any(inner()?),
+            "all" => Self::All(inner()?),
+            "none" => Self::None(inner()?),
+            _ => {
+                return Err(format!(
+                    "unknown selector {name:?}: there are group, role, email, email_domain, claim, provider, ip, country, acr, amr, max_age, any, all and none"
+                ));
+            }
+        })
+    }
+}
+
+impl Truth {
+    fn of(so: bool) -> Self {
+        if so { Self::Yes } else { Self::No }
+    }
+
+    pub(super) fn any(selectors: &[Selector], claims: &Claims, facts: &Facts<'_>, stepped_up: bool) -> Self {
+        let verdicts = selectors.iter().map(|one| one.selects(claims, facts, stepped_up));
+        verdicts.fold(Self::No, |one, other| match (one, other) {
+            (Self::Yes, _) | (_, Self::Yes) => Self::Yes,
+            (Self::No, Self::No) => Self::No,
+            _ => Self::Unknown,
+        })
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, Self::Yes) => Self::Yes,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Selector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(&Value::deserialize(deserializer)?, 1).map_err(D::Error::custom)
+    }
+}
+
+/// `{ claim = "path", equals = … }`, `{ claim = "path", one_of = […] }` or `{ claim = "path", matches = "…" }`
+fn claim(table: &Map<String, Value>) -> Result<Selector, String> {
+    let path = table.get("claim").and_then(Value::as_str).filter(|path| !path.is_empty());
+    let path = path.ok_or("claim is not the name of a claim")?.to_owned();
+    let mut tests = table.iter().filter(|(name, _)| *name != "claim");
+    let (Some((name, value)), None) = (tests.next(), tests.next()) else {
+        return Err("claim needs one of equals, one_of and matches beside it".to_owned());
+    };
+    let is_plain = |value: &Value| value.is_string() || value.is_i64() || value.is_u64() || value.is_boolean();
+    let test = match (name.as_str(), value) {
+        ("equals", value) if is_plain(value) => ClaimTest::OneOf(vec![value.clone()]),
+        ("one_of", Value::Array(values)) if !values.is_empty() && values.iter().all(is_plain) => {
+            ClaimTest::OneOf(values.clone())
+        }
+        ("equals" | "one_of", _) => return Err(format!("{name} takes texts, whole numbers and truth values")),
+        ("matches", value) => {
+            let texts = names(name, value, not_empty, "a text")?;
+            let wildcards: Option<Vec<Wildcard>> = texts.iter().map(|text| Wildcard::parse(text)).collect();
+            ClaimTest::Matches(wildcards.ok_or("matches has no \"*\" in it: write equals or one_of")?)
+        }
+        _ => return Err(format!("unknown test {name:?}: there are equals, one_of and matches")),
+    };
+    Ok(Selector::Claim(path, test))
+}
+
+/// One name, or a list of some.
+fn names(name: &str, value: &Value, is_one: fn(&str) -> bool, what: &str) -> Result<Vec<String>, String> {
+    let one = |value: &Value| match value.as_str() {
+        Some("") => Err(format!("{name} is empty")),
+        Some(text) if is_one(text) => Ok(text.to_owned()),
+        _ => Err(format!("{value} is not {what}")),
+    };
+    match value {
+        Value::Array(values) if values.is_empty() => Err(format!("{name} is empty")),
+        Value::Array(values) => values.iter().map(one).collect(),
+        value => one(value).map(|name| vec![name]),
+    }
+}
+
+fn one_of(own: &[String], named: &[String]) -> Truth {
+    Truth::of(named.iter().any(|name| own.contains(name)))
+}
+
+fn not_empty(text: &str) -> bool {
+    !text.is_empty()
+}
+
+/// What goes into a list separated by spaces, and between quotes in a header.
+fn is_visible(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
+}
+
+fn is_country(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+fn is_domain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@' && byte != b'*') && !text.starts_with('.')
+}
+
+/// Exactly one `@` with something on both sides, and nothing that is not visible ASCII.
+fn is_address(text: &str) -> bool {
+    domain_of(text).is_some() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What stands behind the only `@`.
+fn domain_of(address: &str) -> Option<&str> {
+    let (local, domain) = address.split_once('@')?;
+    (!local.is_empty() && !domain.is_empty() && !domain.contains('@')).then_some(domain)
+}
