@@ -10,8 +10,10 @@ mod origin_secret;
 pub mod reference;
 mod rule;
 mod settings;
+mod tokens;
 
 use core::fmt;
+use std::rc::Rc;
 
 pub use headers::{Fact, HeaderName, Headers};
 pub use host::{Host, Site};
@@ -20,10 +22,12 @@ pub use origin_secret::OriginSecret;
 use rule::RuleBook;
 pub use rule::{Access, Rule};
 use settings::{ProviderSettings, Settings};
+pub use tokens::Taken;
+use tokens::Tokens;
 
 use crate::{
     claims::Selection,
-    oidc::Registration,
+    oidc::{Publisher, Registration, TokenIssuer},
     policy::{Policy, Selector},
     rules::Rules,
     secret::Secret,
@@ -62,6 +66,8 @@ pub struct Config {
     pub headers: Headers,
     /// The providers people can sign in with, in the order of the chooser. Never empty.
     pub providers: Vec<Registration>,
+    /// The issuers whose access tokens rules can take.
+    pub token_issuers: Vec<Rc<TokenIssuer>>,
     /// Which claims a session keeps.
     pub selection: Selection,
     book: RuleBook,
@@ -115,8 +121,11 @@ impl Config {
             return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
         }
         let providers = registrations(&settings.providers, secret)?;
-        let headers = settings.headers.parse(settings.assertion, providers.len() > 1, origin_secret.as_ref())?;
-        let book = RuleBook::parse(settings.rules, &settings.hosts, &origin, &settings.prefix.0)?;
+        // Whatever vouches for somebody counts: a machine's subject may be a person's as well.
+        let several = providers.len() > 1 || !settings.tokens.is_empty();
+        let headers = settings.headers.parse(settings.assertion, several, origin_secret.as_ref())?;
+        let tokens = Tokens::parse(settings.tokens, &providers, &selection)?;
+        let book = RuleBook::parse(settings.rules, &tokens, &settings.hosts, &origin, &settings.prefix.0)?;
         Ok(Self {
             hosts: settings.hosts,
             prefix: settings.prefix.0,
@@ -126,12 +135,14 @@ impl Config {
             origin_secret,
             headers,
             providers,
+            token_issuers: tokens.issuers,
             selection,
             book,
             default: Rule {
                 name: "(no rule)".to_owned(),
                 id: None,
                 access: Access::SignedIn(Policy::everyone()),
+                tokens: None,
                 origins: Vec::new(),
                 preflight: false,
             },
@@ -157,6 +168,12 @@ impl Config {
     pub fn provider(&self, id: &str) -> Option<&Registration> {
         self.providers.iter().find(|provider| provider.id == id)
     }
+
+    /// The provider or the token issuer of this id.
+    pub fn publisher(&self, id: &str) -> Option<Publisher<'_>> {
+        let issuer = || self.token_issuers.iter().find(|issuer| issuer.id == id).map(|issuer| issuer.publisher());
+        self.provider(id).map(Registration::publisher).or_else(issuer)
+    }
 }
 
 /// What sessions have to keep for the rules to be judged.
@@ -165,7 +182,10 @@ fn selection(settings: &Settings) -> Result<Selection, ConfigError> {
     for (rank, rule) in settings.rules.iter().enumerate() {
         rule.selectors().for_each(|selector| selector.walk(&mut |one| selectors.push((rank, one))));
     }
-    let is_known = |id: &String| settings.providers.iter().any(|provider| provider.id.0 == *id);
+    let is_known = |id: &String| {
+        let tokens = settings.tokens.iter().map(|token| &token.id);
+        settings.providers.iter().map(|provider| &provider.id).chain(tokens).any(|known| known.0 == *id)
+    };
     for (rank, selector) in &selectors {
         if let Selector::Provider(ids) = selector
             && let Some(unknown) = ids.iter().find(|id| !is_known(id))

@@ -12,8 +12,10 @@
 mod admission;
 mod answer;
 mod assertion;
+mod bearer;
 mod budget;
 mod callback;
+mod client;
 mod discovery;
 mod endpoint;
 mod event;
@@ -31,6 +33,7 @@ use std::{cell::RefCell, rc::Rc};
 pub use admission::{Admitted, Decision, Finding};
 pub use answer::Answer;
 use assertion::{Published, Signed};
+pub use bearer::{MachineRejection, TOKEN_HEADER, Unchecked};
 use discovery::Knowledge;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
@@ -43,6 +46,7 @@ use crate::{
     config::{Config, ConfigError, Fact, Secrets, SettingsText},
     edge::{Edge, RequestHead},
     keyring::KeyRing,
+    oidc::AccessToken,
     pages::{self, Page},
     policy::StepUp,
     session::{Binding, CookieNames, Cookies, Recent, Session, SessionError},
@@ -56,7 +60,8 @@ pub struct Gate {
     config: Config,
     keys: KeyRing,
     knowledge: RefCell<Knowledge>,
-    recent: RefCell<Recent>,
+    recent: RefCell<Recent<Session>>,
+    tokens: RefCell<Recent<AccessToken>>,
     signed: RefCell<Signed>,
     published: RefCell<Option<Rc<Published>>>,
 }
@@ -95,6 +100,7 @@ impl Gate {
             recent: RefCell::default(),
             signed: RefCell::default(),
             published: RefCell::default(),
+            tokens: RefCell::default(),
         }))
     }
 
@@ -110,6 +116,17 @@ impl Gate {
         if let Decision::Watched(inner, findings, visit) = decision {
             Request::new(edge, head, now, visit).report(&findings);
             decision = *inner;
+        }
+        if let Decision::Verify(unchecked, visit) = decision {
+            let request = Request::new(edge, head, now, visit);
+            if let Err(rejection) = self.verify(&request, &unchecked).await {
+                return Outcome::Answer(self.refuse(&request, &Rejection::Machine(rejection)));
+            }
+            // Now it is known, and judged where everything is; what is to be reported was.
+            decision = match self.decide(head, now) {
+                Decision::Watched(inner, ..) => *inner,
+                decision => decision,
+            };
         }
         let (rejection, visit) = match decision {
             Decision::Forward(forward) => return Outcome::Forward(forward),
@@ -135,6 +152,7 @@ impl Gate {
                 Ok(address) => return Outcome::Answer(Answer::redirect(308, address.as_str())),
                 Err(_) => (Rejection::Host, visit),
             },
+            Decision::Verify(_, visit) => (Rejection::NoKeys, visit),
             Decision::Refuse(rejection, visit) => (rejection, visit),
         };
         let request = Request::new(edge, head, now, visit);
@@ -154,19 +172,23 @@ impl Gate {
             (Endpoint::Callback, "GET") => self.callback(request).await,
             (Endpoint::Logout, "GET") => self.ask_to_sign_out(request).await,
             (Endpoint::Logout, "POST") => self.logout(request).await,
-            (Endpoint::SignedOut, _) if read => self.page(
-                request,
-                200,
-                &Page::SignedOut { sign_in: self.login_path(&ReturnTo::home(&request.visit.site)) },
-            ),
+            (Endpoint::SignedOut, _) if read => self.signed_out(request),
+            (Endpoint::SignedIn, _) if read => self.signed_in(request),
             (Endpoint::Me, _) if read => self.me(request),
             (Endpoint::Jwks, _) if self.config.headers.name(Fact::Assertion).is_none() => {
                 self.refuse(request, &Rejection::NotFound)
             }
             (Endpoint::Jwks, _) if read => self.jwks(request).await,
+            (Endpoint::Client, _) if read => self.client_script(request),
             (Endpoint::Health, _) if read => Answer::text(200, "ok\n"),
             _ => self.refuse(request, &Rejection::Method(endpoint.methods())),
         }
+    }
+
+    /// `/.auth/signed-out`: the page after a logout, with a way back in.
+    fn signed_out<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
+        let sign_in = self.login_path(&ReturnTo::home(&request.visit.site));
+        self.page(request, 200, &Page::SignedOut { sign_in })
     }
 
     /// `/.auth/me`: who the session says you are; fields by name, never a token.

@@ -28,7 +28,8 @@
 //! | [`pages`] | what a person sees |
 //! | `worker` | the platform (wasm32 only) |
 //!
-//! [`claims`], [`keyring`], [`secret`], [`time`] and [`wildcard`] are nouns that the rooms share.
+//! [`claims`], [`keyring`], [`secret`], [`service_token`], [`time`] and [`wildcard`] are nouns that the
+//! rooms share.
 //!
 //! # One request's walk
 //! [`gate::Gate::decide`] takes the head and the time. Signed in and allowed, or public: it ends
@@ -52,6 +53,7 @@ pub mod pages;
 pub mod policy;
 pub mod rules;
 pub mod secret;
+pub mod service_token;
 pub mod session;
 pub mod time;
 pub mod wildcard;

@@ -3,7 +3,7 @@
 //! # In scope
 //! Discovery 1.0, the authorization code flow of Core 1.0 with PKCE (RFC 7636) and the `iss`
 //! parameter (RFC 9207), ID token validation by the steps of Core 3.1.3.7, the userinfo endpoint,
-//! RP-Initiated Logout 1.0.
+//! RP-Initiated Logout 1.0; access tokens of machines in JWT form (RFC 9068).
 //!
 //! # Out of scope
 //! Implicit and hybrid flow, encrypted ID tokens, symmetric ID token signatures (HS256), signed
@@ -12,6 +12,7 @@
 //! This room makes no call, reads no clock and knows neither cookies nor the gate's addresses: it
 //! says what to send, and what an answer means.
 
+mod access_token;
 mod authorization;
 mod id_token;
 mod jwks;
@@ -22,6 +23,9 @@ mod registration;
 mod token;
 mod userinfo;
 
+pub use access_token::{
+    AccessToken, AccessTokenError, AddressedAccessToken, TokenIssuer, TokenType, UntrustedAccessToken,
+};
 pub use authorization::{
     AuthorizationError, AuthorizationRequest, AuthorizationResponse, Outcome, ResponseError, Verifier, nonce,
 };
@@ -30,7 +34,7 @@ pub use jwks::{KeySet, KeySetError, Material, PublicKey};
 pub use jws::{Algorithm, JwsError, SignatureProof, Signed};
 pub use logout::end_session_url;
 pub use metadata::{Metadata, MetadataError, discovery_url};
-pub use registration::{EmailTrust, Issuer, Registration, TokenAuth};
+pub use registration::{EmailTrust, Issuer, Publisher, Registration, TokenAuth};
 pub use token::{TokenError, TokenResponse, token_request};
 pub use userinfo::{UserInfo, UserInfoError, userinfo_request};
 

@@ -1,9 +1,10 @@
 //! What a person sees: plain, quick, readable in light and dark, without a script but for the
-//! fragment.
+//! fragment and the end of a pop-up; and the script that pages of the site may use ([`client`]).
 //!
 //! A page is HTML with its styles inside and a policy that names their hash. Text is escaped where
 //! it is put in. Nothing here decides anything.
 
+pub mod client;
 mod layout;
 mod script;
 
@@ -56,6 +57,8 @@ pub enum Page {
         /// The way back in.
         sign_in: String,
     },
+    /// After a login in a window of its own.
+    SignedIn,
     /// Something was refused.
     Refusal {
         /// The code to search for.
@@ -112,6 +115,7 @@ pub fn render(page: &Page, request: &str) -> Document {
         Page::Continue { .. } => Some(script::KEEP_FRAGMENT),
         Page::Arrive { .. } => Some(script::RESTORE_FRAGMENT),
         Page::Chooser { .. } => Some(script::CARRY_FRAGMENT),
+        Page::SignedIn => Some(script::END_WINDOW),
         _ => None,
     };
     let form = match page {
@@ -183,6 +187,13 @@ fn content(page: &Page) -> (&str, Markup) {
             html! {
                 p { "You can close this page, or sign in again." }
                 p.actions { a.button href=(sign_in) { "Sign in" } }
+            },
+        ),
+        Page::SignedIn => (
+            "You are signed in",
+            html! {
+                p { "You can close this window. The page that you came from goes on by itself." }
+                p.actions { a.quiet href="/" { "First page" } }
             },
         ),
         Page::Refusal { title, text, person, way_on, .. } => (

@@ -18,7 +18,7 @@ use web_sys::{Headers, Request, Response, ResponseInit};
 use crate::{
     config::{Config, ConfigError, Origin, SettingsText},
     edge::RequestHead,
-    gate::{Answer, Cacheable, Decision, Forward, Gate, Outcome, misconfigured, path_and_query},
+    gate::{Answer, Cacheable, Decision, Forward, Gate, Outcome, TOKEN_HEADER, misconfigured, path_and_query},
     session::CookieEdit,
 };
 
@@ -74,11 +74,11 @@ pub async fn respond(
     }
 }
 
-/// The names that no client may use, joined by commas; nothing before the settings are known, and then
-/// nothing is forwarded either.
+/// The names that no client may use, joined by commas, and the one of a service token, which stays here
+/// whoever asked for it; nothing before the settings are known, and then nothing is forwarded either.
 #[wasm_bindgen]
 pub fn managed_headers() -> Option<String> {
-    GATE.with_borrow(|gate| gate.as_ref().map(|gate| gate.config().headers.managed().to_owned()))
+    GATE.with_borrow(|gate| gate.as_ref().map(|gate| [gate.config().headers.managed(), ",", TOKEN_HEADER].concat()))
 }
 
 /// The gate; opened with the settings of `platform` by the first request of the isolate. Wrong
@@ -104,9 +104,9 @@ fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
 }
 
 /// A plan: where to, the `Cookie` header (`=` stays, `-` goes, `+…` becomes), who may keep the answer
-/// (`*` as the origin says, `1` the visitor alone), then names and values of headers to set: the origin's
-/// secret, and who is there. No part has a line break in it: header values come without, and ours are
-/// escaped.
+/// (`*` as the origin says, `1` the visitor alone, `-` behind it: `Authorization` goes), then names and
+/// values of headers to set: the origin's secret, and who is there. No part has a line break in it: header
+/// values come without, and ours are escaped.
 fn plan(forward: &Forward, config: &Config, head: &Head) -> String {
     let mut plan = match &config.origin {
         Origin::Assets(binding) | Origin::Service(binding) => format!("binding {binding}"),
@@ -125,6 +125,9 @@ fn plan(forward: &Forward, config: &Config, head: &Head) -> String {
         Cacheable::AsTheOriginSays => "\n*",
         Cacheable::Privately => "\n1",
     });
+    if forward.keeps_token {
+        plan.push('-');
+    }
     let secret = config.origin_secret.iter().map(|secret| (&secret.header, secret.value.expose()));
     for (name, value) in secret.chain(forward.identity.iter().map(|(name, value)| (name, value))) {
         for part in [name.as_ref(), value] {

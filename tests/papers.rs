@@ -75,6 +75,7 @@ fn literals(source: &str) -> Vec<String> {
 fn every_code_in_the_source_is_explained_and_no_other() {
     let rejection = read("src/gate/rejection.rs");
     let mut codes = literals(between(&rejection, "pub const fn code(", "/// The status."));
+    codes.extend(literals(between(&read("src/gate/bearer.rs"), "pub const fn code(", "/// The status.")));
     codes.extend(
         ["settings_wrong", "sign_in_required", "step_up_required", "would_deny", "would_admit"].map(str::to_owned),
     );

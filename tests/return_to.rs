@@ -17,6 +17,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 const HOST: &str = "gate.example";
+/// Where a login in a pop-up ends.
+const POP_UP: &str = "/.auth/signed-in";
 
 fn accepted(text: &str) -> Option<String> {
     let site = Site { address: format!("https://{HOST}"), host: HOST.to_owned(), development: false };
@@ -81,6 +83,11 @@ fn resolved(path: &str) -> String {
 /// What holds of every address that is accepted, whatever it was made of.
 fn check(text: &str) -> Option<String> {
     let address = accepted(text)?;
+    // The one address of the gate's own, in its one spelling.
+    if text == POP_UP {
+        assert_eq!(address, format!("https://{HOST}{POP_UP}"));
+        return Some(address);
+    }
     let path = lands_at(text);
     assert!(path.is_some(), "{text:?} leads elsewhere, and was accepted as {address}");
     let rest = address.strip_prefix("https://gate.example").unwrap();
@@ -93,7 +100,10 @@ fn check(text: &str) -> Option<String> {
     let own = readings::readings(rest.split('?').next().unwrap());
     let own = own.iter().find(|reading| *reading == "/.auth" || reading.starts_with("/.auth/"));
     assert_eq!(own, None, "{text:?}: {address} is the gate's own");
-    // Accepted once, accepted again, and the same.
+    // Accepted once, accepted again, and the same; also by way of a state.
+    let site = Site { address: format!("https://{HOST}"), host: HOST.to_owned(), development: false };
+    let carried = ReturnTo::carried(rest, &site, "/.auth").map(|page| page.address());
+    assert_eq!(carried.as_deref(), Some(address.as_str()), "{text:?}");
     assert_eq!(accepted(&address).as_deref(), Some(address.as_str()), "{text:?}");
     Some(address)
 }
@@ -148,6 +158,75 @@ fn the_gates_own_addresses_are_no_pages_however_they_are_spelled() {
     for text in ["/.authx", "/x/.auth", "/auth", "/.auth.html", "/?/.auth", "/.AUTH"] {
         assert!(check(text).is_some(), "{text:?}");
     }
+}
+
+#[test]
+fn a_pop_up_ends_at_one_address_and_every_other_spelling_of_it_is_refused() {
+    assert_eq!(check(POP_UP), Some(format!("https://{HOST}{POP_UP}")));
+    let site = format!("https://{HOST}");
+    let starts = [
+        "",
+        "/x/..",
+        "/.",
+        "/",
+        "\\",
+        " ",
+        "\t",
+        "\u{0}",
+        "//gate.example",
+        "https:",
+        &site,
+        "https://gate.example:443",
+    ];
+    let ends = [
+        "",
+        "?",
+        "#",
+        "/",
+        "?a=b",
+        "#a",
+        "%20",
+        " ",
+        "\n",
+        ";a",
+        "/..",
+        "/../me",
+        "/%2e%2e/me",
+        "\\",
+        "%00",
+        "x",
+        "/x",
+        "%3f",
+    ];
+    let names = [
+        POP_UP,
+        "/.auth/signed%2din",
+        "/.auth/Signed-in",
+        "/.AUTH/signed-in",
+        "/%2eauth/signed-in",
+        "/.auth%2fsigned-in",
+        "/.auth\\signed-in",
+        "/.auth//signed-in",
+        "/.auth/./signed-in",
+        "/.auth/x/../signed-in",
+        "/.auth/sign\ned-in",
+    ];
+    let mut refused = 0;
+    for start in starts {
+        for name in names {
+            for end in ends {
+                let text = format!("{start}{name}{end}");
+                if text == POP_UP {
+                    continue;
+                }
+                // What another case or a dot segment makes a page of the site is none of the gate's.
+                let is_page = check(&text).is_some_and(|address| !address.ends_with(POP_UP));
+                assert_eq!(is_page, accepted(&text).is_some(), "{text:?}");
+                refused += usize::from(!is_page);
+            }
+        }
+    }
+    assert!(refused > 2_000, "{refused}");
 }
 
 #[test]

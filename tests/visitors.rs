@@ -234,7 +234,9 @@ fn own_endpoints_take_their_methods_and_tell_no_cache() {
         ("callback", "GET"),
         ("logout", "GET, POST"),
         ("signed-out", "GET, HEAD"),
+        ("signed-in", "GET, HEAD"),
         ("me", "GET, HEAD"),
+        ("client.js", "GET, HEAD"),
         ("health", "GET, HEAD"),
     ];
     for (endpoint, methods) in rows {

@@ -35,7 +35,7 @@ const REMOTE: [&str; 6] = ["remote-user", "remote-email", "remote-name", "remote
 const TAKEN: &str = "authorization cache-control connection cookie cookie2 date expect forwarded host keep-alive \
      origin pragma range referer set-cookie te trailer transfer-encoding true-client-ip upgrade user-agent via x-real-ip";
 /// The same by how they begin.
-const TAKEN_FAMILIES: &str = "accept- access-control- cf- content- if- proxy- sec- x-forwarded-for- x-forwarded-host- \
+const TAKEN_FAMILIES: &str = "accept- access-control- cf- content- if- portcullis- proxy- sec- x-forwarded-for- x-forwarded-host- \
      x-forwarded-port- x-forwarded-proto-";
 
 /// What the origin can learn of a person.

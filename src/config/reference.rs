@@ -17,7 +17,7 @@ const fn entry(name: &'static str, default: &'static str, meaning: &'static str)
 }
 
 /// Every setting there is.
-pub const SETTINGS: [Entry; 53] = [
+pub const SETTINGS: [Entry; 67] = [
     entry(
         "hosts[]",
         "",
@@ -110,6 +110,46 @@ pub const SETTINGS: [Entry; 53] = [
     ),
     entry("providers[].roles_claim", "`\"roles\"`", "The claim that lists a person's roles, likewise."),
     entry("providers[].freshness", "`\"1h\"`", "How long metadata and keys count as fresh: `60s` to `24h`."),
+    entry(
+        "tokens[].id",
+        "",
+        "A short name for tokens of machines: those of an `issuer`, or one service token with its `hash`. Rules name it, and the origin gets it as `X-Auth-Provider`. Providers and tokens share their ids.",
+    ),
+    entry(
+        "tokens[].issuer",
+        "",
+        "The issuer of access tokens, exactly as it stands in `iss`. It may be a provider's too. Its keys come from its metadata.",
+    ),
+    entry("tokens[].audiences[]", "", "What the issuer puts into `aud` for this site; one of these is enough."),
+    entry("tokens[].algorithms[]", "`RS256`", "The signature algorithms an access token may have, as with providers."),
+    entry(
+        "tokens[].types[]",
+        "`at+jwt`",
+        "The types an access token may have. `JWT` takes those of issuers from before RFC 9068, also without a type.",
+    ),
+    entry(
+        "tokens[].groups_claim",
+        "`\"groups\"`",
+        "The claim that lists groups, or `scope`, whose words count one by one. Dots lead into objects.",
+    ),
+    entry("tokens[].roles_claim", "`\"roles\"`", "The claim that lists roles, likewise."),
+    entry(
+        "tokens[].freshness",
+        "`\"1h\"`",
+        "How long metadata, keys and the check of a token's signature count as fresh: `60s` to `24h`.",
+    ),
+    entry(
+        "tokens[].hash",
+        "",
+        "Instead of `issuer`: the SHA-256 of a service token in hexadecimal, as `npm run token` prints it. The origin gets its `id` as `X-Auth-Subject` too.",
+    ),
+    entry(
+        "tokens[].expires",
+        "",
+        "The first day, UTC, on which a service token is worth nothing, as in `\"2027-06-30\"`.",
+    ),
+    entry("tokens[].name", "none", "The name of a service token to show, as `X-Auth-Name`."),
+    entry("tokens[].groups[]", "none", "The groups that a service token is in, for rules."),
     entry("rules[].id", "", "A name for the rule, for the log and for commands: lower-case letters, digits, `-`."),
     entry(
         "rules[].host",
@@ -135,6 +175,16 @@ pub const SETTINGS: [Entry; 53] = [
     entry("rules[].require[]", "", "What must hold as well: each of these selectors."),
     entry("rules[].deny[]", "", "Who may not pass, whatever else holds: any of these selectors."),
     entry(
+        "rules[].tokens[]",
+        "none",
+        "The ids of the `tokens` that count here. A request that shows one is a machine's: the token decides, and the session is not looked at.",
+    ),
+    entry(
+        "rules[].forward_token",
+        "`false`",
+        "Whether the origin sees the access token in `Authorization`. It never sees a service token.",
+    ),
+    entry(
         "rules[].mode",
         "`\"enforce\"`",
         "`\"report\"` makes a rule that never decides: what its policy would have done is logged for people who are signed in, and matching goes on.",
@@ -158,7 +208,11 @@ pub const SETTINGS: [Entry; 53] = [
         "",
         "Somebody for whom the claim at this path (dots lead into objects) `equals` a value, is `one_of` some, or `matches` a text with `*` in it, whole. Of a list, one member is enough.",
     ),
-    entry("selector.provider", "", "Somebody who signed in at the provider of this id."),
+    entry(
+        "selector.provider",
+        "",
+        "Somebody who signed in at the provider of this id, or a machine with one of the `tokens`.",
+    ),
     entry("selector.ip", "", "A request from this address or network, as in `192.0.2.0/24` or `2001:db8::/32`."),
     entry("selector.country", "", "A request from this country, as the platform sees it: `CH`."),
     entry(

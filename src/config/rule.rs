@@ -1,8 +1,10 @@
 //! [`Rule`]: one rule of the settings, as people write it and as it is judged.
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{ConfigError, Host, Origin};
+use super::{ConfigError, Host, Origin, Taken, tokens::Tokens};
 use crate::{
     policy::{Policy, Selector},
     rules::{HostPattern, Pattern, Rules, Scope},
@@ -28,6 +30,8 @@ pub struct Rule {
     pub id: Option<String>,
     /// What it asks for.
     pub access: Access,
+    /// The tokens of machines that it takes; everywhere else `Authorization` is the origin's.
+    pub tokens: Option<Rc<Taken>>,
     /// Other origins whose pages may act here with a visitor's cookie, and read what the gate
     /// answers to them.
     pub origins: Vec<String>,
@@ -47,6 +51,9 @@ pub(super) struct RuleSettings {
     allow: Option<Vec<Selector>>,
     require: Option<Vec<Selector>>,
     deny: Option<Vec<Selector>>,
+    tokens: Option<Vec<String>>,
+    #[serde(default)]
+    forward_token: bool,
     #[serde(default)]
     mode: Mode,
     #[serde(default)]
@@ -86,6 +93,7 @@ pub(super) struct RuleBook {
 impl RuleBook {
     pub(super) fn parse(
         settings: Vec<RuleSettings>,
+        tokens: &Tokens,
         hosts: &[Host],
         origin: &Origin,
         prefix: &str,
@@ -119,6 +127,7 @@ impl RuleBook {
                 return Err(ConfigError::new(format!("{setting}.id"), format!("{name:?} is used twice")));
             }
             let access = rule.access(&setting)?;
+            let tokens = tokens.taken(&setting, rule.tokens.as_deref(), rule.forward_token)?;
             let guards = !matches!(access, Access::Public);
             if guards && !watches {
                 guarded.get_or_insert_with(|| name.clone());
@@ -134,6 +143,7 @@ impl RuleBook {
                 name,
                 id: rule.id.map(|id| id.0),
                 access,
+                tokens,
                 origins: rule.origins,
                 preflight: rule.preflight,
             });
@@ -197,6 +207,9 @@ impl RuleSettings {
                 _ => {}
             }
         }
+        if self.tokens.is_some() && self.sso != Sso::On {
+            return refuse("tokens", "stands beside an sso that lets everybody in: remove one of them");
+        }
         if self.deny.iter().flatten().any(asks_for_an_age)
             || lists.iter().any(|(_, list)| list.iter().flatten().any(negates_an_age))
         {
@@ -209,10 +222,10 @@ impl RuleSettings {
             if lists.iter().all(|(_, list)| list.is_none()) {
                 return refuse("mode", "is \"report\", yet there is nothing to report: write allow, require or deny");
             }
-            if self.preflight || !self.origins.is_empty() {
+            if self.preflight || !self.origins.is_empty() || self.tokens.is_some() {
                 return refuse(
                     "mode",
-                    "is \"report\": such a rule decides nothing, so it takes neither preflight nor origins",
+                    "is \"report\": such a rule decides nothing, so it takes neither preflight, origins nor tokens",
                 );
             }
         }

@@ -8,6 +8,7 @@ use super::{
     ConfigError, Host, Origin, SettingsText,
     headers::{Choice, HeaderSettings},
     rule::RuleSettings,
+    tokens::TokenSettings,
 };
 use crate::{
     oidc::{Algorithm, EmailTrust, Issuer, Registration, TokenAuth},
@@ -22,10 +23,10 @@ const SHORTEST_SESSION: Lifetime = Lifetime::from_seconds(5 * 60);
 const LONGEST_SESSION: Lifetime = Lifetime::from_seconds(30 * 86_400);
 const DEFAULT_SESSION: Lifetime = Lifetime::from_seconds(8 * 3_600);
 /// Below a minute every login would ask the provider for its keys.
-const SHORTEST_FRESHNESS: Lifetime = Lifetime::from_seconds(60);
+pub(super) const SHORTEST_FRESHNESS: Lifetime = Lifetime::from_seconds(60);
 /// A key that a provider withdrew stops working within a day.
-const LONGEST_FRESHNESS: Lifetime = Lifetime::from_seconds(86_400);
-const DEFAULT_FRESHNESS: Lifetime = Lifetime::from_seconds(3_600);
+pub(super) const LONGEST_FRESHNESS: Lifetime = Lifetime::from_seconds(86_400);
+pub(super) const DEFAULT_FRESHNESS: Lifetime = Lifetime::from_seconds(3_600);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +46,8 @@ pub(super) struct Settings {
     pub(super) prefix: Prefix,
     #[serde(default)]
     pub(super) providers: Vec<ProviderSettings>,
+    #[serde(default)]
+    pub(super) tokens: Vec<TokenSettings>,
     #[serde(default)]
     pub(super) rules: Vec<RuleSettings>,
 }
@@ -242,7 +245,12 @@ impl ProviderSettings {
     }
 }
 
-fn within(setting: &str, value: Lifetime, shortest: Lifetime, longest: Lifetime) -> Result<Lifetime, ConfigError> {
+pub(super) fn within(
+    setting: &str,
+    value: Lifetime,
+    shortest: Lifetime,
+    longest: Lifetime,
+) -> Result<Lifetime, ConfigError> {
     if value < shortest || value > longest {
         return Err(ConfigError::new(setting, format!("{value} is out of bounds: from {shortest} to {longest}")));
     }

@@ -41,12 +41,25 @@ fn the_smallest_settings_are_enough() {
     assert_eq!((config.prefix.as_str(), config.fragment, config.session_lifetime.seconds()), ("/.auth", true, 28_800));
 }
 
+fn issuer(id: &str) -> Value {
+    json!({ "id": id, "issuer": "https://id.example", "audiences": ["https://docs.example.com"] })
+}
+
+fn service(id: &str, digit: &str) -> Value {
+    json!({ "id": id, "hash": digit.repeat(64), "expires": "2027-06-30" })
+}
+
+fn with(mut table: Value, name: &str, value: Value) -> Value {
+    table[name] = value;
+    table
+}
+
 /// A setting, a part of the problem, and the change that causes it.
 type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 46] = [
+    let rows: [Refusal; 77] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
@@ -102,6 +115,65 @@ fn every_refusal_names_its_setting() {
         ("rules[0].allow", "beside sso = false", |s| s["rules"][0]["allow"] = json!([{ "group": "a" }])),
         ("rules[1].allow", "empty", |s| s["rules"][1]["allow"] = json!([])),
         ("rules[1].allow[0]", "names two things", |s| s["rules"][1]["allow"][0]["email"] = json!("a@b")),
+        ("tokens[0].id", "not an id", |s| s["tokens"] = json!([issuer("CI")])),
+        ("tokens[0].id", "twice", |s| s["tokens"] = json!([issuer("work")])),
+        ("tokens[1].id", "twice", |s| s["tokens"] = json!([issuer("api"), issuer("api")])),
+        ("tokens[0].id", "twice", |s| s["tokens"] = json!([service("work", "0")])),
+        ("tokens[1].id", "twice", |s| s["tokens"] = json!([issuer("ci"), service("ci", "0")])),
+        ("tokens[1].id", "twice", |s| s["tokens"] = json!([service("ci", "0"), issuer("ci")])),
+        ("tokens[0].issuers", "unknown field", |s| s["tokens"] = json!([with(issuer("api"), "issuers", json!([]))])),
+        ("tokens[0].issuer", "beside hash", |s| s["tokens"] = json!([with(issuer("api"), "hash", json!("00"))])),
+        ("tokens[0].issuer", "beside hash", |s| s["tokens"] = json!([with(issuer("api"), "groups", json!(["a"]))])),
+        ("tokens[0].issuer", "is missing", |s| {
+            s["tokens"] = json!([with(service("ci", "0"), "types", json!(["JWT"]))])
+        }),
+        ("tokens[0].issuer", "not an issuer", |s| {
+            s["tokens"] = json!([with(issuer("api"), "issuer", json!("http://id.example"))])
+        }),
+        ("tokens[0].audiences", "empty", |s| s["tokens"] = json!([with(issuer("api"), "audiences", json!([]))])),
+        ("tokens[0].audiences", "empty", |s| {
+            s["tokens"] = json!([with(issuer("api"), "audiences", json!(["a", " "]))])
+        }),
+        ("tokens[0].audiences", "empty", |s| s["tokens"] = json!([{ "id": "api", "issuer": "https://id.example" }])),
+        ("tokens[0].audiences", "names the client id", |s| {
+            let plain = with(issuer("api"), "types", json!(["at+jwt", "JWT"]));
+            s["tokens"] = json!([with(plain, "audiences", json!(["https://docs.example.com", "c"]))]);
+        }),
+        ("tokens[0].algorithms", "empty", |s| s["tokens"] = json!([with(issuer("api"), "algorithms", json!([]))])),
+        ("tokens[0].algorithms[0]", "unknown variant", |s| {
+            s["tokens"] = json!([with(issuer("api"), "algorithms", json!(["HS256"]))])
+        }),
+        ("tokens[0].types", "or none", |s| s["tokens"] = json!([with(issuer("api"), "types", json!([]))])),
+        ("tokens[0].types", "other than", |s| {
+            s["tokens"] = json!([with(issuer("api"), "types", json!(["logout+jwt"]))])
+        }),
+        ("tokens[0].groups_claim", "empty", |s| s["tokens"] = json!([with(issuer("api"), "groups_claim", json!(""))])),
+        ("tokens[0].freshness", "out of bounds", |s| {
+            s["tokens"] = json!([with(issuer("api"), "freshness", json!("2d"))])
+        }),
+        ("tokens[1].hash", "another token's", |s| s["tokens"] = json!([service("ci", "0"), service("cd", "0")])),
+        ("tokens[0].hash", "not a SHA-256", |s| s["tokens"] = json!([with(service("ci", "0"), "hash", json!("ci.x"))])),
+        ("tokens[0].hash", "not a SHA-256", |s| s["tokens"] = json!([{ "id": "ci", "expires": "2027-06-30" }])),
+        ("tokens[0].expires", "not a day", |s| {
+            s["tokens"] = json!([with(service("ci", "0"), "expires", json!("30.6.2027"))])
+        }),
+        ("tokens[0].expires", "not a day", |s| {
+            let mut token = service("ci", "0");
+            remove(&mut token, "expires");
+            s["tokens"] = json!([token]);
+        }),
+        ("rules[1].tokens", "\"ci\" is the id of no", |s| s["rules"][1]["tokens"] = json!(["ci"])),
+        ("rules[1].tokens", "\"work\" is the id of no", |s| s["rules"][1]["tokens"] = json!(["work"])),
+        ("rules[1].tokens", "empty", |s| s["rules"][1]["tokens"] = json!([])),
+        ("rules[0].tokens", "beside an sso", |s| {
+            s["tokens"] = json!([service("ci", "0")]);
+            s["rules"][0]["tokens"] = json!(["ci"]);
+        }),
+        ("rules[1].forward_token", "no token issuer", |s| {
+            s["tokens"] = json!([service("ci", "0")]);
+            s["rules"][1]["tokens"] = json!(["ci"]);
+            s["rules"][1]["forward_token"] = json!(true);
+        }),
     ];
     for (setting, problem, change) in rows {
         let (found, text) = refusal(change);
@@ -184,12 +256,30 @@ fn a_guarded_page_is_guarded_under_the_names_the_assets_binding_serves_it_by() {
 }
 
 #[test]
+fn a_rule_takes_the_tokens_it_names() {
+    let mut settings = settings();
+    let ci = with(service("ci", "a"), "groups", json!(["admins", "others"]));
+    settings["tokens"] = json!([issuer("api"), ci, with(issuer("other"), "types", json!(["JWT"]))]);
+    settings["rules"][1]["tokens"] = json!(["ci", "api"]);
+    let config = parse(&settings, &[]).unwrap();
+    let taken = config.rule(Some(1)).tokens.clone().unwrap();
+    let ids: Vec<&str> = taken.issuers.iter().map(|issuer| issuer.id.as_str()).collect();
+    assert_eq!((ids, taken.forward), (vec!["api"], false));
+    assert_eq!(taken.service[0].claims.groups(), ["admins"]);
+    assert!(config.rule(Some(0)).tokens.is_none() && config.rule(None).tokens.is_none());
+    // A publisher is found by its id, whichever kind it is.
+    assert!(config.publisher("work").is_some_and(|work| work.signs_in));
+    assert!(config.publisher("api").is_some_and(|api| !api.signs_in) && config.publisher("ci").is_none());
+}
+
+#[test]
 fn the_reference_lists_exactly_the_settings_there_are() {
     let known = |path: &[&str]| -> Vec<String> {
         let mut settings = settings();
         settings["session"] = json!({});
         settings["origin"] = json!({});
         settings["headers"] = json!({});
+        settings["tokens"] = json!([issuer("api")]);
         let mut place = &mut settings;
         for part in path {
             place = if let Ok(rank) = part.parse::<usize>() { &mut place[rank] } else { &mut place[*part] };
@@ -198,12 +288,13 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         let problem = parse(&settings, &[]).expect_err("an unknown key").problem;
         problem.split("expected").nth(1).unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
-    let groups: [(&[&str], &str); 6] = [
+    let groups: [(&[&str], &str); 7] = [
         (&[], ""),
         (&["session"], "session."),
         (&["origin"], "origin."),
         (&["headers"], "headers."),
         (&["providers", "0"], "providers[]."),
+        (&["tokens", "0"], "tokens[]."),
         (&["rules", "0"], "rules[]."),
     ];
     let mut taken: Vec<String> = Vec::new();
@@ -211,7 +302,8 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         taken.extend(known(path).into_iter().map(|name| format!("{prefix}{name}")));
     }
     // What holds others is not listed by itself.
-    taken.retain(|name| !matches!(name.as_str(), "session" | "origin" | "headers" | "providers" | "rules"));
+    let holders = ["session", "origin", "headers", "providers", "tokens", "rules"];
+    taken.retain(|name| !holders.contains(&name.as_str()));
     // A selector is one of these, each of them shown by its own tests.
     let unknown = serde_json::from_value::<Selector>(json!({ "no-such-selector": 1 })).unwrap_err().to_string();
     let selectors = unknown.split("there are ").nth(1).unwrap().replace(" and ", ", ");

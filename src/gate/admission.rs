@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use super::{
-    Endpoint, Forward, Gate, Rejection, ReturnTo, Visit,
+    Endpoint, Forward, Gate, Rejection, ReturnTo, Unchecked, Visit,
+    bearer::{Machine, Shown},
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
 };
 use crate::{
+    claims::Claims,
     config::{Access, Origin, Rule, Site},
     edge::RequestHead,
     policy::{Denied, Facts, Granted, Policy, StepUp},
@@ -27,6 +29,8 @@ pub enum Decision {
     Own(Endpoint, Visit),
     /// A rule asks for sign-in, and there is no session.
     SignIn(Visit),
+    /// It shows an access token whose signature has to be checked first.
+    Verify(Unchecked, Visit),
     /// A rule asks for more than the sign-in that there was.
     StepUp(StepUp, Visit),
     /// It came over plain http and is asked to come again over https.
@@ -61,6 +65,8 @@ pub(super) enum Identity {
     Nobody,
     /// This session's person, whom the rule's policy granted it, if it has one.
     Person(Rc<Session>),
+    /// A machine with a token that the rule takes, whom its policy granted it.
+    Machine(Machine),
 }
 
 impl Admitted {
@@ -76,6 +82,12 @@ impl Admitted {
     /// The policy's word is what makes a session count.
     fn person(session: Rc<Session>, _granted: &Granted, _origin: &SameOrigin) -> Self {
         Self(Identity::Person(session))
+    }
+
+    /// The same for a token. Nothing sends one by itself, as browsers do with cookies, so it need not
+    /// say where it comes from.
+    fn machine(machine: Machine, _granted: &Granted) -> Self {
+        Self(Identity::Machine(machine))
     }
 
     pub(super) fn identity(&self) -> &Identity {
@@ -102,9 +114,10 @@ impl Gate {
     /// 5. all its readings choose the same rule (else 400), by a method that nothing overrides where
     ///    a rule asks for the method (else 400);
     /// 6. the rule is public, or lets this preflight pass, or
-    /// 7. there is a session, unless sign-in is optional,
-    /// 8. the request is not another site's doing (else 403),
-    /// 9. and the rule's policy grants it (else 403, or a step up).
+    /// 7. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
+    /// 8. there is a session, unless sign-in is optional,
+    /// 9. the request is not another site's doing (else 403),
+    /// 10. and the rule's policy grants it (else 403, or a step up).
     pub fn decide(&self, head: &impl RequestHead, now: Timestamp) -> Decision {
         let Some(address) = Address::split(head.url()) else {
             return Decision::Refuse(Rejection::Host, Visit::nowhere());
@@ -158,7 +171,7 @@ impl Gate {
         if findings.is_empty() { decision } else { Decision::Watched(Box::new(decision), findings, visit) }
     }
 
-    /// Steps 6 to 9.
+    /// Steps 6 to 10.
     fn admit<H: RequestHead>(&self, ruled: Ruled<'_, '_, H>, preflight: bool) -> Decision {
         let Ruled { head, now, site, address, rule } = ruled;
         // The header is read once: for the session, and for what the origin gets of it.
@@ -180,17 +193,33 @@ impl Gate {
             }
             Access::SignedIn(policy) => policy,
         };
-        // 7. The session.
-        let visit = Visit::new(site, address);
+        let mut visit = Visit::new(site, address);
+        // 7. A token.
+        if let Some(taken) = &rule.tokens {
+            visit.takes_bearer = !taken.issuers.is_empty();
+            if let Some(shown) = self.shown(head, taken, now).transpose() {
+                let visit = visit.readable_by(allowed_origin(head, &rule.origins));
+                let rejection = match shown {
+                    Ok(Shown::Unchecked(token)) => return Decision::Verify(token, visit),
+                    Ok(Shown::Machine(machine)) => match judge(policy, machine.claims(), head, now) {
+                        Ok(granted) => return self.pass(Admitted::machine(machine, &granted), edit, visit, now),
+                        Err(denied) => machine.denied(&rule.name, denied),
+                    },
+                    Err(rejection) => rejection,
+                };
+                return Decision::Refuse(Rejection::Machine(rejection), visit);
+            }
+        }
+        // 8. The session.
         let Some(session) = self.session_of(&cookies, &visit, now) else {
             return Decision::SignIn(visit.readable_by(allowed_origin(head, &rule.origins)));
         };
-        // 8. Whose doing it is.
+        // 9. Whose doing it is.
         let Some(same_origin) = SameOrigin::check(head, &visit.site, &rule.origins) else {
             return Decision::Refuse(Rejection::CrossSite, visit);
         };
-        // 9. The policy.
-        match judge(policy, &session, head, now) {
+        // 10. The policy.
+        match judge(policy, session.claims(), head, now) {
             Ok(granted) => self.pass(Admitted::person(session, &granted, &same_origin), edit, visit, now),
             Err(Denied { by, step_up }) => {
                 let visit = visit.readable_by(allowed_origin(head, &rule.origins));
@@ -239,7 +268,7 @@ impl Gate {
             .map(|(rule, policy)| Finding {
                 rule: rule.name.clone(),
                 subject: session.claims().subject().to_owned(),
-                denied_by: judge(policy, &session, ruled.head, ruled.now).err().map(|denied| denied.by),
+                denied_by: judge(policy, session.claims(), ruled.head, ruled.now).err().map(|denied| denied.by),
             })
             .collect()
     }
@@ -258,9 +287,10 @@ impl Gate {
             .and_then(|path| self.config.matcher().first_match(&path, Target { host: &site.host, method: "GET" }).ok());
         match found.map(|rank| &self.config.rule(rank).access) {
             Some(Access::SignedIn(policy)) => match session {
-                Some(session) => {
-                    judge(policy, session, head, now).err().and_then(|denied| denied.step_up).unwrap_or_default()
-                }
+                Some(session) => judge(policy, session.claims(), head, now)
+                    .err()
+                    .and_then(|denied| denied.step_up)
+                    .unwrap_or_default(),
                 None => policy.ask(None, &Facts { now, address: None, country: None }),
             },
             _ => StepUp::default(),
@@ -269,11 +299,11 @@ impl Gate {
 }
 
 /// Judges with the facts that the policy asks about.
-fn judge(policy: &Policy, session: &Session, head: &impl RequestHead, now: Timestamp) -> Result<Granted, Denied> {
+fn judge(policy: &Policy, claims: &Claims, head: &impl RequestHead, now: Timestamp) -> Result<Granted, Denied> {
     let address = policy.asks_address().then(|| head.client_address()).flatten();
     let country = policy.asks_country().then(|| head.country()).flatten();
     let facts = Facts { now, address: address.and_then(|text| text.parse().ok()), country: country.as_deref() };
-    policy.judge(session.claims(), &facts)
+    policy.judge(claims, &facts)
 }
 
 impl<H> Ruled<'_, '_, H> {
@@ -300,6 +330,6 @@ impl Visit {
     /// For a request whose host is none of ours, of which nothing is repeated.
     fn nowhere() -> Self {
         let site = Site { address: String::new(), host: String::new(), development: false };
-        Self { site, path: String::new(), query: None, reader: None }
+        Self { site, path: String::new(), query: None, reader: None, takes_bearer: false }
     }
 }

@@ -1,4 +1,5 @@
-//! [`Answer`]: what the gate says itself. Never kept by a cache, never a source for another site.
+//! [`Answer`]: what the gate says itself. Never a source for another site, and never kept by a cache but
+//! for the client script.
 
 use crate::pages::Document;
 
@@ -27,6 +28,16 @@ impl Answer {
     /// Plain text.
     pub fn text(status: u16, text: &str) -> Self {
         Self::new(status, text.to_owned()).with("content-type", "text/plain; charset=utf-8")
+    }
+
+    /// A script.
+    pub fn script(text: &str) -> Self {
+        Self::new(200, text.to_owned()).with("content-type", "text/javascript; charset=utf-8")
+    }
+
+    /// A status alone.
+    pub fn empty(status: u16) -> Self {
+        Self::new(status, String::new())
     }
 
     /// JSON of a media type.

@@ -2,7 +2,7 @@
 //! says who is there.
 //!
 //! # The walk
-//! 1. `decide` admits a person. Where an assertion is asked for and one is at hand ([`Signed`]), the
+//! 1. `decide` admits somebody. Where an assertion is asked for and one is at hand ([`Signed`]), the
 //!    request goes on at once.
 //! 2. Else it is [`Decision::Sign`], and `respond` has one signed by the platform, keeps it for the
 //!    requests that follow, and lets this one go on.
@@ -18,14 +18,15 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 pub(super) use signed::Signed;
+use signed::Whom;
 
-use super::{Admitted, Answer, Decision, Forward, Gate, Outcome, Rejection, Request, Visit, admission::Identity};
+use super::{Admitted, Answer, Decision, Forward, Gate, Outcome, Rejection, Request, Visit};
 use crate::{
     claims::Claims,
     config::Fact,
     edge::{Edge, RequestHead},
     keyring::PublicPoint,
-    session::{CookieEdit, Session},
+    session::CookieEdit,
     time::{Lifetime, Timestamp},
 };
 
@@ -55,8 +56,8 @@ impl Gate {
     pub(super) fn pass(&self, admitted: Admitted, cookies: CookieEdit, visit: Visit, now: Timestamp) -> Decision {
         let names = &self.config.headers;
         let mut assertion = None;
-        if let (Identity::Person(session), Some(_)) = (admitted.identity(), names.name(Fact::Assertion)) {
-            assertion = self.signed.borrow().find(session, &visit.site.address, now);
+        if let (Some(whom), Some(_)) = (Whom::of(&admitted), names.name(Fact::Assertion)) {
+            assertion = self.signed.borrow().find(&whom, &visit.site.address, now);
             if assertion.is_none() {
                 return Decision::Sign(admitted, cookies, visit);
             }
@@ -72,19 +73,19 @@ impl Gate {
         cookies: CookieEdit,
     ) -> Outcome {
         let mut assertion = None;
-        if let Identity::Person(session) = admitted.identity() {
-            assertion = self.sign(request, session).await;
+        if let Some(whom) = Whom::of(admitted) {
+            assertion = self.sign(request, whom.claims()).await;
             let Some(token) = &assertion else {
                 return Outcome::Answer(self.refuse(request, &Rejection::Unsigned));
             };
-            self.signed.borrow_mut().keep(session, &request.visit.site.address, token, request.now);
+            self.signed.borrow_mut().keep(whom, &request.visit.site.address, token, request.now);
         }
         Outcome::Forward(Forward::new(admitted, cookies, &self.config.headers, assertion))
     }
 
-    async fn sign<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, session: &Session) -> Option<String> {
+    async fn sign<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, claims: &Claims) -> Option<String> {
         let published = self.published(request.edge).await?;
-        let message = format!("{}.{}", published.header, URL_SAFE_NO_PAD.encode(payload(request, session.claims())));
+        let message = format!("{}.{}", published.header, URL_SAFE_NO_PAD.encode(payload(request, claims)));
         let signature = request.edge.sign(self.keys.current()?.assertion(), message.as_bytes()).await?;
         Some(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }

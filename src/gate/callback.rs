@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo,
+    Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo, Trouble,
+    discovery::Unproven,
     login::{Start, prompt},
 };
 use crate::{
@@ -62,8 +63,7 @@ impl Gate {
         let Ok(state) = LoginState::open(&response.state, &self.keys, &site.host) else {
             return self.refuse_with_way_back(request, &Rejection::Response, &home);
         };
-        let page = format!("{}{}", site.address, state.return_to);
-        let back = ReturnTo::parse(&page, site, &self.config.prefix).unwrap_or(home);
+        let back = ReturnTo::carried(&state.return_to, site, &self.config.prefix).unwrap_or(home);
         // 3. Pending in this browser.
         let header = request.head.header("cookie").unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
@@ -179,7 +179,12 @@ impl Gate {
         let addressed = UntrustedIdToken::parse(tokens.id_token.expose(), provider)
             .and_then(|token| token.addressed_to(provider))
             .map_err(refused)?;
-        let proof = self.prove(request, provider, &addressed.signed()).await?;
+        let proof = self.prove(request, provider.publisher(), &addressed.signed()).await.map_err(|why| match why {
+            Unproven::MetadataDown(trouble) => Rejection::ProviderDown(trouble),
+            Unproven::KeysDown(trouble) => Rejection::KeysDown(trouble),
+            Unproven::NoKey | Unproven::NewKeysDown(Trouble::Budget) => Rejection::NoKey,
+            Unproven::NewKeysDown(trouble) => Rejection::KeysDown(trouble),
+        })?;
         addressed.proven(&proof, &pending.nonce, tokens.access_token.as_ref(), request.edge.now()).map_err(refused)
     }
 
@@ -275,6 +280,7 @@ impl Gate {
         let start = Start {
             provider,
             return_to: back,
+            needed_by: back,
             prompt: prompt(state.prompt.as_deref()),
             attempt: 1,
             fragment: state.fragment.clone(),

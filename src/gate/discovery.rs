@@ -16,10 +16,12 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::{EventKind, Gate, Rejection, Request, budget::Budget, rejection::Trouble};
+use super::{EventKind, Gate, Request, budget::Budget, rejection::Trouble};
 use crate::{
     edge::{Call, Edge, RequestHead},
-    oidc::{ANSWER_BYTES, ANSWER_DEADLINE, KeySet, Metadata, Registration, SignatureProof, Signed, discovery_url},
+    oidc::{
+        ANSWER_BYTES, ANSWER_DEADLINE, KeySet, Metadata, Publisher, Registration, SignatureProof, Signed, discovery_url,
+    },
     session::LoginId,
     time::{Lifetime, Timestamp},
 };
@@ -58,6 +60,19 @@ struct Shelf<D> {
     under_way: Option<Timestamp>,
 }
 
+/// Why a signature is not proven.
+#[derive(Debug)]
+pub(super) enum Unproven {
+    /// The metadata cannot be had, and none is kept.
+    MetadataDown(Trouble),
+    /// The keys cannot be had, and none are kept.
+    KeysDown(Trouble),
+    /// No key that is kept verifies it, and newer ones cannot be had.
+    NewKeysDown(Trouble),
+    /// No key of the provider verifies it.
+    NoKey,
+}
+
 /// A document that was parsed.
 #[derive(Debug)]
 struct Kept<D> {
@@ -72,11 +87,11 @@ impl<D> Clone for Kept<D> {
 }
 
 impl<D> Kept<D> {
-    fn is_fresh(&self, now: Timestamp, provider: &Registration) -> bool {
+    fn is_fresh(&self, now: Timestamp, provider: Publisher<'_>) -> bool {
         now.since(self.fetched) < provider.freshness
     }
 
-    fn is_believed(&self, now: Timestamp, provider: &Registration) -> bool {
+    fn is_believed(&self, now: Timestamp, provider: Publisher<'_>) -> bool {
         now.since(self.fetched) < provider.freshness.plus(STALE)
     }
 }
@@ -84,15 +99,15 @@ impl<D> Kept<D> {
 /// A document that providers publish.
 trait Published: Sized + 'static {
     const KIND: &'static str;
-    fn parse(text: &str, provider: &Registration) -> Result<Self, String>;
+    fn parse(text: &str, provider: Publisher<'_>) -> Result<Self, String>;
     fn shelf(known: &mut Known) -> &mut Shelf<Self>;
 }
 
 impl Published for Metadata {
     const KIND: &'static str = "metadata";
 
-    fn parse(text: &str, provider: &Registration) -> Result<Self, String> {
-        Self::parse(text, &provider.issuer).map_err(|error| error.to_string())
+    fn parse(text: &str, provider: Publisher<'_>) -> Result<Self, String> {
+        Self::parse(text, provider).map_err(|error| error.to_string())
     }
 
     fn shelf(known: &mut Known) -> &mut Shelf<Self> {
@@ -103,7 +118,7 @@ impl Published for Metadata {
 impl Published for KeySet {
     const KIND: &'static str = "keys";
 
-    fn parse(text: &str, _: &Registration) -> Result<Self, String> {
+    fn parse(text: &str, _: Publisher<'_>) -> Result<Self, String> {
         let keys = Self::parse(text).map_err(|error| error.to_string())?;
         if keys.is_empty() { Err("no usable key in it".to_owned()) } else { Ok(keys) }
     }
@@ -144,7 +159,7 @@ impl Gate {
         request: &Request<'_, E, H>,
         provider: &Registration,
     ) -> Result<Rc<Metadata>, Trouble> {
-        self.document(request, provider, &discovery_url(&provider.issuer)).await
+        self.document(request, provider.publisher(), &discovery_url(&provider.issuer)).await
     }
 
     /// The provider's keys.
@@ -154,36 +169,38 @@ impl Gate {
         provider: &Registration,
         metadata: &Metadata,
     ) -> Result<Rc<KeySet>, Trouble> {
-        self.document(request, provider, metadata.jwks_uri.as_str()).await
+        self.document(request, provider.publisher(), metadata.jwks_uri.as_str()).await
     }
 
-    /// Step 6 of Core 3.1.3.7: finds the key and has the signature checked.
+    /// Step 6 of Core 3.1.3.7, and the same step for other tokens: finds the key and has the signature
+    /// checked.
     ///
     /// A token that no known key verifies causes one fetch of the keys, within the budget: the
     /// provider may have rotated them (Core 10.1.1).
     pub(super) async fn prove<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
-        provider: &Registration,
+        provider: Publisher<'_>,
         signed: &Signed<'_>,
-    ) -> Result<SignatureProof, Rejection> {
-        let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
+    ) -> Result<SignatureProof, Unproven> {
+        let metadata: Rc<Metadata> =
+            self.document(request, provider, &discovery_url(provider.issuer)).await.map_err(Unproven::MetadataDown)?;
         let url = metadata.jwks_uri.as_str();
-        let keys = self.provider_keys(request, provider, &metadata).await.map_err(Rejection::KeysDown)?;
+        let keys: Rc<KeySet> = self.document(request, provider, url).await.map_err(Unproven::KeysDown)?;
         if let Some(proof) = try_keys(request.edge, &keys, provider, signed).await {
             return Ok(proof);
         }
         match self.call::<KeySet, E>(request.edge, request.now, &request.id, provider, url).await {
-            Ok(keys) => try_keys(request.edge, &keys.document, provider, signed).await.ok_or(Rejection::NoKey),
-            Err(Trouble::Budget) => Err(Rejection::NoKey),
-            Err(trouble) => Err(Rejection::KeysDown(trouble)),
+            Ok(keys) => try_keys(request.edge, &keys.document, provider, signed).await.ok_or(Unproven::NoKey),
+            Err(Trouble::Budget) if keys.knows(signed.key_id) => Err(Unproven::NoKey),
+            Err(trouble) => Err(Unproven::NewKeysDown(trouble)),
         }
     }
 
     async fn document<D: Published, E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
-        provider: &Registration,
+        provider: Publisher<'_>,
         url: &str,
     ) -> Result<Rc<D>, Trouble> {
         let (edge, now) = (request.edge, request.now);
@@ -199,7 +216,7 @@ impl Gate {
                 edge.in_background(Rc::clone(self).refetch::<D, E>(
                     edge.clone(),
                     request.id.clone(),
-                    provider.id.clone(),
+                    provider.id.to_owned(),
                     url.to_owned(),
                 ));
                 Ok(kept.document)
@@ -216,7 +233,7 @@ impl Gate {
         url: String,
     ) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
-            let Some(provider) = self.config.provider(&provider) else { return };
+            let Some(provider) = self.config.publisher(&provider) else { return };
             let is_fresh = |kept: Kept<D>| kept.is_fresh(edge.now(), provider);
             // Several requests of the same moment leave the same errand behind.
             if !self.remembered::<D>(provider).is_some_and(is_fresh) {
@@ -226,18 +243,18 @@ impl Gate {
         })
     }
 
-    fn shelf<D: Published>(&self, provider: &Registration) -> RefMut<'_, Shelf<D>> {
+    fn shelf<D: Published>(&self, provider: Publisher<'_>) -> RefMut<'_, Shelf<D>> {
         RefMut::map(self.knowledge.borrow_mut(), |knowledge| {
-            D::shelf(knowledge.providers.entry(provider.id.clone()).or_default())
+            D::shelf(knowledge.providers.entry(provider.id.to_owned()).or_default())
         })
     }
 
-    fn remembered<D: Published>(&self, provider: &Registration) -> Option<Kept<D>> {
+    fn remembered<D: Published>(&self, provider: Publisher<'_>) -> Option<Kept<D>> {
         self.shelf::<D>(provider).kept.clone()
     }
 
     /// Remembers `found` if it is younger than what is remembered by now, and returns the younger.
-    fn younger<D: Published>(&self, found: Option<Kept<D>>, provider: &Registration) -> Option<Kept<D>> {
+    fn younger<D: Published>(&self, found: Option<Kept<D>>, provider: Publisher<'_>) -> Option<Kept<D>> {
         let mut shelf = self.shelf::<D>(provider);
         let is_younger = found.as_ref().map(|kept| kept.fetched) > shelf.kept.as_ref().map(|kept| kept.fetched);
         if is_younger {
@@ -252,7 +269,7 @@ impl Gate {
         edge: &E,
         now: Timestamp,
         request: &str,
-        provider: &Registration,
+        provider: Publisher<'_>,
         url: &str,
     ) -> Result<Kept<D>, Trouble> {
         if let Some(kept) = self.wait::<D, E>(edge, now, provider).await {
@@ -273,7 +290,7 @@ impl Gate {
             }
             Err(trouble) => {
                 let event = super::Event::new(EventKind::ProviderTrouble, D::KIND, request)
-                    .with("provider", &provider.id)
+                    .with("provider", provider.id)
                     .with("detail", &trouble.detail());
                 edge.log(&event);
                 Err(trouble)
@@ -283,7 +300,7 @@ impl Gate {
 
     /// Waits for the call of another request: by looking, since no promise can be shared between
     /// requests. `None` when there is none under way, or it brings nothing.
-    async fn wait<D: Published, E: Edge>(&self, edge: &E, now: Timestamp, provider: &Registration) -> Option<Kept<D>> {
+    async fn wait<D: Published, E: Edge>(&self, edge: &E, now: Timestamp, provider: Publisher<'_>) -> Option<Kept<D>> {
         let since = self.shelf::<D>(provider).under_way.filter(|since| now.since(*since) <= ANSWER_DEADLINE)?;
         for _ in 0..LOOKS {
             edge.pause(BETWEEN_LOOKS).await;
@@ -296,7 +313,7 @@ impl Gate {
     }
 
     /// Reads a document from KV. Without our MAC, or unreadable, it is as good as not there.
-    async fn load<D: Published, E: Edge>(&self, edge: &E, provider: &Registration, url: &str) -> Option<Kept<D>> {
+    async fn load<D: Published, E: Edge>(&self, edge: &E, provider: Publisher<'_>, url: &str) -> Option<Kept<D>> {
         let entry = edge.load(&key::<D>(provider, url)).await?;
         let (fetched, text) = self.opened::<D>(&entry, provider, url)?;
         Some(Kept { document: Rc::new(D::parse(text, provider).ok()?), fetched })
@@ -307,7 +324,7 @@ impl Gate {
     async fn store<D: Published, E: Edge>(
         &self,
         edge: &E,
-        provider: &Registration,
+        provider: Publisher<'_>,
         url: &str,
         text: &str,
         now: Timestamp,
@@ -329,7 +346,7 @@ impl Gate {
     fn opened<'e, D: Published>(
         &self,
         entry: &'e str,
-        provider: &Registration,
+        provider: Publisher<'_>,
         url: &str,
     ) -> Option<(Timestamp, &'e str)> {
         let mut parts = entry.splitn(3, ' ');
@@ -339,7 +356,7 @@ impl Gate {
     }
 }
 
-async fn fetch<D: Published, E: Edge>(edge: &E, provider: &Registration, url: &str) -> Result<(D, String), Trouble> {
+async fn fetch<D: Published, E: Edge>(edge: &E, provider: Publisher<'_>, url: &str) -> Result<(D, String), Trouble> {
     let call =
         Call { url: url.to_owned(), form: None, authorization: None, limit: ANSWER_BYTES, deadline: ANSWER_DEADLINE };
     let reply = edge.fetch(call).await.map_err(Trouble::Unreachable)?;
@@ -354,10 +371,10 @@ async fn fetch<D: Published, E: Edge>(edge: &E, provider: &Registration, url: &s
 async fn try_keys<E: Edge>(
     edge: &E,
     keys: &KeySet,
-    provider: &Registration,
+    provider: Publisher<'_>,
     signed: &Signed<'_>,
 ) -> Option<SignatureProof> {
-    for key in keys.candidates(signed.algorithm, signed.key_id, &provider.algorithms) {
+    for key in keys.candidates(signed.algorithm, signed.key_id, provider.algorithms) {
         if edge.verify(signed.algorithm, key, signed.message, signed.signature).await {
             return Some(SignatureProof::assertion(signed, key));
         }
@@ -366,7 +383,7 @@ async fn try_keys<E: Edge>(
 }
 
 /// The name in KV: short, and different for every document, issuer and address.
-fn key<D: Published>(provider: &Registration, url: &str) -> String {
+fn key<D: Published>(provider: Publisher<'_>, url: &str) -> String {
     let digest = Sha256::digest(format!("{}\0{}\0{url}", D::KIND, provider.issuer));
     format!("portcullis:{}:{}", D::KIND, URL_SAFE_NO_PAD.encode(digest.get(..15).unwrap_or_default()))
 }

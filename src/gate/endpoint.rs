@@ -11,17 +11,30 @@ pub enum Endpoint {
     Logout,
     /// The page after a logout.
     SignedOut,
+    /// The page at which a pop-up's login ends.
+    SignedIn,
     /// Who the session says you are.
     Me,
     /// The public keys of the assertion for the origin.
     Jwks,
+    /// The script for single-page apps.
+    Client,
     /// For a monitor.
     Health,
 }
 
 impl Endpoint {
-    const ALL: [Self; 7] =
-        [Self::Login, Self::Callback, Self::Logout, Self::SignedOut, Self::Me, Self::Jwks, Self::Health];
+    const ALL: [Self; 9] = [
+        Self::Login,
+        Self::Callback,
+        Self::Logout,
+        Self::SignedOut,
+        Self::SignedIn,
+        Self::Me,
+        Self::Jwks,
+        Self::Client,
+        Self::Health,
+    ];
 
     /// The endpoint at exactly `path`.
     pub fn find(path: &str, prefix: &str) -> Option<Self> {
@@ -36,8 +49,10 @@ impl Endpoint {
             Self::Callback => "callback",
             Self::Logout => "logout",
             Self::SignedOut => "signed-out",
+            Self::SignedIn => "signed-in",
             Self::Me => "me",
             Self::Jwks => "jwks.json",
+            Self::Client => "client.js",
             Self::Health => "health",
         }
     }
@@ -47,7 +62,7 @@ impl Endpoint {
         match self {
             Self::Login | Self::Callback => "GET",
             Self::Logout => "GET, POST",
-            Self::SignedOut | Self::Me | Self::Jwks | Self::Health => "GET, HEAD",
+            Self::SignedOut | Self::SignedIn | Self::Me | Self::Jwks | Self::Client | Self::Health => "GET, HEAD",
         }
     }
 }
@@ -59,12 +74,16 @@ mod tests {
     #[test]
     fn paths_are_exact() {
         assert_eq!(Endpoint::find("/.auth/callback", "/.auth"), Some(Endpoint::Callback));
+        assert_eq!(Endpoint::find("/.auth/client.js", "/.auth"), Some(Endpoint::Client));
         for path in [
             "/.auth",
             "/.auth/",
             "/.auth/callback/",
             "/.auth/Callback",
             "/.auth/callbackx",
+            "/.auth/client",
+            "/.auth/client.js/",
+            "/.auth/client.js.map",
             "/.auth/x/callback",
             "/.auth//callback",
             "/callback",

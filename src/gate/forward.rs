@@ -25,6 +25,8 @@ pub struct Forward {
     pub identity: Vec<(HeaderName, String)>,
     /// What may keep the answer.
     pub cacheable: Cacheable,
+    /// Whether `Authorization` is removed: it held a token that was meant for the gate.
+    pub keeps_token: bool,
 }
 
 /// Who may keep the origin's answer.
@@ -37,18 +39,24 @@ pub enum Cacheable {
 }
 
 impl Forward {
-    /// The edits for an admitted request, under these names, with the person's assertion where one was
-    /// asked for.
+    /// The edits for an admitted request, under these names, with the assertion of who sent it where one
+    /// was asked for.
     pub fn new(admitted: &Admitted, cookies: CookieEdit, names: &Headers, assertion: Option<String>) -> Self {
-        match admitted.identity() {
-            Identity::Anyone => Self { cookies, identity: Vec::new(), cacheable: Cacheable::AsTheOriginSays },
-            Identity::Nobody => Self { cookies, identity: Vec::new(), cacheable: Cacheable::Privately },
-            Identity::Person(session) => {
-                let mut identity = identity(session.claims(), names);
-                identity.extend(names.name(Fact::Assertion).cloned().zip(assertion));
-                Self { cookies, identity, cacheable: Cacheable::Privately }
+        let (claims, keeps_token): (&Claims, _) = match admitted.identity() {
+            Identity::Anyone => {
+                let cacheable = Cacheable::AsTheOriginSays;
+                return Self { cookies, identity: Vec::new(), cacheable, keeps_token: false };
             }
-        }
+            Identity::Nobody => {
+                let cacheable = Cacheable::Privately;
+                return Self { cookies, identity: Vec::new(), cacheable, keeps_token: false };
+            }
+            Identity::Person(session) => (session.claims(), false),
+            Identity::Machine(machine) => (machine.claims(), machine.keeps_token()),
+        };
+        let mut identity = identity(claims, names);
+        identity.extend(names.name(Fact::Assertion).cloned().zip(assertion));
+        Self { cookies, identity, cacheable: Cacheable::Privately, keeps_token }
     }
 }
 

@@ -17,6 +17,8 @@ const MOST_DELETIONS: usize = 20;
 struct Wanted {
     provider: Option<String>,
     return_to: ReturnTo,
+    /// The page that needs the login, where that is another one than it leads to.
+    needed_by: Option<ReturnTo>,
     prompt: Option<&'static str>,
 }
 
@@ -24,6 +26,8 @@ struct Wanted {
 pub(super) struct Start<'s> {
     pub(super) provider: &'s Registration,
     pub(super) return_to: &'s ReturnTo,
+    /// Whose rule says what to ask of the provider.
+    pub(super) needed_by: &'s ReturnTo,
     pub(super) prompt: Option<&'static str>,
     /// 0 when a person started it, 1 for the restart.
     pub(super) attempt: u8,
@@ -42,7 +46,7 @@ pub(super) struct Started {
 }
 
 impl Gate {
-    /// `GET /.auth/login?return_to=…&provider=…&prompt=…`
+    /// `GET /.auth/login?return_to=…&for=…&provider=…&prompt=…`
     ///
     /// 1. it is a person who opens a page, and not a prefetch (else 401);
     /// 2. what is asked for;
@@ -72,7 +76,14 @@ impl Gate {
             return self.refuse_with_way_back(request, &Rejection::UnknownProvider, &wanted.return_to);
         };
         // 5. Off to the provider.
-        let start = Start { provider, return_to: &wanted.return_to, prompt: wanted.prompt, attempt: 0, fragment: None };
+        let start = Start {
+            provider,
+            return_to: &wanted.return_to,
+            needed_by: wanted.needed_by.as_ref().unwrap_or(&wanted.return_to),
+            prompt: wanted.prompt,
+            attempt: 0,
+            fragment: None,
+        };
         match self.start(request, &start).await {
             Ok(started) if self.config.fragment => {
                 let (with_fragment, key) = started.with_fragment;
@@ -98,7 +109,7 @@ impl Gate {
         let (id, nonce, verifier) = (LoginId::new(edge), nonce(edge), Verifier::new(edge));
         let redirect_uri = self.redirect_uri(request);
         let session = self.session(request.head, &request.visit, request.now);
-        let step_up = self.step_up_for(start.return_to, request.head, site, session.as_deref(), request.now);
+        let step_up = self.step_up_for(start.needed_by, request.head, site, session.as_deref(), request.now);
         let state = LoginState {
             id: id.clone(),
             provider: provider.id.clone(),
@@ -159,10 +170,11 @@ impl Gate {
                 .map(|(_, value)| value.into_owned())
         };
         let site = &request.visit.site;
-        let return_to = value("return_to").and_then(|text| ReturnTo::parse(&text, site, &self.config.prefix));
+        let page = |name: &str| value(name).and_then(|text| ReturnTo::parse(&text, site, &self.config.prefix));
         Wanted {
             provider: value("provider"),
-            return_to: return_to.unwrap_or_else(|| ReturnTo::home(site)),
+            return_to: page("return_to").unwrap_or_else(|| ReturnTo::home(site)),
+            needed_by: page("for"),
             prompt: prompt(value("prompt").as_deref()),
         }
     }
@@ -172,6 +184,7 @@ impl Gate {
             let query = form_urlencoded::Serializer::new(String::new())
                 .append_pair("provider", &provider.id)
                 .extend_pairs(wanted.prompt.map(|prompt| ("prompt", prompt)))
+                .extend_pairs(wanted.needed_by.as_ref().map(|page| ("for", page.address())))
                 .finish();
             Choice { title: provider.title.clone(), address: format!("{}&{query}", self.login_path(&wanted.return_to)) }
         });

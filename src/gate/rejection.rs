@@ -3,7 +3,7 @@
 //! The visitor reads what to do, the operator finds a code in the log with the request id, and an
 //! attacker learns nothing: no reason is more precise on a page than its code's meaning.
 
-use super::{Answer, Audience, Event, EventKind, Gate, Request, ReturnTo, Visit};
+use super::{Answer, Audience, Event, EventKind, Gate, MachineRejection, Request, ReturnTo, Visit};
 use crate::{
     config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
@@ -82,6 +82,8 @@ pub enum Rejection {
     Unsigned,
     /// Nothing can be sealed.
     NoKeys,
+    /// A token of a machine does not count here.
+    Machine(MachineRejection),
 }
 
 /// Why something a provider publishes cannot be had.
@@ -144,6 +146,7 @@ impl Rejection {
             Self::ForeignLogout => "logout_cross_site",
             Self::Unsigned => "assertion_unsigned",
             Self::NoKeys => "internal",
+            Self::Machine(rejection) => rejection.code(),
         }
     }
 
@@ -170,6 +173,7 @@ impl Rejection {
             Self::NotFound => 404,
             Self::Method(_) => 405,
             Self::Unsigned | Self::NoKeys => 500,
+            Self::Machine(rejection) => rejection.status(),
             Self::Provider(_) | Self::Token(_) | Self::NoKey | Self::IdToken(_) | Self::UserInfo(_) => 502,
             Self::ProviderDown(_) | Self::TokenEndpointDown(_) | Self::KeysDown(_) | Self::UserInfoDown(_) => 503,
         }
@@ -180,6 +184,7 @@ impl Rejection {
         match self {
             Self::NotFound | Self::Method(_) | Self::NotNavigation => None,
             Self::Denied { .. } | Self::StepUpUnmet => Some(EventKind::Denied),
+            Self::Machine(rejection) => Some(rejection.event()),
             Self::Host
             | Self::Insecure
             | Self::Path(_)
@@ -203,6 +208,7 @@ impl Rejection {
             Self::Token(error) => error.to_string(),
             Self::IdToken(error) => error.to_string(),
             Self::UserInfo(error) => error.to_string(),
+            Self::Machine(rejection) => rejection.detail(),
             _ => String::new(),
         }
     }
@@ -282,6 +288,7 @@ impl Rejection {
                 "You are still signed in",
                 "Another site tried to sign you out. To sign out, use this site's own button.",
             ),
+            Self::Machine(rejection) => rejection.words(),
             Self::Unsigned | Self::NoKeys => {
                 ("Something went wrong", "This is a fault of this site. Tell the people who run it.")
             }
@@ -333,6 +340,9 @@ impl Gate {
     ) -> Answer {
         if let Some(kind) = rejection.event() {
             request.log(kind, rejection.code(), &[("detail", &rejection.detail())]);
+        }
+        if let Rejection::Machine(rejection) = rejection {
+            return readable(rejection.answer(&request.id, &request.visit.site.host), &request.visit);
         }
         let (title, text) = rejection.words();
         let status = rejection.status();

@@ -1,5 +1,6 @@
 //! [`ReturnTo`]: the page to go back to after a login.
 
+use super::Endpoint;
 use crate::{config::Site, rules::RequestPath};
 
 /// The longest page address carried through a login, in bytes of path and query. It travels twice,
@@ -10,16 +11,26 @@ const LONGEST: usize = 1_024;
 ///
 /// It is parsed as a browser parses it, against the site's address, so that no spelling of another
 /// site's address passes for one of ours. A fragment is cut off: it stays in the browser.
+///
+/// One page of the gate's own is a case beside it: the one at which a login in a pop-up ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnTo {
     site: String,
-    path_and_query: String,
+    place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    /// A page of the site: path and query.
+    Page(String),
+    /// `/.auth/signed-in`, which only says that somebody is. The path is ours, never a visitor's.
+    SignedIn(String),
 }
 
 impl ReturnTo {
     /// The site's first page.
     pub fn home(site: &Site) -> Self {
-        Self { site: site.address.clone(), path_and_query: "/".to_owned() }
+        Self { site: site.address.clone(), place: Place::Page("/".to_owned()) }
     }
 
     /// Parses `text`, an address or a part of one, as seen from `site`. `None` when it leads
@@ -27,6 +38,9 @@ impl ReturnTo {
     ///
     /// An address that is too long loses its query rather than the way back.
     pub fn parse(text: &str, site: &Site, prefix: &str) -> Option<Self> {
+        if let Some(end) = Self::signed_in(text, site, prefix) {
+            return Some(end);
+        }
         let base = url::Url::parse(&site.address).ok()?;
         let url = base.join(text).ok()?;
         let bare = url.username().is_empty() && url.password().is_none();
@@ -39,23 +53,38 @@ impl ReturnTo {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let fits = url.path().len().saturating_add(query.len()) <= LONGEST;
         let path_and_query = if fits { format!("{}{query}", url.path()) } else { url.path().to_owned() };
-        Some(Self { site: site.address.clone(), path_and_query })
+        Some(Self { site: site.address.clone(), place: Place::Page(path_and_query) })
+    }
+
+    /// Parses what [`ReturnTo::path_and_query`] gave, once it came back in a state: there, a path that
+    /// begins with `//` is a path.
+    pub fn carried(path_and_query: &str, site: &Site, prefix: &str) -> Option<Self> {
+        let whole = || Self::parse(&format!("{}{path_and_query}", site.address), site, prefix);
+        Self::signed_in(path_and_query, site, prefix).or_else(whole)
+    }
+
+    /// The end of a pop-up, byte for byte: there is one spelling, and no query that could say anything.
+    fn signed_in(text: &str, site: &Site, prefix: &str) -> Option<Self> {
+        let place = Place::SignedIn(text.to_owned());
+        (Endpoint::find(text, prefix) == Some(Endpoint::SignedIn)).then(|| Self { site: site.address.clone(), place })
     }
 
     /// The whole address, for `Location`: a path that begins with `//` could not be mistaken for
     /// another host in it.
     pub fn address(&self) -> String {
-        format!("{}{}", self.site, self.path_and_query)
+        format!("{}{}", self.site, self.path_and_query())
     }
 
     /// The path alone.
     pub fn path(&self) -> &str {
-        self.path_and_query.split('?').next().unwrap_or_default()
+        self.path_and_query().split('?').next().unwrap_or_default()
     }
 
     /// Path and query.
     pub fn path_and_query(&self) -> &str {
-        &self.path_and_query
+        match &self.place {
+            Place::Page(path) | Place::SignedIn(path) => path,
+        }
     }
 }
 
@@ -100,6 +129,38 @@ mod tests {
             "/%2525252f",
         ] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pop_up_ends_at_one_page_of_ours_in_one_spelling() {
+        assert_eq!(parse("/.auth/signed-in").as_deref(), Some("https://gate.example/.auth/signed-in"));
+        for text in [
+            "/.auth/signed-in?",
+            "/.auth/signed-in#",
+            "/.auth/signed-in/",
+            "/.auth/Signed-in",
+            "/.auth/signed%2din",
+            "/.auth/./signed-in",
+            "/.auth//signed-in",
+            "/.auth/me/../signed-in",
+            "//gate.example/.auth/signed-in",
+            "https://gate.example/.auth/signed-in",
+            ".auth/signed-in",
+            " /.auth/signed-in",
+            "/.auth/signed-out",
+            "/.auth/client.js",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_state_carried_is_where_it_led() {
+        let site = Site { address: "https://gate.example".into(), host: "gate.example".into(), development: false };
+        for text in ["/a?b=c", "https://gate.example//evil.example/x", "/.auth/signed-in", "/"] {
+            let page = ReturnTo::parse(text, &site, "/.auth").unwrap();
+            assert_eq!(ReturnTo::carried(page.path_and_query(), &site, "/.auth"), Some(page), "{text}");
         }
     }
 

@@ -24,8 +24,10 @@ impl Gate {
         let site = &request.visit.site;
         let back = ReturnTo::parse(&request.visit.address(), site, &self.config.prefix)
             .unwrap_or_else(|| ReturnTo::home(site));
-        match Audience::of(request.head) {
-            Audience::Navigation => Answer::redirect(302, &format!("{}{}", site.address, self.login_path(&back))),
+        let answer = match Audience::of(request.head) {
+            Audience::Navigation => {
+                return Answer::redirect(302, &format!("{}{}", site.address, self.login_path(&back)));
+            }
             Audience::Framed => self
                 .page(request, 401, &Page::SignInFirst { sign_in: self.login_path(&back) })
                 .with("www-authenticate", &challenge(&site.host, step_up)),
@@ -33,6 +35,12 @@ impl Gate {
                 let answer = self.unauthenticated(request, &back, step_up);
                 rejection::readable(answer, &request.visit)
             }
+        };
+        // RFC 6750, 3: without an error, where nothing was shown.
+        if request.visit.takes_bearer {
+            answer.with("www-authenticate", &format!("Bearer realm=\"{}\"", site.host))
+        } else {
+            answer
         }
     }
 

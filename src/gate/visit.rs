@@ -13,6 +13,8 @@ pub struct Visit {
     pub query: Option<String>,
     /// Another origin whose pages may read what the gate answers here (CORS).
     pub reader: Option<String>,
+    /// Whether access tokens count here, so that who shows nothing is told.
+    pub takes_bearer: bool,
 }
 
 /// What kind of answer the sender of a request can use.
@@ -55,7 +57,13 @@ pub fn path_and_query(url: &str) -> &str {
 
 impl Visit {
     pub(super) fn new(site: Site, address: Address<'_>) -> Self {
-        Self { site, path: address.path.to_owned(), query: address.query.map(str::to_owned), reader: None }
+        Self {
+            site,
+            path: address.path.to_owned(),
+            query: address.query.map(str::to_owned),
+            reader: None,
+            takes_bearer: false,
+        }
     }
 
     /// The same, with answers that pages of `origin` may read.

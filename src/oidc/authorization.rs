@@ -234,7 +234,7 @@ mod tests {
     fn core_3_1_2_1_the_request() {
         let document = r#"{"issuer":"https://id.example","authorization_endpoint":"https://id.example/a?tenant=x","token_endpoint":"https://id.example/t","jwks_uri":"https://id.example/j"}"#;
         let provider = registration("https://id.example");
-        let metadata = Metadata::parse(document, &provider.issuer).unwrap();
+        let metadata = Metadata::parse(document, provider.publisher()).unwrap();
         let entropy = Counting::default();
         let (nonce, verifier) = (nonce(&entropy), Verifier::new(&entropy));
         let request = AuthorizationRequest {

@@ -16,7 +16,10 @@ use serde::{
 use serde_json::Value;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::{Algorithm, EmailTrust, JwsError, Registration, SignatureProof, Signed, UserInfo, jws::UntrustedJws};
+use super::{
+    Algorithm, EmailTrust, JwsError, Registration, SignatureProof, Signed, UserInfo,
+    jws::{PinnedJws, UntrustedJws},
+};
 use crate::{
     claims::{Assertion, Claims, Selection},
     secret::Secret,
@@ -24,7 +27,7 @@ use crate::{
 };
 
 /// How far a provider's clock may be off (Core 3.1.3.7, steps 9 and 10).
-const LEEWAY: Lifetime = Lifetime::from_seconds(60);
+pub(super) const LEEWAY: Lifetime = Lifetime::from_seconds(60);
 /// How old an ID token may be when it arrives. It was made for a login that waits for ten minutes
 /// at most; an hour forgives a clock that is badly off, and no more.
 const OLDEST: Lifetime = Lifetime::from_seconds(3_600);
@@ -34,13 +37,13 @@ const SUBJECT_BYTES: usize = 255;
 /// An ID token that was parsed. Its header names an algorithm of the settings; nothing else of it
 /// was looked at.
 pub struct UntrustedIdToken<'t> {
-    jws: UntrustedJws<'t>,
+    jws: PinnedJws<'t>,
     claims: jwt_compact::Claims<ClaimSet>,
 }
 
 /// An ID token that says it is from the provider, for us. Its signature was not checked.
 pub struct AddressedIdToken<'t> {
-    jws: UntrustedJws<'t>,
+    jws: PinnedJws<'t>,
     claims: jwt_compact::Claims<ClaimSet>,
     subject: String,
 }
@@ -98,7 +101,12 @@ impl<'t> UntrustedIdToken<'t> {
     /// Step 1: an encrypted token is refused, since none was agreed on. Steps 7 and 8: the
     /// algorithm is one the settings pin, and never a symmetric one, which no setting can name.
     pub fn parse(text: &'t str, provider: &Registration) -> Result<Self, IdTokenError> {
-        let jws = UntrustedJws::parse(text, &provider.algorithms)?;
+        let jws = UntrustedJws::parse(text)?;
+        // RFC 8725, 3.11: a token that names a type is no ID token unless that is the plain one.
+        if jws.token_type().is_some_and(|name| !name.eq_ignore_ascii_case("JWT")) {
+            return Err(JwsError::Type.into());
+        }
+        let jws = jws.pinned(&provider.algorithms)?;
         let claims = jws.claims().ok_or(IdTokenError::Payload)?;
         Ok(Self { jws, claims })
     }
@@ -128,12 +136,7 @@ impl<'t> UntrustedIdToken<'t> {
         if claims.get("azp").is_some_and(|party| party.as_str() != Some(&provider.client_id)) {
             return Err(IdTokenError::AuthorizedParty);
         }
-        let subject = text(claims, "sub")
-            .filter(|subject| {
-                (1..=SUBJECT_BYTES).contains(&subject.len()) && subject.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
-            })
-            .ok_or(IdTokenError::Subject)?
-            .to_owned();
+        let subject = subject(claims).ok_or(IdTokenError::Subject)?.to_owned();
         Ok(AddressedIdToken { jws: self.jws, claims: self.claims, subject })
     }
 }
@@ -216,13 +219,7 @@ impl IdToken {
             acr: text(&self.claims, "acr").map(str::to_owned),
             amr: names_in(&[&self.claims], "amr"),
             auth_time: self.authenticated(),
-            more: selection
-                .paths()
-                .filter_map(|path| {
-                    let value = at_path(&self.claims, path).or_else(|| at_path(more, path))?;
-                    Some((path.to_owned(), value.clone()))
-                })
-                .collect(),
+            more: claims_at(selection, &[&self.claims, more]),
         };
         Claims::select(&provider.id, &self.subject, said, selection)
     }
@@ -234,6 +231,13 @@ impl IdToken {
     }
 }
 
+/// `sub`: 1 to 255 characters of ASCII.
+pub(super) fn subject(claims: &BTreeMap<String, Value>) -> Option<&str> {
+    text(claims, "sub").filter(|subject| {
+        (1..=SUBJECT_BYTES).contains(&subject.len()) && subject.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+    })
+}
+
 /// The value at `path`: the claim of just that name, else one found by its dots.
 pub(super) fn at_path<'c>(claims: &'c BTreeMap<String, Value>, path: &str) -> Option<&'c Value> {
     claims.get(path).or_else(|| {
@@ -241,6 +245,12 @@ pub(super) fn at_path<'c>(claims: &'c BTreeMap<String, Value>, path: &str) -> Op
         let first = claims.get(parts.next()?)?;
         parts.try_fold(first, |value, part| value.get(part))
     })
+}
+
+/// The values at the paths that `selection` asks for, each from the first of the sources that has one.
+pub(super) fn claims_at(selection: &Selection, sources: &[&BTreeMap<String, Value>]) -> Vec<(String, Value)> {
+    let value = |path: &str| sources.iter().find_map(|claims| at_path(claims, path)).cloned();
+    selection.paths().filter_map(|path| Some((path.to_owned(), value(path)?))).collect()
 }
 
 /// The names at `path` in the first of the sources that has some: a list, or a single name.
@@ -253,11 +263,11 @@ pub(super) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Vec<
     sources.iter().find_map(names).unwrap_or_default()
 }
 
-fn text<'c>(claims: &'c BTreeMap<String, Value>, name: &str) -> Option<&'c str> {
+pub(super) fn text<'c>(claims: &'c BTreeMap<String, Value>, name: &str) -> Option<&'c str> {
     claims.get(name)?.as_str()
 }
 
-fn seconds(moment: Option<chrono::DateTime<chrono::Utc>>) -> Option<Timestamp> {
+pub(super) fn seconds(moment: Option<chrono::DateTime<chrono::Utc>>) -> Option<Timestamp> {
     u64::try_from(moment?.timestamp()).ok().map(Timestamp::from_seconds)
 }
 

@@ -116,6 +116,12 @@ impl KeySet {
             .take(MOST_CANDIDATES)
     }
 
+    /// Whether a token with this `kid` has a key to be held against, whatever comes of it. One
+    /// without `kid` has.
+    pub fn knows(&self, key_id: Option<&str>) -> bool {
+        key_id.is_none() || self.keys.iter().any(|key| key.id.as_deref() == key_id)
+    }
+
     /// How many keys can be used.
     pub fn len(&self) -> usize {
         self.keys.len()

@@ -85,10 +85,15 @@ pub enum JwsError {
     Algorithm,
 }
 
-/// A token in three parts whose header names a pinned algorithm. Nothing of it is trusted.
+/// A token in three parts whose header asks for nothing we do not know. Nothing of it is trusted.
 pub(super) struct UntrustedJws<'t> {
     token: UntrustedToken<'t, Extensions>,
     message: &'t str,
+}
+
+/// One whose header names a pinned algorithm. It is trusted no further.
+pub(super) struct PinnedJws<'t> {
+    jws: UntrustedJws<'t>,
     algorithm: Algorithm,
 }
 
@@ -129,7 +134,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 }
 
 impl<'t> UntrustedJws<'t> {
-    pub(super) fn parse(text: &'t str, pinned: &[Algorithm]) -> Result<Self, JwsError> {
+    pub(super) fn parse(text: &'t str) -> Result<Self, JwsError> {
         if text.len() > LONGEST {
             return Err(JwsError::Malformed);
         }
@@ -138,29 +143,41 @@ impl<'t> UntrustedJws<'t> {
         }
         let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| JwsError::Malformed)?;
         let (message, _) = text.rsplit_once('.').ok_or(JwsError::Malformed)?;
-        let header = token.header();
-        if header.other_fields.crit || header.other_fields.zip {
+        let extensions = &token.header().other_fields;
+        if extensions.crit || extensions.zip {
             return Err(JwsError::Extension);
         }
-        if header.token_type.as_deref().is_some_and(|name| !name.eq_ignore_ascii_case("JWT")) {
-            return Err(JwsError::Type);
-        }
-        let algorithm =
-            Algorithm::named(token.algorithm()).filter(|named| pinned.contains(named)).ok_or(JwsError::Algorithm)?;
-        Ok(Self { token, message, algorithm })
+        Ok(Self { token, message })
+    }
+
+    /// The type the token says it has (RFC 7515, 4.1.9).
+    pub(super) fn token_type(&self) -> Option<&str> {
+        self.token.header().token_type.as_deref()
+    }
+
+    /// Holds the header's algorithm against those of the settings.
+    pub(super) fn pinned(self, pinned: &[Algorithm]) -> Result<PinnedJws<'t>, JwsError> {
+        let algorithm = Algorithm::named(self.token.algorithm()).filter(|named| pinned.contains(named));
+        Ok(PinnedJws { algorithm: algorithm.ok_or(JwsError::Algorithm)?, jws: self })
+    }
+
+    pub(super) fn claims<C: serde::de::DeserializeOwned>(&self) -> Option<jwt_compact::Claims<C>> {
+        self.token.deserialize_claims_unchecked().ok()
+    }
+}
+
+impl PinnedJws<'_> {
+    pub(super) fn claims<C: serde::de::DeserializeOwned>(&self) -> Option<jwt_compact::Claims<C>> {
+        self.jws.claims()
     }
 
     pub(super) fn signed(&self) -> Signed<'_> {
         Signed {
             algorithm: self.algorithm,
-            key_id: self.token.header().key_id.as_deref(),
-            message: self.message.as_bytes(),
-            signature: self.token.signature_bytes(),
+            key_id: self.jws.token.header().key_id.as_deref(),
+            message: self.jws.message.as_bytes(),
+            signature: self.jws.token.signature_bytes(),
         }
-    }
-
-    pub(super) fn claims<C: serde::de::DeserializeOwned>(&self) -> Option<jwt_compact::Claims<C>> {
-        self.token.deserialize_claims_unchecked().ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::{Issuer, Registration, TokenAuth};
+use super::{Issuer, Publisher, Registration, TokenAuth};
 
 /// A provider's metadata, checked.
 #[derive(Clone, Debug)]
@@ -41,8 +41,8 @@ pub enum MetadataError {
 #[derive(Deserialize)]
 struct Document {
     issuer: String,
-    authorization_endpoint: String,
-    token_endpoint: String,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
     jwks_uri: String,
     userinfo_endpoint: Option<String>,
     end_session_endpoint: Option<String>,
@@ -58,11 +58,14 @@ pub fn discovery_url(issuer: &Issuer) -> String {
 }
 
 impl Metadata {
-    /// Parses the metadata of `issuer`.
+    /// Parses the metadata of `publisher`. One where nobody signs in – a build service that issues
+    /// tokens to its jobs – need not have endpoints for that; then its own address stands for them,
+    /// which nothing calls.
     ///
     /// # Errors
     /// See [`MetadataError`].
-    pub fn parse(text: &str, issuer: &Issuer) -> Result<Self, MetadataError> {
+    pub fn parse(text: &str, publisher: Publisher<'_>) -> Result<Self, MetadataError> {
+        let issuer = publisher.issuer;
         let document: Document =
             serde_json::from_str(text).map_err(|error| MetadataError::Malformed(error.to_string()))?;
         if document.issuer != issuer.as_str() {
@@ -70,9 +73,14 @@ impl Metadata {
         }
         let endpoint = |text: &str| Url::parse(text).ok().filter(|url| is_endpoint(url, issuer.is_local()));
         let required = |name: &'static str, text: &str| endpoint(text).ok_or(MetadataError::Endpoint(name));
+        let of_sign_in = |name: &'static str, text: Option<&str>| match text {
+            Some(text) if publisher.signs_in => required(name, text),
+            None if publisher.signs_in => Err(MetadataError::Malformed(format!("missing field `{name}`"))),
+            _ => required(name, issuer.as_str()),
+        };
         Ok(Self {
-            authorization_endpoint: required("authorization_endpoint", &document.authorization_endpoint)?,
-            token_endpoint: required("token_endpoint", &document.token_endpoint)?,
+            authorization_endpoint: of_sign_in("authorization_endpoint", document.authorization_endpoint.as_deref())?,
+            token_endpoint: of_sign_in("token_endpoint", document.token_endpoint.as_deref())?,
             jwks_uri: required("jwks_uri", &document.jwks_uri)?,
             // These two are extras: a broken one is as good as none, and keeps nobody out.
             userinfo_endpoint: document.userinfo_endpoint.as_deref().and_then(endpoint),
@@ -126,7 +134,7 @@ mod tests {
     }
 
     fn parse(document: &Value) -> Result<Metadata, MetadataError> {
-        Metadata::parse(&document.to_string(), &Issuer::parse(ISSUER).unwrap())
+        Metadata::parse(&document.to_string(), registration(ISSUER).publisher())
     }
 
     #[test]
@@ -187,7 +195,22 @@ mod tests {
     #[test]
     fn discovery_4_2_anything_but_a_document_is_refused() {
         for text in ["", "null", "[]", "<html>", "{}", "{\"issuer\":1}"] {
-            assert!(Metadata::parse(text, &Issuer::parse(ISSUER).unwrap()).is_err(), "{text}");
+            assert!(Metadata::parse(text, registration(ISSUER).publisher()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_of_tokens_alone_needs_no_place_to_sign_in() {
+        let client = registration(ISSUER);
+        let publisher = Publisher { signs_in: false, ..client.publisher() };
+        for (text, good) in [
+            (r#"{"issuer":"https://id.example","jwks_uri":"https://id.example/jwks"}"#, true),
+            (r#"{"issuer":"https://id.example","jwks_uri":"http://id.example/jwks"}"#, false),
+            (r#"{"issuer":"https://id.example"}"#, false),
+            (r#"{"issuer":"https://id.example/","jwks_uri":"https://id.example/jwks"}"#, false),
+        ] {
+            assert_eq!(Metadata::parse(text, publisher).is_ok(), good, "{text}");
+            assert!(Metadata::parse(text, client.publisher()).is_err(), "{text}");
         }
     }
 

@@ -71,6 +71,34 @@ pub struct Registration {
     pub freshness: Lifetime,
 }
 
+/// Whose metadata and keys are meant: a provider that people sign in with, or an issuer of tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct Publisher<'p> {
+    /// The id in the settings: no provider and no issuer of tokens share one.
+    pub id: &'p str,
+    /// The issuer.
+    pub issuer: &'p Issuer,
+    /// The signature algorithms its tokens may have.
+    pub algorithms: &'p [Algorithm],
+    /// How long metadata and keys count as fresh.
+    pub freshness: Lifetime,
+    /// Whether people sign in there, so that it must have the endpoints for that.
+    pub signs_in: bool,
+}
+
+impl Registration {
+    /// The provider as one who publishes.
+    pub fn publisher(&self) -> Publisher<'_> {
+        Publisher {
+            id: &self.id,
+            issuer: &self.issuer,
+            algorithms: &self.algorithms,
+            freshness: self.freshness,
+            signs_in: true,
+        }
+    }
+}
+
 impl Issuer {
     /// Takes an issuer: https (http on this machine), without query and fragment
     /// (Discovery 1.0, 3).

@@ -149,7 +149,7 @@ mod tests {
             provider.token_auth = auth;
             provider.client_secret = provider.client_secret.filter(|_| secret);
             let document = r#"{"issuer":"https://id.example","authorization_endpoint":"https://id.example/a","token_endpoint":"https://id.example/t","jwks_uri":"https://id.example/j"}"#;
-            let metadata = Metadata::parse(document, &provider.issuer).unwrap();
+            let metadata = Metadata::parse(document, provider.publisher()).unwrap();
             token_request(
                 &provider,
                 &metadata,

@@ -1,5 +1,6 @@
-//! The three scripts there are: a fragment never leaves the browser, so only a script can carry it
-//! through a login. Each does nothing else, and every page works without its script.
+//! The scripts of our own pages: a fragment never leaves the browser, so only a script can carry it
+//! through a login; and only a script can end a window. Each does nothing else, and every page works
+//! without its script.
 
 /// On the way to the provider: keeps the fragment under the login's key, and takes the address
 /// whose state says so. A browser that refuses storage goes on without.
@@ -17,3 +18,9 @@ location.replace(a.href+(h[0]==='#'?h:''))})()";
 /// On the chooser: its links keep the fragment for the next page.
 pub(super) const CARRY_FRAGMENT: &str = "\
 (function(){var l=document.querySelectorAll('.choices a'),i;for(i=0;i<l.length;i++)l[i].hash=location.hash})()";
+
+/// In a window of its own: tells the page that opened it, which looks for itself, and ends. A provider's
+/// `Cross-Origin-Opener-Policy` cuts a window off from its opener, but not from a channel of its origin.
+pub(super) const END_WINDOW: &str = "\
+(function(){try{var c=new BroadcastChannel('portcullis');c.postMessage('signed-in');c.close()}catch(e){}\
+close()})()";

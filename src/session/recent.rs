@@ -3,7 +3,7 @@
 //!
 //! A cookie is found here only if it is, byte for byte, one whose signature was checked; whether it
 //! counts here and now is checked each time. What is remembered is what the cookie says of itself, so
-//! forgetting it changes nothing.
+//! forgetting it changes nothing. The tokens of machines are remembered in the same way.
 
 use std::rc::Rc;
 
@@ -12,47 +12,69 @@ use subtle::ConstantTimeEq;
 use super::{Session, SessionError};
 use crate::keyring::KeyRing;
 
-/// Sessions remembered per isolate. With the longest cookie of 4 KB and as much again for what it
-/// says, this is 2 MB of the 128 that an isolate has; only sessions of ours get in.
+/// Texts remembered per isolate. With the longest cookie of 4 KB and as much again for what it
+/// says, this is 2 MB of the 128 that an isolate has, and 6 MB with the longest tokens; only what was
+/// verified gets in.
 const MOST: usize = 256;
-/// The end of a cookie's signature tells sessions apart: 48 of its 256 bits.
+/// The end of a signature tells texts apart: 48 of its 256 bits, or more.
 const TAIL: usize = 8;
 
-/// The sessions that were verified last, in a ring.
-#[derive(Debug, Default)]
-pub struct Recent {
-    sessions: Vec<Verified>,
+/// The signed texts that were verified last, with what they say, in a ring.
+#[derive(Debug)]
+pub struct Recent<T> {
+    verified: Vec<Verified<T>>,
     next: usize,
 }
 
 #[derive(Debug)]
-struct Verified {
+struct Verified<T> {
     tail: [u8; TAIL],
-    cookie: String,
-    session: Rc<Session>,
+    text: String,
+    says: Rc<T>,
 }
 
-impl Recent {
+impl<T> Recent<T> {
+    /// What `text` says, if it was verified.
+    pub(crate) fn known(&self, text: &str) -> Option<Rc<T>> {
+        let tail: [u8; TAIL] = *text.as_bytes().last_chunk()?;
+        let known = self.verified.iter().find(|known| known.tail == tail)?;
+        is_same(known.text.as_bytes(), text.as_bytes()).then(|| Rc::clone(&known.says))
+    }
+
+    /// Remembers a text that was just verified.
+    pub(crate) fn remember(&mut self, text: &str, says: Rc<T>) {
+        let Some(tail) = text.as_bytes().last_chunk().copied() else { return };
+        let verified = Verified { tail, text: text.to_owned(), says };
+        // One that was remembered already was found wanting since: its place is taken.
+        let place = self.verified.iter().position(|known| known.tail == tail).unwrap_or(self.next);
+        match self.verified.get_mut(place) {
+            Some(old) => *old = verified,
+            None => self.verified.push(verified),
+        }
+        if place == self.next {
+            self.next = self.next.saturating_add(1) % MOST;
+        }
+    }
+}
+
+impl Recent<Session> {
     /// The session of `cookie`: remembered, or verified now.
     ///
     /// # Errors
     /// [`SessionError::NotOurs`]
     pub fn verify(&mut self, cookie: &str, keys: &KeyRing) -> Result<Rc<Session>, SessionError> {
-        let tail = *cookie.as_bytes().last_chunk().ok_or(SessionError::NotOurs)?;
-        let known = self.sessions.iter().find(|known| known.tail == tail);
-        if let Some(known) = known
-            && is_same(known.cookie.as_bytes(), cookie.as_bytes())
-        {
-            return Ok(Rc::clone(&known.session));
+        if let Some(session) = self.known(cookie) {
+            return Ok(session);
         }
         let session = Rc::new(Session::verify(cookie, keys)?);
-        let verified = Verified { tail, cookie: cookie.to_owned(), session: Rc::clone(&session) };
-        match self.sessions.get_mut(self.next) {
-            Some(oldest) => *oldest = verified,
-            None => self.sessions.push(verified),
-        }
-        self.next = self.next.saturating_add(1) % MOST;
+        self.remember(cookie, Rc::clone(&session));
         Ok(session)
+    }
+}
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self { verified: Vec::new(), next: 0 }
     }
 }
 
@@ -120,11 +142,11 @@ mod tests {
         for cookie in cookies(MOST + 50) {
             recent.verify(&cookie, &keys).unwrap();
         }
-        assert_eq!(recent.sessions.len(), MOST);
-        let mut strangers = Recent::default();
+        assert_eq!(recent.verified.len(), MOST);
+        let mut strangers: Recent<Session> = Recent::default();
         for cookie in cookies(3) {
             assert!(strangers.verify(&cookie, &ring(2, None)).is_err());
         }
-        assert!(strangers.sessions.is_empty());
+        assert!(strangers.verified.is_empty());
     }
 }

@@ -25,12 +25,12 @@ let managed;
 
 /**
  * Forwards `request` by `plan` (see worker.rs): a line each for the origin, the Cookie header, who may
- * keep the answer, and then names and values of the headers to set. `managedHeaders` names those that no
+ * keep the answer and whether `Authorization` goes, and then names and values of the headers to set. `managedHeaders` names those that no
  * client may use: the settings are known by then, and they are the same for as long as this isolate lives.
  */
 export function forward(request, env, plan, managedHeaders) {
   const [origin, cookies, keep, ...ours] = plan.split('\n');
-  const privately = keep === '1';
+  const privately = keep[0] === '1';
   const space = origin.indexOf(' ');
   const kind = origin.slice(0, space);
   const where = origin.slice(space + 1);
@@ -42,6 +42,7 @@ export function forward(request, env, plan, managedHeaders) {
     managed.remove(headers);
     if (cookies[0] === '-') headers.delete('cookie');
     else if (cookies[0] === '+') headers.set('cookie', cookies.slice(1));
+    if (keep[1] === '-') headers.delete('authorization');
     for (let line = 0; line < ours.length; line += 2) headers.set(ours[line], ours[line + 1]);
     answer = kind === 'binding' ? env[where].fetch(edited) : fetch(edited);
   } catch (error) {

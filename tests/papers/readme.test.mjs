@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const read = (file) => readFileSync(join(root, file), 'utf8');
-const papers = ['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/settings.md', 'docs/codes.md', 'docs/assertion.md'];
+const papers = ['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/settings.md', 'docs/codes.md', 'docs/assertion.md', 'docs/single-page-apps.md'];
 
 /** The commands in the fenced blocks and in the text of a paper. */
 function commands(text) {

@@ -110,6 +110,12 @@ impl World {
         change(&mut self.0.providers.borrow_mut()[0])
     }
 
+    /// Changes the provider of this issuer.
+    pub fn provider_of<T>(&self, issuer: &str, change: impl FnOnce(&mut Provider) -> T) -> T {
+        let mut providers = self.0.providers.borrow_mut();
+        change(providers.iter_mut().find(|provider| provider.issuer == issuer).expect("a provider"))
+    }
+
     /// Asks the provider that `url` belongs to: where its answer leads.
     pub fn authorize(&self, url: &str, person: &str) -> Option<String> {
         let mut providers = self.0.providers.borrow_mut();
@@ -120,6 +126,10 @@ impl World {
 
     pub fn pass(&self, seconds: u64) {
         self.0.now.set(self.0.now.get() + seconds);
+    }
+
+    pub fn now_seconds(&self) -> i64 {
+        self.0.now.get().try_into().expect("a time of this world")
     }
 
     pub fn set_kv_lag(&self, seconds: u64) {

@@ -10,6 +10,8 @@ const METHODS = {
   callback: ['GET'],
   logout: ['GET', 'POST'],
   'signed-out': ['GET', 'HEAD'],
+  'signed-in': ['GET', 'HEAD'],
+  'client.js': ['GET', 'HEAD'],
   me: ['GET', 'HEAD'],
   health: ['GET', 'HEAD'],
 };
@@ -53,6 +55,7 @@ describe('an own endpoint', { timeout: 20_000 }, () => {
       ['/.auth/callback?code=c&state=s', 400],
       ['/.auth/logout', 200],
       ['/.auth/signed-out', 200],
+      ['/.auth/signed-in', 200],
       ['/.auth/me', 200],
       ['/.auth/health', 200],
       ['/.auth/nothing', 404],

@@ -26,6 +26,33 @@ export async function assertAccessible(page) {
   await assertReflows(page);
 }
 
+/** A dialog in a shadow tree: named, described, with buttons for a thumb, between which Tab goes round. */
+export async function assertDialogAccessible(page, host) {
+  const facts = await page.evaluate(measure, host);
+  assertReadable(facts);
+  const dialog = page.getByRole('dialog');
+  const [name, description] = await dialog.evaluate((element) => ['labelledby', 'describedby'].map((kind) => element.getRootNode().getElementById(element.getAttribute(`aria-${kind}`)).textContent));
+  assert.ok(name.length > 3 && description.length > 3, '4.1.2');
+  assert.ok(await page.getByRole('dialog', { name }).count(), '4.1.2');
+  assert.equal(await dialog.getAttribute('lang'), 'en', '3.1.2');
+  const focused = () => page.evaluate((selector) => {
+    const element = document.querySelector(selector).shadowRoot.activeElement;
+    return element && { text: element.textContent, outline: getComputedStyle(element).outlineStyle };
+  }, host);
+  const buttons = facts.targets.map(({ text }) => text);
+  for (const { text, width, height } of facts.targets) assert.ok(width >= BUTTON && height >= BUTTON, `2.5.8: "${text}" is ${width} by ${height}`);
+  const seen = [];
+  while (seen.length < 2 * buttons.length) {
+    do await page.keyboard.press('Tab');
+    // On its way round the focus may pass the browser's own controls.
+    while (!(await focused()));
+    const { text, outline } = await focused();
+    assert.equal(outline, 'solid', `2.4.7: "${text}"`);
+    seen.push(text);
+  }
+  assert.deepEqual([...new Set(seen)].sort(), buttons.sort(), '2.1.1');
+}
+
 /** Only what the colours decide: for the same page in another scheme. */
 export async function assertContrast(page) {
   assertReadable(await page.evaluate(measure));
@@ -64,8 +91,9 @@ async function assertReflows(page) {
 }
 
 /** Runs in the page. */
-function measure() {
-  const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
+function measure(host) {
+  const root = host ? document.querySelector(host).shadowRoot : document.body;
+  const channels = (colour) => colour.match(/[\d.]+/g).map((value, rank) => (colour.startsWith('color(srgb') && rank < 3 ? value * 255 : Number(value)));
   const luminance = (colour) => {
     const [red, green, blue] = channels(colour)
       .slice(0, 3)
@@ -92,10 +120,10 @@ function measure() {
     headings: [...document.querySelectorAll('h1')].map((heading) => heading.textContent),
     mains: document.querySelectorAll('main').length,
     viewport: document.querySelector('meta[name=viewport]')?.content ?? '',
-    texts: [...document.body.querySelectorAll('*')]
+    texts: [...root.querySelectorAll('*')]
       .filter((element) => shown(element) && hasText(element))
       .map((element) => ({ text: element.textContent.trim(), ratio: contrast(element) })),
-    targets: [...document.querySelectorAll('a, button')].filter(shown).map((element) => {
+    targets: [...root.querySelectorAll('a, button')].filter(shown).map((element) => {
       const { width, height } = element.getBoundingClientRect();
       return { text: element.textContent.trim(), width, height, button: element.classList.contains('button') };
     }),

@@ -40,7 +40,7 @@ export function gateSecrets() {
  * @param {'service'|'zone'|'address'|'assets'} [options.origin]
  * @param {string|boolean} [options.secretHeader]  the setting `origin.secret_header`
  * @param {string|object} [options.assets]  as startGate takes them
- * @param {object} [options.settings]  more settings, or other than these
+ * @param {object|Function} [options.settings]  more settings, or other than these; of the issuer, where they name it
  * @param {object} [options.provider]  more options of startProvider
  * @param {object} [options.gate]      more options of startGate
  * @param {boolean} [options.counting] whether the calls of the KV namespace are counted
@@ -74,7 +74,7 @@ export async function startSite({
       }[origin],
       providers: [{ id: 'demo', title: 'Demo provider', issuer: provider.issuer, client_id: provider.clientId }],
       rules,
-      ...settings,
+      ...(typeof settings === 'function' ? settings(provider.issuer) : settings),
     },
     ...gateOptions,
     secrets: { ...gateSecrets(), PORTCULLIS_DEMO_CLIENT_SECRET: provider.clientSecret, ...gateOptions?.secrets },

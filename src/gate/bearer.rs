@@ -1,0 +1,334 @@
+//! What a machine shows in the place of a session, on rules that take it: an access token in
+//! `Authorization: Bearer` (RFC 6750, 2.1), or a service token in a header of its own.
+//!
+//! Where a token is shown, it decides, and the cookie is not looked at. A machine cannot sign in, so
+//! the answer to a bad one is never a redirect and never a page (RFC 6750, 3).
+
+use std::rc::Rc;
+
+use super::{Answer, EventKind, Gate, Request, Trouble, discovery::Unproven, rejection};
+use crate::{
+    claims::Claims,
+    config::Taken,
+    edge::{Edge, RequestHead},
+    oidc::{AccessTokenError, UntrustedAccessToken},
+    policy::Denied,
+    secret::Secret,
+    service_token::{ServiceToken, ServiceTokenError},
+    time::Timestamp,
+};
+
+/// The header of a service token, lower case. No origin ever sees it, in any spelling.
+pub const TOKEN_HEADER: &str = "portcullis-token";
+
+/// A machine whose token was checked. Only this file makes one.
+#[derive(Debug)]
+pub(super) struct Machine {
+    scheme: Scheme,
+    claims: Rc<Claims>,
+    forward: bool,
+}
+
+/// What a request shows.
+#[derive(Debug)]
+pub(super) enum Shown {
+    /// A token that counts.
+    Machine(Machine),
+    /// An access token whose signature has to be checked, which takes a while.
+    Unchecked(Unchecked),
+}
+
+/// An access token that was not checked yet, and what the rule takes.
+#[derive(Debug)]
+pub struct Unchecked {
+    token: Secret<String>,
+    taken: Rc<Taken>,
+}
+
+/// How a token is shown, and so how the answer names what is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Bearer,
+    Service,
+}
+
+/// Why a machine goes no further.
+#[derive(Clone, Debug)]
+pub struct MachineRejection {
+    scheme: Scheme,
+    why: Why,
+}
+
+#[derive(Clone, Debug)]
+enum Why {
+    /// Two tokens, or something that is none by its form.
+    Malformed,
+    AccessToken(AccessTokenError),
+    ServiceToken(ServiceTokenError),
+    /// No key of the issuer verifies the access token.
+    NoKey,
+    /// The policy admits it in no way.
+    Denied {
+        subject: String,
+        rule: String,
+        denied: Denied,
+    },
+    /// The issuer's keys cannot be had.
+    KeysDown(Trouble),
+}
+
+impl Machine {
+    pub(super) fn claims(&self) -> &Rc<Claims> {
+        &self.claims
+    }
+
+    /// Whether `Authorization` holds a token that stays here.
+    pub(super) fn keeps_token(&self) -> bool {
+        self.scheme == Scheme::Bearer && !self.forward
+    }
+
+    /// What the policy's no becomes.
+    pub(super) fn denied(&self, rule: &str, denied: Denied) -> MachineRejection {
+        let (subject, rule) = (self.claims.subject().to_owned(), rule.to_owned());
+        MachineRejection { scheme: self.scheme, why: Why::Denied { subject, rule, denied } }
+    }
+}
+
+impl Gate {
+    /// What a request shows on a rule that takes tokens: nothing, or one token (RFC 6750, 2: no request
+    /// uses more than one method). `Authorization` belongs to the origin where the rule takes no access
+    /// tokens, and where it has another scheme.
+    pub(super) fn shown(
+        &self,
+        head: &impl RequestHead,
+        taken: &Rc<Taken>,
+        now: Timestamp,
+    ) -> Result<Option<Shown>, MachineRejection> {
+        let authorization = if taken.issuers.is_empty() { None } else { head.header("authorization") };
+        let access_token = match authorization.as_deref() {
+            Some(header) => bearer(header).map_err(|why| Scheme::Bearer.refuse(why))?,
+            None => None,
+        };
+        match (access_token, head.header(TOKEN_HEADER)) {
+            (None, None) => Ok(None),
+            (Some(token), None) => self.access_token(token, taken, now).map(Some),
+            (None, Some(text)) => service_token(&text, taken, now).map(Some),
+            (Some(_), Some(_)) => Err(Scheme::Bearer.refuse(Why::Malformed)),
+        }
+    }
+
+    /// An access token that this isolate verified a while ago counts at once, if its time is not over
+    /// and its issuer is one of the rule's.
+    fn access_token(&self, token: &str, taken: &Rc<Taken>, now: Timestamp) -> Result<Shown, MachineRejection> {
+        let known = self.tokens.borrow().known(token);
+        let fresh =
+            known.filter(|known| known.is_fresh(now) && taken.issuers.iter().any(|issuer| issuer.id == known.issuer()));
+        let Some(known) = fresh else {
+            return Ok(Shown::Unchecked(Unchecked { token: Secret::new(token.to_owned()), taken: Rc::clone(taken) }));
+        };
+        known.check(now).map_err(|error| Scheme::Bearer.refuse(Why::AccessToken(error)))?;
+        let claims = Rc::clone(known.claims());
+        Ok(Shown::Machine(Machine { scheme: Scheme::Bearer, claims, forward: taken.forward }))
+    }
+
+    /// Checks an access token (RFC 9068, 4) and remembers it: then [`Gate::decide`] finds it.
+    ///
+    /// No call is made for a token that is not from an issuer of the rule, for us, and current. The
+    /// keys have a budget of their own, so that whoever invents tokens keeps nobody from signing in.
+    pub(super) async fn verify<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        unchecked: &Unchecked,
+    ) -> Result<(), MachineRejection> {
+        let refused = |error| Scheme::Bearer.refuse(Why::AccessToken(error));
+        let text = unchecked.token.expose();
+        let token = UntrustedAccessToken::parse(text)
+            .and_then(|token| token.addressed_to(&unchecked.taken.issuers, request.now))
+            .map_err(refused)?;
+        let issuer = Rc::clone(token.issuer());
+        let proof = self.prove(request, issuer.publisher(), &token.signed()).await.map_err(|why| {
+            Scheme::Bearer.refuse(match why {
+                Unproven::NoKey => Why::NoKey,
+                Unproven::MetadataDown(trouble) | Unproven::KeysDown(trouble) | Unproven::NewKeysDown(trouble) => {
+                    Why::KeysDown(trouble)
+                }
+            })
+        })?;
+        let token = token.proven(&proof, request.now, &self.config.selection).map_err(refused)?;
+        self.tokens.borrow_mut().remember(text, Rc::new(token));
+        Ok(())
+    }
+}
+
+fn service_token(text: &str, taken: &Rc<Taken>, now: Timestamp) -> Result<Shown, MachineRejection> {
+    let token = ServiceToken::find(&taken.service, text, now).map_err(|error| {
+        Scheme::Service.refuse(match error {
+            ServiceTokenError::Malformed => Why::Malformed,
+            error => Why::ServiceToken(error),
+        })
+    })?;
+    Ok(Shown::Machine(Machine { scheme: Scheme::Service, claims: Rc::clone(&token.claims), forward: false }))
+}
+
+/// The token of `Authorization`: `Bearer`, spaces, and the letters of RFC 6750, 2.1. Several lines
+/// come joined by commas; a token among them that stands not alone is one too many.
+fn bearer(header: &str) -> Result<Option<&str>, Why> {
+    let scheme = |credentials: &str| {
+        let name = credentials.trim_start().split([' ', '\t']).next().unwrap_or_default();
+        name.eq_ignore_ascii_case("Bearer")
+    };
+    if !header.split(',').any(scheme) {
+        return Ok(None);
+    }
+    let token = header.split_once(' ').filter(|(name, _)| name.eq_ignore_ascii_case("Bearer"));
+    let letters = |token: &&str| {
+        let letters = token.trim_end_matches('=');
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+        !letters.is_empty() && letters.bytes().all(letter)
+    };
+    token.map(|(_, rest)| rest.trim_start_matches(' ')).filter(letters).map(Some).ok_or(Why::Malformed)
+}
+
+impl Scheme {
+    const fn refuse(self, why: Why) -> MachineRejection {
+        MachineRejection { scheme: self, why }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Service => "Portcullis-Token",
+        }
+    }
+}
+
+impl MachineRejection {
+    /// The code to search for: in the log, and in `docs/codes.md`.
+    pub const fn code(&self) -> &'static str {
+        match self.why {
+            Why::Malformed => "token_malformed",
+            Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => "token_invalid",
+            Why::Denied { denied: Denied { step_up: Some(_), .. }, .. } => "token_step_up",
+            Why::Denied { .. } => "token_not_allowed",
+            Why::KeysDown(_) => "token_keys_unavailable",
+        }
+    }
+
+    /// The status.
+    pub const fn status(&self) -> u16 {
+        match self.why {
+            Why::Malformed => 400,
+            Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => 401,
+            Why::Denied { denied: Denied { step_up: Some(_), .. }, .. } => 401,
+            Why::Denied { .. } => 403,
+            Why::KeysDown(_) => 503,
+        }
+    }
+
+    /// The parameters of the challenge behind its realm: the error of RFC 6750, 3.1, or what RFC 9470, 3
+    /// has in its place. None where the token is not to blame.
+    fn error(&self) -> Option<String> {
+        let error = match &self.why {
+            Why::Malformed => "invalid_request",
+            Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => "invalid_token",
+            Why::Denied { denied: Denied { step_up: Some(step_up), .. }, .. } => return Some(step_up.challenge()),
+            Why::Denied { .. } => "insufficient_scope",
+            Why::KeysDown(_) => return None,
+        };
+        Some(format!(", error=\"{error}\""))
+    }
+
+    pub(super) const fn event(&self) -> EventKind {
+        match self.why {
+            Why::Denied { .. } => EventKind::Denied,
+            _ => EventKind::Refused,
+        }
+    }
+
+    /// What the operator reads beside the code.
+    pub(super) fn detail(&self) -> String {
+        match &self.why {
+            Why::Malformed => String::new(),
+            Why::AccessToken(error) => error.to_string(),
+            Why::ServiceToken(error) => error.to_string(),
+            Why::NoKey => "no key of the issuer verifies it".to_owned(),
+            Why::Denied { subject, rule, denied } => format!("subject {subject}, rule {rule}, by {}", denied.by),
+            Why::KeysDown(trouble) => trouble.detail(),
+        }
+    }
+
+    /// What whoever runs the machine reads.
+    pub(super) const fn words(&self) -> (&'static str, &'static str) {
+        match self.why {
+            Why::Malformed => ("One token", "Show one token, in one header, in its form."),
+            Why::AccessToken(_) | Why::ServiceToken(_) | Why::NoKey => (
+                "The token is not accepted",
+                "It has expired, is not meant for this address, or is not what its issuer signed. Get another one.",
+            ),
+            Why::Denied { .. } => ("Not allowed", "The token is good, and this address is not for its holder."),
+            Why::KeysDown(_) => ("Try again", "The token cannot be checked at the moment."),
+        }
+    }
+
+    /// The answer: always problem details, with the challenge of RFC 6750, 3.
+    pub(super) fn answer(&self, request: &str, realm: &str) -> Answer {
+        let (title, text) = self.words();
+        let answer = rejection::problem(self.status(), self.code(), title, text, request, None);
+        match self.error() {
+            Some(error) => {
+                let scheme = self.scheme.as_str();
+                answer.with("www-authenticate", &format!("{scheme} realm=\"{realm}\"{error}"))
+            }
+            None => answer.with("retry-after", "30"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc6750_2_1_a_bearer_token_is_one_word_of_its_letters() {
+        for (header, token) in [
+            ("Bearer abc", "abc"),
+            ("bearer abc", "abc"),
+            ("BEARER abc", "abc"),
+            ("Bearer   abc", "abc"),
+            ("Bearer a-b.c_d~e+f/0==", "a-b.c_d~e+f/0=="),
+        ] {
+            assert_eq!(bearer(header).ok(), Some(Some(token)), "{header}");
+        }
+        for header in [
+            "Bearer",
+            "Bearer ",
+            "Bearer\tabc",
+            "Bearer a b",
+            "Bearer =",
+            "Bearer a=b",
+            "Bearer a,b",
+            "Bearer a, Bearer a",
+            "Bearer a, Bearer b",
+            "Bearer a, Basic b",
+            "Basic b, Bearer a",
+            "Basic b,bearer a",
+            "Basic b, Bearer",
+            "Bearer \"a\"",
+            "Bearer ä",
+            " Bearer a",
+            " Bearer",
+            "Bearer a,",
+        ] {
+            assert!(matches!(bearer(header), Err(Why::Malformed)), "{header}");
+        }
+    }
+
+    #[test]
+    fn another_scheme_is_the_origins() {
+        for header in
+            ["", "Basic Zm9vOmJhcg==", "DPoP abc", "Digest realm=\"x\", nonce=\"y\"", "Bearerabc", "Bear er", "abc"]
+        {
+            assert!(matches!(bearer(header), Ok(None)), "{header}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The access token of a machine, in JWT form, and its checks: RFC 9068, 4, under the rules of
+//! RFC 8725.
+//!
+//! As with the ID token, the steps are spread over three types, and each needs the one before:
+//! [`UntrustedAccessToken::parse`] takes the form, [`UntrustedAccessToken::addressed_to`] who says it
+//! to whom, and [`AddressedAccessToken::proven`] demands the [`SignatureProof`]. Only that makes an
+//! [`AccessToken`].
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use serde_json::Value;
+
+use super::{
+    Algorithm, Issuer, JwsError, Publisher, SignatureProof, Signed,
+    id_token::{ClaimSet, LEEWAY, claims_at, names_in, seconds, subject, text},
+    jws::{PinnedJws, UntrustedJws},
+};
+use crate::{
+    claims::{Assertion, Claims, Selection},
+    time::{Lifetime, Timestamp},
+};
+
+/// The longest access token parsed. Servers and proxies take some 16 KB of headers in all; a token for
+/// a person in a hundred groups has 4 KB.
+const LONGEST: usize = 16_384;
+/// Claims that only tokens of another kind have (RFC 8725, 3.12): the ID token's (OpenID Connect
+/// Core 1.0, 2 and 3.3.2.11), and the event of a logout token or another one (RFC 8417, 2.2).
+const OTHER_KINDS: [&str; 4] = ["nonce", "at_hash", "c_hash", "events"];
+
+/// An issuer of the settings whose access tokens rules can name.
+#[derive(Clone, Debug)]
+pub struct TokenIssuer {
+    /// The id that rules name, and that stands as the provider in the claims.
+    pub id: String,
+    /// The issuer.
+    pub issuer: Issuer,
+    /// What tokens may be meant for: one of these is enough.
+    pub audiences: Vec<String>,
+    /// The signature algorithms a token may have: the settings pin them, never the token.
+    pub algorithms: Vec<Algorithm>,
+    /// The types a token may have.
+    pub types: Vec<TokenType>,
+    /// The claim that lists groups; dots lead into objects.
+    pub groups_claim: String,
+    /// The claim that lists roles, likewise.
+    pub roles_claim: String,
+    /// How long metadata, keys and the check of a signature count as fresh.
+    pub freshness: Lifetime,
+}
+
+/// What a token's header says it is (RFC 7515, 4.1.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// `at+jwt`: an access token (RFC 9068, 2.1).
+    AccessToken,
+    /// `JWT`: any token, as a header without a type says too; for issuers from before RFC 9068.
+    Jwt,
+}
+
+/// An access token that was parsed. Its header asks for nothing unknown; nothing else was looked at.
+pub struct UntrustedAccessToken<'t> {
+    jws: UntrustedJws<'t>,
+    claims: jwt_compact::Claims<ClaimSet>,
+}
+
+/// An access token that says it is from one of the issuers, for us, and current. Its signature was not
+/// checked.
+pub struct AddressedAccessToken<'t> {
+    jws: PinnedJws<'t>,
+    issuer: Rc<TokenIssuer>,
+    subject: String,
+    claims: BTreeMap<String, Value>,
+    validity: Validity,
+}
+
+/// An access token whose every check is done.
+#[derive(Debug)]
+pub struct AccessToken {
+    issuer: Rc<TokenIssuer>,
+    claims: Rc<Claims>,
+    validity: Validity,
+    proven: Timestamp,
+}
+
+/// When a token counts.
+#[derive(Clone, Copy, Debug)]
+struct Validity {
+    from: Option<Timestamp>,
+    until: Timestamp,
+}
+
+/// The step that refused an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessTokenError {
+    /// Not a token we would check.
+    #[error(transparent)]
+    Jws(#[from] JwsError),
+    /// The payload is no JSON object, names a member twice, or has a time that is no number.
+    #[error("the payload is malformed")]
+    Payload,
+    /// RFC 9068, 4.
+    #[error("iss is no issuer that the rule names")]
+    Issuer,
+    /// RFC 9068, 4; RFC 8725, 3.11 and 3.12.
+    #[error("not an access token by its type")]
+    Type,
+    /// RFC 9068, 4.
+    #[error("aud does not name us")]
+    Audience,
+    /// RFC 9068, 2.2.
+    #[error("sub is missing or malformed")]
+    Subject,
+    /// RFC 7800, 3.1.
+    #[error("bound to a key that was not shown")]
+    Bound,
+    /// RFC 9068, 4.
+    #[error("expired, or without exp")]
+    Expired,
+    /// RFC 7519, 4.1.5 and 4.1.6.
+    #[error("from the future")]
+    Future,
+    /// RFC 9068, 4.
+    #[error("the signature is not proven")]
+    Signature,
+}
+
+impl TokenType {
+    /// The type of this name in the settings.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "at+jwt" => Some(Self::AccessToken),
+            "JWT" => Some(Self::Jwt),
+            _ => None,
+        }
+    }
+}
+
+impl TokenIssuer {
+    /// The issuer as one who publishes keys.
+    pub fn publisher(&self) -> Publisher<'_> {
+        Publisher {
+            id: &self.id,
+            issuer: &self.issuer,
+            algorithms: &self.algorithms,
+            freshness: self.freshness,
+            signs_in: false,
+        }
+    }
+
+    /// RFC 9068, 4: `at+jwt` or `application/at+jwt`, and nothing else unless the settings say so.
+    fn takes_type(&self, name: Option<&str>) -> bool {
+        self.types.iter().any(|kind| match kind {
+            TokenType::AccessToken => name.is_some_and(|name| {
+                name.eq_ignore_ascii_case("at+jwt") || name.eq_ignore_ascii_case("application/at+jwt")
+            }),
+            TokenType::Jwt => name.is_none_or(|name| name.eq_ignore_ascii_case("JWT")),
+        })
+    }
+
+    /// RFC 9068, 4: the audience names us, whomever else it names.
+    fn is_addressed(&self, audience: Option<&Value>) -> bool {
+        let ours = |value: &Value| value.as_str().is_some_and(|name| self.audiences.iter().any(|own| own == name));
+        match audience {
+            Some(Value::Array(names)) => names.iter().all(Value::is_string) && names.iter().any(ours),
+            Some(name) => ours(name),
+            None => false,
+        }
+    }
+}
+
+impl<'t> UntrustedAccessToken<'t> {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// 1. RFC 7515: three parts, and a header that asks for no extension (4.1.11) nor compression
+    ///    (RFC 8725, 3.6). An encrypted token is refused, since none was agreed on.
+    /// 2. RFC 7519, 4: a payload in which no member is there twice.
+    pub fn parse(text: &'t str) -> Result<Self, AccessTokenError> {
+        if text.len() > LONGEST {
+            return Err(JwsError::Malformed.into());
+        }
+        let jws = UntrustedJws::parse(text)?;
+        let claims = jws.claims().ok_or(AccessTokenError::Payload)?;
+        Ok(Self { jws, claims })
+    }
+
+    /// Steps 3 to 9: who says it, to whom, of whom, and for how long.
+    ///
+    /// # Errors
+    /// The first step that fails.
+    pub fn addressed_to(
+        self,
+        issuers: &[Rc<TokenIssuer>],
+        now: Timestamp,
+    ) -> Result<AddressedAccessToken<'t>, AccessTokenError> {
+        let claims = &self.claims.custom.0;
+        // 3. The issuer is one of them, byte for byte; two of them may differ in what they take.
+        let named = text(claims, "iss").ok_or(AccessTokenError::Issuer)?;
+        let of_issuer = || issuers.iter().filter(|issuer| issuer.issuer.as_str() == named);
+        let audience = claims.get("aud");
+        let issuer = of_issuer().find(|issuer| issuer.is_addressed(audience)).or_else(|| of_issuer().next());
+        let issuer = Rc::clone(issuer.ok_or(AccessTokenError::Issuer)?);
+        // 4. It is an access token, and says nothing that only another kind says.
+        if !issuer.takes_type(self.jws.token_type()) || OTHER_KINDS.iter().any(|name| claims.contains_key(*name)) {
+            return Err(AccessTokenError::Type);
+        }
+        // 5. The algorithm is one of the settings' for this issuer; never "none", never symmetric.
+        let jws = self.jws.pinned(&issuer.algorithms)?;
+        // 6. The audience.
+        if !issuer.is_addressed(audience) {
+            return Err(AccessTokenError::Audience);
+        }
+        // 7. The subject.
+        let subject = subject(claims).ok_or(AccessTokenError::Subject)?.to_owned();
+        // 8. Who has it may use it: a token of DPoP (RFC 9449) or of mutual TLS (RFC 8705) would be
+        // worth something to a thief, if nobody asked for the key.
+        if claims.contains_key("cnf") {
+            return Err(AccessTokenError::Bound);
+        }
+        // 9. It is current.
+        let until = seconds(self.claims.expiration).ok_or(AccessTokenError::Expired)?;
+        let moment = |time| match time {
+            Some(time) => seconds(Some(time)).map(Some).ok_or(AccessTokenError::Future),
+            None => Ok(None),
+        };
+        let from = moment(self.claims.not_before)?.max(moment(self.claims.issued_at)?);
+        let validity = Validity { from, until };
+        validity.check(now)?;
+        Ok(AddressedAccessToken { jws, issuer, subject, claims: self.claims.custom.0, validity })
+    }
+}
+
+impl AddressedAccessToken<'_> {
+    /// The issuer of the settings that the token names, whose keys count and nobody else's.
+    pub fn issuer(&self) -> &Rc<TokenIssuer> {
+        &self.issuer
+    }
+
+    /// What the signature is to be checked on.
+    pub fn signed(&self) -> Signed<'_> {
+        self.jws.signed()
+    }
+
+    /// Step 10: the signature was checked.
+    ///
+    /// # Errors
+    /// [`AccessTokenError::Signature`]
+    pub fn proven(
+        self,
+        proof: &SignatureProof,
+        now: Timestamp,
+        selection: &Selection,
+    ) -> Result<AccessToken, AccessTokenError> {
+        if !proof.is_for(&self.signed()) {
+            return Err(AccessTokenError::Signature);
+        }
+        let claims = &self.claims;
+        let names = |path: &str| {
+            let names = names_in(&[claims], path);
+            // RFC 9068, 2.2.3: scopes are one text, with spaces between them.
+            let is_scope = matches!(path, "scope" | "scp");
+            if !is_scope {
+                return names;
+            }
+            names.iter().flat_map(|scopes| scopes.split_ascii_whitespace()).map(str::to_owned).collect()
+        };
+        // A moment that lies ahead would be fresh for ever.
+        let authenticated = claims.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds);
+        let said = Assertion {
+            groups: names(&self.issuer.groups_claim),
+            roles: names(&self.issuer.roles_claim),
+            // RFC 9068, 2.2.1: how the person authenticated on whose behalf the token is.
+            acr: text(claims, "acr").map(str::to_owned),
+            amr: names_in(&[claims], "amr"),
+            auth_time: authenticated.filter(|authenticated| *authenticated <= now.after(LEEWAY)),
+            more: claims_at(selection, &[claims]),
+            ..Assertion::default()
+        };
+        let claims = Rc::new(Claims::select(&self.issuer.id, &self.subject, said, selection));
+        Ok(AccessToken { issuer: self.issuer, claims, validity: self.validity, proven: now })
+    }
+}
+
+impl AccessToken {
+    /// The id of the issuer in the settings.
+    pub fn issuer(&self) -> &str {
+        &self.issuer.id
+    }
+
+    /// Who the token stands for.
+    pub fn claims(&self) -> &Rc<Claims> {
+        &self.claims
+    }
+
+    /// Whether the signature was checked with keys that are still fresh: one that the issuer withdrew
+    /// must end.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        now >= self.proven && now.since(self.proven) < self.issuer.freshness
+    }
+
+    /// Whether it is still current.
+    ///
+    /// # Errors
+    /// [`AccessTokenError::Expired`], [`AccessTokenError::Future`]
+    pub fn check(&self, now: Timestamp) -> Result<(), AccessTokenError> {
+        self.validity.check(now)
+    }
+}
+
+impl Validity {
+    fn check(self, now: Timestamp) -> Result<(), AccessTokenError> {
+        if now >= self.until.after(LEEWAY) {
+            return Err(AccessTokenError::Expired);
+        }
+        if self.from.is_some_and(|from| from > now.after(LEEWAY)) {
+            return Err(AccessTokenError::Future);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,300 @@
+// The client script, served at /.auth/client.js: a `fetch` for pages that outlive their session. At the
+// gate's 401 it offers to sign in, in a window of its own or by leaving the page, and then sends the
+// request once more. docs/single-page-apps.md says how it is used.
+//
+// It runs with the rights of the page, so nothing here protects the site; it must not do more than the
+// page asked for. It takes part in requests to this origin alone, follows no address but the gate's own
+// login, and believes nobody but /.auth/me about who is signed in.
+//
+// A comment has lines of its own here: the gate serves the script without them (client.rs).
+
+(() => {
+  'use strict';
+  // The gate puts its prefix and the version in the place of these two.
+  const PREFIX = '/.auth';
+  const VERSION = 'unversioned';
+
+  if (window.portcullis?.version) return;
+
+  // What may be repeated whoever is signed in.
+  const READS = ['GET', 'HEAD', 'OPTIONS'];
+  // Polling, for where no message comes through: two seconds, and half as long again each time.
+  const PATIENCE = 2000;
+
+  // `fetch` as it is without us.
+  let plain = window.fetch.bind(window);
+  // Who is signed in, as far as is known here: a promise of a person, null, or undefined.
+  let known = who();
+  // When the latest sign-in was noticed.
+  let latest = 0;
+  // The sign-in that every request waits for.
+  let pending;
+  // The window to sign in at.
+  let popup;
+  // "Not now" was said, and nothing was touched since.
+  let declined = false;
+  // What window.fetch was before wrap().
+  let replaced;
+
+  const portcullis = (window.portcullis = Object.assign(new EventTarget(), {
+    version: VERSION,
+    words: {
+      lang: 'en',
+      ended: 'Your session has ended',
+      person: (name) => `You were signed in as ${name}. `,
+      text: 'Sign in to go on; what you were doing waits here.',
+      waiting: 'Go on in the window that has opened. This page continues by itself.',
+      signIn: 'Sign in',
+      notNow: 'Not now',
+    },
+    fetch: fetchSignedIn,
+    wrap,
+    signIn,
+    me,
+  }));
+
+  // fetch(input, init), which at the gate's 401 waits for a sign-in and then asks once more.
+  async function fetchSignedIn(input, init) {
+    if (!takesPart(input, init)) return plain(input, init);
+    const request = new Request(input, init);
+    const spare = request.clone();
+    const asker = known;
+    const started = performance.now();
+    const answer = await plain(request);
+    const login = await loginOf(answer);
+    if (!login) return answer;
+    const person = await Promise.race([signedIn(login, started), abandoned(spare.signal)]);
+    // What changes something is done for the person who asked for it, or not at all.
+    const same = person && (READS.includes(spare.method) || isSame(await asker, person));
+    return same ? plain(spare) : answer;
+  }
+
+  // Puts it in the place of window.fetch; the function that comes back undoes that.
+  function wrap() {
+    if (!replaced) {
+      replaced = window.fetch;
+      plain = replaced.bind(window);
+      window.fetch = fetchSignedIn;
+    }
+    return () => {
+      if (window.fetch !== fetchSignedIn) return;
+      window.fetch = replaced;
+      replaced = undefined;
+    };
+  }
+
+  // Opens the sign-in; to be called from a click. Fulfilled with the person, or with null on `signal`.
+  function signIn({ mode, provider, prompt, signal } = {}) {
+    const url = new URL(`${PREFIX}/login`, location.href);
+    if (provider) url.searchParams.set('provider', provider);
+    if (prompt) url.searchParams.set('prompt', prompt);
+    const before = who();
+    open(url, mode);
+    return newSession(before, signal).then(settle);
+  }
+
+  // Who is signed in, or null.
+  async function me() {
+    const answer = await plain(`${PREFIX}/me`, { headers: { accept: 'application/json' }, cache: 'no-store' });
+    if (answer.status === 401) return null;
+    if (!answer.ok) throw new Error(`${PREFIX}/me answers ${answer.status}`);
+    return answer.json();
+  }
+
+  // The same, and undefined when that cannot be known.
+  function who() {
+    return me().catch(() => undefined);
+  }
+
+  // Requests to this origin with a session, whose body can be sent twice.
+  function takesPart(input, init) {
+    try {
+      const asked = input instanceof Request;
+      const { origin } = new URL(asked ? input.url : input, document.baseURI);
+      const credentials = init?.credentials ?? (asked ? input.credentials : '');
+      return origin === location.origin && credentials !== 'omit' && !(init?.body instanceof ReadableStream);
+    } catch {
+      return false;
+    }
+  }
+
+  // The gate's login that an answer names, with what else it says; nothing for any other answer.
+  async function loginOf(answer) {
+    const kind = answer.headers.get('content-type') ?? '';
+    // `basic`: it came from this origin, after all redirects.
+    if (answer.status !== 401 || answer.type !== 'basic' || !/^application\/problem\+json\b/i.test(kind)) return undefined;
+    try {
+      const problem = await answer.clone().json();
+      const url = new URL(problem.login_url);
+      return url.origin === location.origin && url.pathname === `${PREFIX}/login` ? { url, problem } : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  // Who signed in for a request that was sent at `started`; null when nobody did.
+  function signedIn(login, started) {
+    if (started <= latest) return known;
+    pending ??= ask(login).finally(() => (pending = undefined));
+    return pending;
+  }
+
+  async function ask({ url, problem }) {
+    const [before, now] = await Promise.all([known, who()]);
+    // In another tab, meanwhile.
+    if (now && problem.code === 'sign_in_required') return settle(now);
+    const event = new CustomEvent('signinrequired', { cancelable: true, detail: { problem, person: before } });
+    if (declined || !portcullis.dispatchEvent(event)) return null;
+    const person = await offer(url, before && !now ? portcullis.words.ended : problem.title, before, now);
+    if (!person) waitForTouch();
+    return settle(person);
+  }
+
+  // A page that asks by itself, every minute perhaps, does not ask again before somebody is there.
+  function waitForTouch() {
+    declined = true;
+    for (const type of ['pointerdown', 'keydown']) addEventListener(type, () => (declined = false), { capture: true, once: true });
+  }
+
+  async function settle(person) {
+    const before = await known;
+    if (!person) return null;
+    popup?.close();
+    latest = performance.now();
+    declined = false;
+    known = Promise.resolve(person);
+    const detail = { person, same: isSame(before, person) };
+    if (before?.expires !== person.expires) portcullis.dispatchEvent(new CustomEvent('signedin', { detail }));
+    return person;
+  }
+
+  function isSame(one, other) {
+    return !!one && !!other && one.subject === other.subject && one.provider === other.provider;
+  }
+
+  function abandoned(signal) {
+    return new Promise((_, failed) => {
+      if (signal.aborted) failed(signal.reason);
+      signal.addEventListener('abort', () => failed(signal.reason));
+    });
+  }
+
+  // In a window of its own, or else by leaving this page. `for` is what needs the sign-in: its rule may ask
+  // for a newer or a stronger one than this page's.
+  function open(login, mode) {
+    const url = new URL(login);
+    const { searchParams } = url;
+    if (searchParams.has('return_to')) searchParams.set('for', searchParams.get('return_to'));
+    searchParams.set('return_to', `${PREFIX}/signed-in`);
+    if (mode !== 'redirect' && openWindow(url)) return true;
+    searchParams.set('return_to', location.href.split('#')[0]);
+    url.hash = location.hash;
+    location.assign(url);
+    return false;
+  }
+
+  // A window that ends at a page of the gate's. False where the browser opens none.
+  function openWindow(url) {
+    if (popup && !popup.closed) popup.focus();
+    else {
+      const [left, top] = [screenX + (outerWidth - 480) / 2, screenY + (outerHeight - 720) / 3];
+      popup = window.open(url, '_blank', `popup,width=480,height=720,left=${left},top=${top}`);
+      // So that no page on the way can send this one elsewhere.
+      if (popup) popup.opener = null;
+    }
+    return !!popup && !popup.closed;
+  }
+
+  // Fulfilled with who is signed in, once the session is another one than `before`. A message is a hint to
+  // look and nothing else; a window that reads as closed may be open still, under a policy of its own.
+  function newSession(before, signal) {
+    return new Promise((resolve) => {
+      const channel = new BroadcastChannel('portcullis');
+      let wait = PATIENCE;
+      let timer;
+      const end = (person) => {
+        clearTimeout(timer);
+        channel.close();
+        removeEventListener('focus', look);
+        resolve(person);
+      };
+      const look = async () => {
+        const [old, now] = await Promise.all([before, who()]);
+        if (now && now.expires !== old?.expires) end(now);
+      };
+      const poll = () => {
+        look();
+        wait *= 1.5;
+        timer = setTimeout(poll, wait);
+      };
+      channel.onmessage = look;
+      addEventListener('focus', look);
+      timer = setTimeout(poll, wait);
+      signal?.addEventListener('abort', () => end(null));
+      if (signal?.aborted) end(null);
+    });
+  }
+
+  // The dialog. In a shadow tree with a sheet of its own, so that the page's styles and its policy for
+  // styles leave it alone; colours and fonts are the page's.
+  function offer(url, title, before, now) {
+    const { words } = portcullis;
+    const stop = new AbortController();
+    const host = element('div');
+    const heading = element('h2', { id: 'title', textContent: title });
+    const name = before?.name ?? before?.email;
+    const text = element('p', { id: 'text', ariaLive: 'polite', textContent: (name ? words.person(name) : '') + words.text });
+    const yes = element('button', { className: 'yes', textContent: words.signIn, autofocus: true });
+    const no = element('button', { textContent: words.notNow });
+    const dialog = element('dialog', { lang: words.lang }, heading, text, element('div', {}, yes, no));
+    dialog.setAttribute('aria-labelledby', 'title');
+    dialog.setAttribute('aria-describedby', 'text');
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    const shadow = host.attachShadow({ mode: 'open' });
+    shadow.adoptedStyleSheets = [sheet];
+    shadow.append(dialog);
+    return new Promise((resolve) => {
+      yes.onclick = () => {
+        if (open(url)) text.textContent = words.waiting;
+      };
+      no.onclick = () => dialog.close();
+      // Escape ends here too.
+      dialog.onclose = () => {
+        stop.abort();
+        host.remove();
+        resolve(null);
+      };
+      newSession(now, stop.signal).then((person) => {
+        if (!person) return;
+        resolve(person);
+        dialog.close();
+      });
+      document.body.append(host);
+      dialog.showModal();
+    });
+  }
+
+  function element(tag, properties, ...children) {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...children);
+    return made;
+  }
+
+  const STYLE = `
+    :host { display: contents }
+    dialog { box-sizing: border-box; width: min(26rem, calc(100vw - 2rem)); padding: 1.75rem; border: 1px solid var(--portcullis-line, color-mix(in srgb, CanvasText 16%, Canvas)); border-radius: var(--portcullis-radius, 16px); background: var(--portcullis-card, Canvas); color: var(--portcullis-ink, CanvasText); font: inherit; font-size: 1rem; line-height: 1.55; text-align: start; box-shadow: 0 2px 6px #0002, 0 24px 64px #0004 }
+    dialog::backdrop { background: #0008 }
+    h2 { margin: 0 0 .5rem; font: inherit; font-family: var(--portcullis-heading, inherit); font-size: 1.35rem; font-weight: 600; line-height: 1.25; text-wrap: balance }
+    p { margin: 0; overflow-wrap: anywhere; color: var(--portcullis-soft, color-mix(in srgb, var(--portcullis-ink, CanvasText) 78%, var(--portcullis-card, Canvas))) }
+    div { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem }
+    button { min-height: 2.75rem; padding: .5rem 1.35rem; border: 1px solid var(--portcullis-line, color-mix(in srgb, CanvasText 24%, Canvas)); border-radius: var(--portcullis-button-radius, 10px); background: none; color: inherit; font: inherit; font-weight: 600; cursor: pointer }
+    button:hover { text-decoration: underline }
+    .yes { border-color: transparent; background: var(--portcullis-accent, CanvasText); color: var(--portcullis-on-accent, Canvas) }
+    button:focus-visible { outline: 3px solid var(--portcullis-focus, CanvasText); outline-offset: 3px }
+    @media (prefers-reduced-motion: no-preference) {
+      dialog[open], dialog[open]::backdrop { animation: come .18s ease-out }
+      @keyframes come { from { opacity: 0; translate: 0 8px } }
+    }
+  `;
+})();
