@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::{
     browser::{Arrival, Browser},
+    machine::{CI, Machine},
     world::{HOST, Head, Isolate, OTHER_SECRET, SECRET, World, settings},
 };
 
@@ -199,4 +200,37 @@ fn it_stands_in_the_header_that_the_settings_name() {
     assert_eq!(arrival.identity("x-auth-assertion"), None);
     open(arrival.identity("x-gate-jwt").unwrap(), &keys(&isolate));
     assert!(isolate.gate.config().headers.managed().split(',').any(|name| name == "x-gate-jwt"));
+}
+
+#[test]
+fn where_sign_in_is_optional_it_goes_along_with_who_is_signed_in() {
+    let world = World::new();
+    let mut settings = asserting();
+    settings["rules"] = json!([{ "path": "/open/**", "sso": "optional" }]);
+    let isolate = world.isolate(&settings);
+    let browser = Browser::new("ada");
+    assert_eq!(arrive(&browser, &isolate, "/open/x").identity("x-auth-assertion"), None);
+    arrive(&browser, &isolate, "/x");
+    open(&token(&arrive(&browser, &isolate, "/open/x")), &keys(&isolate));
+    assert_eq!(world.signatures(), 1);
+}
+
+#[test]
+fn it_says_which_machine_is_there_and_is_kept_for_it() {
+    let machine = Machine::with(|settings| settings["assertion"] = json!(true));
+    let bearer = Head::new("GET", "/api/x").with("authorization", &format!("Bearer {}", machine.good()));
+    let service = Head::new("GET", "/jobs/x").with("portcullis-token", CI);
+    for (head, subject, provider) in [(bearer, "robot", "api"), (service, "ci", "ci")] {
+        let before = machine.world.signatures();
+        // The first time an access token is checked and an assertion signed, both in one walk.
+        let Outcome::Forward(forward) = machine.isolate.send(&head) else { panic!("{subject}: an answer") };
+        let first = forward.identity.iter().find(|(name, _)| *name == "x-auth-assertion").unwrap().1.clone();
+        let (_, payload) = open(&first, &keys(&machine.isolate));
+        assert_eq!((payload["sub"].as_str(), payload["idp"].as_str()), (Some(subject), Some(provider)));
+        let Decision::Forward(forward) = machine.isolate.gate.decide(&head, machine.world.now()) else {
+            panic!("{subject} waits")
+        };
+        assert!(forward.identity.iter().any(|(_, value)| *value == first));
+        assert_eq!(machine.world.signatures(), before + 1);
+    }
 }

@@ -110,8 +110,8 @@ impl HeaderName {
 }
 
 impl HeaderSettings {
-    /// The names. `assertion` says whether there is one, `several` whether more than one provider signs
-    /// people in.
+    /// The names. `assertion` says whether there is one, `several` whether more than one issuer
+    /// vouches for somebody.
     pub(super) fn parse(
         &self,
         assertion: bool,
@@ -170,7 +170,7 @@ impl HeaderSettings {
         if several && headers.name(Fact::Subject).is_some() && headers.name(Fact::Provider).is_none() {
             return Err(wrong(
                 "provider",
-                "is not sent, and with several providers a subject alone could be two people: name a header for it, or write subject = false",
+                "is not sent, and with several providers, or with tokens, a subject alone could be two people: name a header for it, or write subject = false",
             ));
         }
         Ok(headers)

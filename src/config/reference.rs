@@ -56,7 +56,7 @@ pub const SETTINGS: [Entry; 67] = [
     entry(
         "headers.provider",
         "the preset's",
-        "The same for the provider's `id`. With several providers there must be one wherever a subject is sent.",
+        "The same for the provider's `id`. With several providers, or with `tokens`, there must be one wherever a subject is sent.",
     ),
     entry("headers.assertion", "`\"X-Auth-Assertion\"`", "The same for the signed assertion."),
     entry(
