@@ -4,8 +4,10 @@
 //! is parsed and needs no second look. There is no setting that loosens a check.
 
 mod check;
+mod headers;
 mod host;
 mod keys;
+mod origin_secret;
 pub mod reference;
 mod rule;
 mod settings;
@@ -15,8 +17,10 @@ use core::fmt;
 use std::rc::Rc;
 
 pub use check::{Check, Proxy};
+pub use headers::{Fact, HeaderName, Headers};
 pub use host::{Host, Site};
 pub use keys::Secrets;
+pub use origin_secret::OriginSecret;
 use rule::RuleBook;
 pub use rule::{Access, Rule};
 use settings::{ProviderSettings, Settings};
@@ -60,6 +64,10 @@ pub struct Config {
     pub origin: Origin,
     /// The reverse proxy that asks about requests of its own.
     pub check: Option<Check>,
+    /// What the origin knows the gate by.
+    pub origin_secret: Option<OriginSecret>,
+    /// The names under which the origin learns who is there.
+    pub headers: Headers,
     /// The providers people can sign in with, in the order of the chooser. Never empty.
     pub providers: Vec<Registration>,
     /// The issuers whose access tokens rules can take.
@@ -114,11 +122,15 @@ impl Config {
         let settings = Settings::parse(text)?;
         let selection = selection(&settings)?;
         let origin = settings.origin.parse()?;
+        let origin_secret = OriginSecret::parse(settings.origin.secret_header.as_ref(), &origin, &secret)?;
         if settings.hosts.is_empty() {
             return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
         }
         let check = settings.check.map(|proxy| Check::parse(proxy, &secret)).transpose()?;
         let providers = registrations(&settings.providers, secret)?;
+        // Whatever vouches for somebody counts: a machine's subject may be a person's as well.
+        let several = providers.len() > 1 || !settings.tokens.is_empty();
+        let headers = settings.headers.parse(settings.assertion, several, origin_secret.as_ref())?;
         let tokens = Tokens::parse(settings.tokens, &providers, &selection)?;
         let book = RuleBook::parse(settings.rules, &tokens, &settings.hosts, &origin, &settings.prefix.0)?;
         Ok(Self {
@@ -128,6 +140,8 @@ impl Config {
             session_lifetime: settings.session.parse()?,
             origin,
             check,
+            origin_secret,
+            headers,
             providers,
             token_issuers: tokens.issuers,
             selection,
@@ -224,5 +238,7 @@ fn registrations(
     Ok(parsed)
 }
 
+#[cfg(test)]
+pub(crate) use headers::tests::headers;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use core::future::Future;
 
 use crate::{
     gate::Event,
+    keyring::{PublicPoint, SigningKey},
     oidc::{Algorithm, PublicKey},
     secret::Secret,
     time::{Lifetime, Timestamp},
@@ -42,6 +43,13 @@ pub trait Edge: Entropy + Clone + 'static {
     /// Whether `signature` is `algorithm`'s signature over `message` by `key`. Anything that cannot
     /// be checked is not one.
     async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool;
+
+    /// The signature of ES256 over `message` by `key`: two numbers of 32 bytes (RFC 7518, 3.4). `None`
+    /// where the platform does not sign.
+    async fn sign(&self, key: &SigningKey, message: &[u8]) -> Option<Vec<u8>>;
+
+    /// The public half of `key`.
+    async fn public_point(&self, key: &SigningKey) -> Option<PublicPoint>;
 
     /// Waits, in milliseconds.
     async fn pause(&self, milliseconds: u32);

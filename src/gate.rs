@@ -11,6 +11,7 @@
 
 mod admission;
 mod answer;
+mod assertion;
 mod bearer;
 mod budget;
 mod callback;
@@ -38,13 +39,14 @@ use std::{cell::RefCell, rc::Rc};
 
 pub use admission::{Admitted, Decision, Finding};
 pub use answer::Answer;
+use assertion::{Published, Signed};
 pub use bearer::{MachineRejection, TOKEN_HEADER, Unchecked};
 use discovery::Knowledge;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
 #[cfg(feature = "check")]
 pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
-pub use forward::{Cacheable, Forward, IDENTITY_HEADERS, METHOD_HEADERS, PATH_HEADERS};
+pub use forward::{Cacheable, Forward, METHOD_HEADERS, PATH_HEADERS};
 pub use rejection::{Rejection, misconfigured};
 pub use return_to::ReturnTo;
 use switching::Switching;
@@ -52,7 +54,7 @@ pub use trouble::Trouble;
 pub use visit::{Audience, Visit, path_and_query};
 
 use crate::{
-    config::{Config, ConfigError, Secrets, SettingsText},
+    config::{Config, ConfigError, Fact, Secrets, SettingsText},
     edge::{Edge, RequestHead},
     keyring::KeyRing,
     oidc::AccessToken,
@@ -72,6 +74,8 @@ pub struct Gate {
     recent: RefCell<Recent<Session>>,
     tokens: RefCell<Recent<AccessToken>>,
     switching: RefCell<Switching>,
+    signed: RefCell<Signed>,
+    published: RefCell<Option<Rc<Published>>>,
 }
 
 /// How a request ends.
@@ -106,6 +110,8 @@ impl Gate {
             keys,
             knowledge: RefCell::default(),
             recent: RefCell::default(),
+            signed: RefCell::default(),
+            published: RefCell::default(),
             tokens: RefCell::default(),
             switching: RefCell::default(),
         }))
@@ -155,6 +161,10 @@ impl Gate {
         }
         let (rejection, visit) = match decision {
             Decision::Forward(forward) => return Outcome::Forward(forward),
+            Decision::Sign(admitted, cookies, visit) => {
+                let request = Request::new(edge, head, now, visit);
+                return self.sign_and_pass(&request, &admitted, cookies).await;
+            }
             Decision::Own(_, visit) => (Rejection::NotFound, visit),
             Decision::SignIn(visit) => {
                 let request = Request::new(edge, head, now, visit);
@@ -193,6 +203,10 @@ impl Gate {
             (Endpoint::SignedOut, _) if read => self.signed_out(request),
             (Endpoint::SignedIn, _) if read => self.signed_in(request),
             (Endpoint::Me, _) if read => self.me(request),
+            (Endpoint::Jwks, _) if self.config.headers.name(Fact::Assertion).is_none() => {
+                self.refuse(request, &Rejection::NotFound)
+            }
+            (Endpoint::Jwks, _) if read => self.jwks(request).await,
             (Endpoint::Client, _) if read => self.client_script(request),
             (Endpoint::Check, _) => self.check(request).await,
             (Endpoint::Health, _) if read => Answer::text(200, "ok\n"),

@@ -4,10 +4,13 @@
 //! (RFC 5869) with the purpose as `info`. During a rotation the previous secret still opens what
 //! it sealed; only the current one seals.
 
+mod signing_key;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+pub use signing_key::{PublicPoint, SigningKey};
 
 use crate::{config::Secrets, secret::Secret};
 
@@ -26,6 +29,8 @@ pub enum Purpose {
     Cache,
     /// The MAC over what an operator switches at run time.
     Switch,
+    /// The ES256 of the assertion for the origin.
+    Assertion,
 }
 
 impl Purpose {
@@ -39,6 +44,7 @@ impl Purpose {
             Self::LogoutHint => "portcullis logout hint v1",
             Self::Cache => "portcullis cache v1",
             Self::Switch => "portcullis switch v1",
+            Self::Assertion => "portcullis assertion v1",
         }
     }
 }
@@ -58,6 +64,7 @@ pub struct Generation {
     logout_hint: Secret<[u8; 32]>,
     cache: Hmac<Sha256>,
     switch: Hmac<Sha256>,
+    assertion: SigningKey,
 }
 
 impl KeyRing {
@@ -101,7 +108,7 @@ impl KeyRing {
 }
 
 impl Generation {
-    /// HKDF expands to 32 bytes and HMAC takes keys of every length, so there always is one.
+    /// HKDF expands that far and HMAC takes keys of every length, so there always is one.
     fn derive(secret: &[u8]) -> Option<Self> {
         let derivation = Hkdf::<Sha256>::new(Some(b"portcullis"), secret);
         let key = |info: &str| {
@@ -119,6 +126,7 @@ impl Generation {
             logout_hint: key(Purpose::LogoutHint.label())?,
             cache: hmac(Purpose::Cache)?,
             switch: hmac(Purpose::Switch)?,
+            assertion: SigningKey::derive(&derivation, Purpose::Assertion.label())?,
         })
     }
 
@@ -139,8 +147,13 @@ impl Generation {
             Purpose::PendingLogin => Some(&self.pending_login),
             Purpose::State => Some(&self.state),
             Purpose::LogoutHint => Some(&self.logout_hint),
-            Purpose::Session | Purpose::Cache | Purpose::Switch => None,
+            Purpose::Session | Purpose::Cache | Purpose::Switch | Purpose::Assertion => None,
         }
+    }
+
+    /// The key that signs assertions for the origin.
+    pub fn assertion(&self) -> &SigningKey {
+        &self.assertion
     }
 }
 
@@ -180,9 +193,10 @@ pub(crate) mod tests {
         for mac in [keys.session.clone(), keys.cache.clone(), keys.switch.clone()] {
             all.push(mac.finalize().into_bytes().to_vec());
         }
+        all.push(keys.assertion().scalar().expose().to_vec());
         all.sort();
         all.dedup();
-        assert_eq!(all.len(), 6);
+        assert_eq!(all.len(), 7);
     }
 
     #[test]

@@ -170,6 +170,11 @@ impl Session {
         &self.id
     }
 
+    /// When it began.
+    pub fn issued(&self) -> Timestamp {
+        self.issued
+    }
+
     /// Who is signed in.
     pub fn claims(&self) -> &Claims {
         &self.claims

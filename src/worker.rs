@@ -8,7 +8,7 @@ mod crypto;
 mod head;
 mod platform;
 
-use std::{cell::RefCell, fmt::Write, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 use head::Head;
 use platform::Platform;
@@ -16,11 +16,11 @@ use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response, ResponseInit};
 
 use crate::{
-    config::{ConfigError, Origin, SettingsText},
+    config::{Config, ConfigError, Origin, SettingsText},
     edge::RequestHead,
     gate::{
-        Answer, Cacheable, Decision, Forward, Gate, IDENTITY_HEADERS, METHOD_HEADERS, Outcome, PATH_HEADERS,
-        TOKEN_HEADER, misconfigured, path_and_query,
+        Answer, Cacheable, Decision, Forward, Gate, METHOD_HEADERS, Outcome, PATH_HEADERS, TOKEN_HEADER, misconfigured,
+        path_and_query,
     },
     session::CookieEdit,
 };
@@ -51,7 +51,7 @@ pub fn decide(
     #[cfg(feature = "panic-drill")]
     drill(&head, "/.auth/drill/fast");
     match gate.decide(&head, now) {
-        Decision::Forward(forward) => Some(plan(&forward, &gate.config().origin, &head)),
+        Decision::Forward(forward) => Some(plan(&forward, gate.config(), &head)),
         _ => None,
     }
 }
@@ -76,18 +76,20 @@ pub async fn respond(
         Err(error) => return response(&misconfigured(&platform, &head, &error)).map(Into::into),
     };
     match gate.respond(&platform, &head).await {
-        Outcome::Forward(forward) => Ok(plan(&forward, &gate.config().origin, &head).into()),
+        Outcome::Forward(forward) => Ok(plan(&forward, gate.config(), &head).into()),
         Outcome::Answer(answer) => response(&answer).map(Into::into),
     }
 }
 
-/// The headers that the entry removes of a client's, joined by commas: identity, what would lead
-/// elsewhere than was judged, and the one of a service token, which stays here whoever asked for it.
-/// Of those behind a `~`, all spellings but this one.
+/// The headers that the entry removes of a client's, joined by commas: those that no client may use,
+/// what would lead elsewhere than was judged, and the one of a service token, which stays here whoever
+/// asked for it. Of those behind a `~`, all spellings but this one. Nothing before the settings are
+/// known, and then nothing is forwarded either.
 #[wasm_bindgen]
-pub fn managed_headers() -> String {
-    let whole = [IDENTITY_HEADERS.join(","), PATH_HEADERS.join(","), TOKEN_HEADER.to_owned()].join(",");
-    [whole, METHOD_HEADERS.join(",~")].join(",~")
+pub fn managed_headers() -> Option<String> {
+    let gate = GATE.with_borrow(Clone::clone)?;
+    let whole = [gate.config().headers.managed(), &PATH_HEADERS.join(","), TOKEN_HEADER].join(",");
+    Some([whole, METHOD_HEADERS.join(",~")].join(",~"))
 }
 
 /// The gate; opened with the settings of `platform` by the first request of the isolate. Wrong
@@ -117,10 +119,11 @@ fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
 }
 
 /// A plan: where to, the `Cookie` header (`=` stays, `-` goes, `+…` becomes), who may keep the answer
-/// (`*` as the origin says, `1` the visitor alone, `-` behind it: `Authorization` goes), then names and values of identity headers. No part
-/// has a line break in it: header values come without, and ours are escaped.
-fn plan(forward: &Forward, origin: &Origin, head: &Head) -> String {
-    let mut plan = match origin {
+/// (`*` as the origin says, `1` the visitor alone, `-` behind it: `Authorization` goes), then names and
+/// values of headers to set: the origin's secret, and who is there. No part has a line break in it: header
+/// values come without, and ours are escaped.
+fn plan(forward: &Forward, config: &Config, head: &Head) -> String {
+    let mut plan = match &config.origin {
         Origin::Assets(binding) | Origin::Service(binding) => format!("binding {binding}"),
         Origin::Zone => "zone ".to_owned(),
         Origin::Address(address) => format!("address {address}{}", path_and_query(head.url())),
@@ -140,9 +143,12 @@ fn plan(forward: &Forward, origin: &Origin, head: &Head) -> String {
     if forward.keeps_token {
         plan.push('-');
     }
-    for (name, value) in &forward.identity {
-        // Writing to a string does not fail.
-        let _written = write!(plan, "\n{name}\n{value}");
+    let secret = config.origin_secret.iter().map(|secret| (&secret.header, secret.value.expose()));
+    for (name, value) in secret.chain(forward.identity.iter().map(|(name, value)| (name, value))) {
+        for part in [name.as_ref(), value] {
+            plan.push('\n');
+            plan.push_str(part);
+        }
     }
     plan
 }

@@ -36,6 +36,35 @@ pub const SETTINGS: &[Entry] = &[
         "Instead of `assets`: `\"zone\"` for the server behind the Worker's route, or a scheme and host, as in `\"https://origin.example.com\"`.",
     ),
     entry(
+        "origin.secret_header",
+        "`false`",
+        "With `fetch`: the header that carries the Worker secret `PORTCULLIS_ORIGIN_SECRET` to the origin, so that it can refuse what did not come through the gate. `true` for `X-Origin-Secret`, or a name.",
+    ),
+    entry(
+        "headers.preset",
+        "`\"x-auth\"`",
+        "The family of names under which the origin learns who is there: `x-auth`, `x-forwarded` or `remote`; see below. The names that follow stand in for the family's.",
+    ),
+    entry(
+        "headers.subject",
+        "the preset's",
+        "The header for the person's id at the provider: a name, or `false` for none.",
+    ),
+    entry("headers.email", "the preset's", "The same for the verified email address."),
+    entry("headers.name", "the preset's", "The same for the name to show."),
+    entry("headers.groups", "the preset's", "The same for the groups."),
+    entry(
+        "headers.provider",
+        "the preset's",
+        "The same for the provider's `id`. With several providers, or with `tokens`, there must be one wherever a subject is sent.",
+    ),
+    entry("headers.assertion", "`\"X-Auth-Assertion\"`", "The same for the signed assertion."),
+    entry(
+        "assertion",
+        "`false`",
+        "Whether the origin gets who is there in a signed assertion as well, and `/.auth/jwks.json` the keys to check it with: see [assertion.md](assertion.md).",
+    ),
+    entry(
         "fragment",
         "`true`",
         "Whether the `#fragment` of the page asked for survives the login, by a page of a few bytes on the way. `false` makes that page a plain 302.",

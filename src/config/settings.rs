@@ -4,7 +4,12 @@
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::{ConfigError, Host, Origin, Proxy, SettingsText, rule::RuleSettings, tokens::TokenSettings};
+use super::{
+    ConfigError, Host, Origin, Proxy, SettingsText,
+    headers::{Choice, HeaderSettings},
+    rule::RuleSettings,
+    tokens::TokenSettings,
+};
 use crate::{
     oidc::{Algorithm, EmailTrust, Issuer, Registration, TokenAuth},
     secret::Secret,
@@ -31,6 +36,10 @@ pub(super) struct Settings {
     pub(super) session: SessionSettings,
     #[serde(default)]
     pub(super) origin: OriginSettings,
+    #[serde(default)]
+    pub(super) headers: HeaderSettings,
+    #[serde(default)]
+    pub(super) assertion: bool,
     #[serde(default = "yes")]
     pub(super) fragment: bool,
     #[serde(default)]
@@ -58,6 +67,7 @@ pub(super) struct OriginSettings {
     assets: Option<String>,
     service: Option<String>,
     fetch: Option<String>,
+    pub(super) secret_header: Option<Choice>,
 }
 
 #[derive(Debug, Deserialize)]

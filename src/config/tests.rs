@@ -48,7 +48,7 @@ type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 42] = [
+    let rows: [Refusal; 49] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
@@ -66,6 +66,17 @@ fn every_refusal_names_its_setting() {
         ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "https://o.example/path" })),
         ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "http://o.example" })),
         ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "zone2" })),
+        ("origin.secret_header", "means something else", |s| {
+            s["origin"] = json!({ "fetch": "zone", "secret_header": "Cookie" })
+        }),
+        ("origin.secret_header", "origin.fetch alone", |s| s["origin"] = json!({ "secret_header": true })),
+        ("origin.secret_header", "origin.fetch alone", |s| {
+            s["origin"] = json!({ "service": "A", "secret_header": "X-Secret" })
+        }),
+        ("PORTCULLIS_ORIGIN_SECRET", "missing", |s| s["origin"] = json!({ "fetch": "zone", "secret_header": true })),
+        ("headers.email", "means something else", |s| s["headers"] = json!({ "email": "Host" })),
+        ("headers.email", "or false", |s| s["headers"] = json!({ "email": 1 })),
+        ("headers", "unknown field `mail`", |s| s["headers"] = json!({ "mail": "X-Mail" })),
         ("prefix", "not a prefix", |s| s["prefix"] = json!("/")),
         ("prefix", "not a prefix", |s| s["prefix"] = json!("/a/../b")),
         ("check", "unknown variant", |s| s["check"] = json!("apache")),
@@ -129,6 +140,39 @@ fn client_secrets_are_looked_up_by_the_providers_id() {
 }
 
 #[test]
+fn the_origins_secret_is_there_whole_and_never_repeated() {
+    let mut settings = settings();
+    settings["origin"] = json!({ "fetch": "https://o.example", "secret_header": "X-From-Gate" });
+    let with = |secret: &str| parse(&settings, &[("PORTCULLIS_ORIGIN_SECRET", secret)]);
+    for (secret, problem) in [
+        ("", "shorter than 16"),
+        ("123456789012345", "shorter than 16"),
+        ("1234567890123456 ", "cannot carry"),
+        ("1234567890\n123456", "cannot carry"),
+        ("1234567890\u{e9}123456", "cannot carry"),
+        ("1234567890\u{7f}123456", "cannot carry"),
+    ] {
+        let error = with(secret).unwrap_err();
+        assert_eq!(error.setting, "PORTCULLIS_ORIGIN_SECRET", "{secret:?}");
+        assert!(error.problem.contains(problem) && (secret.is_empty() || !error.problem.contains(secret)), "{error}");
+    }
+    let config = with("1234567890123456").unwrap();
+    let secret = config.origin_secret.as_ref().unwrap();
+    assert!(secret.header == "x-from-gate" && secret.value.equals(b"1234567890123456"));
+    assert!(config.headers.managed().split(',').any(|name| name == "x-from-gate"));
+    assert!(!format!("{config:?}").contains("1234567890123456"));
+    // Stored ahead of the setting that asks for it, it goes nowhere.
+    for origin in [json!({ "fetch": "zone" }), json!({ "fetch": "zone", "secret_header": false }), json!({})] {
+        settings["origin"] = origin;
+        assert!(parse(&settings, &[("PORTCULLIS_ORIGIN_SECRET", "x")]).unwrap().origin_secret.is_none());
+    }
+    // It has a name of its own.
+    settings["origin"] = json!({ "fetch": "zone", "secret_header": "X_Auth_Email" });
+    let error = parse(&settings, &[("PORTCULLIS_ORIGIN_SECRET", "1234567890123456")]).unwrap_err();
+    assert_eq!(error.setting, "headers.email");
+}
+
+#[test]
 fn a_guarded_page_is_guarded_under_the_names_the_assets_binding_serves_it_by() {
     let mut settings = settings();
     settings["rules"] = json!([{ "path": "/blog/private.html" }, { "path": "/blog/**", "sso": false }]);
@@ -150,6 +194,7 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         let mut settings = settings();
         settings["session"] = json!({});
         settings["origin"] = json!({});
+        settings["headers"] = json!({});
         settings["tokens"] = json!([tokens::issuer("api")]);
         let mut place = &mut settings;
         for part in path {
@@ -159,10 +204,11 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         let problem = parse(&settings, &[]).expect_err("an unknown key").problem;
         problem.split("expected").nth(1).unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
-    let groups: [(&[&str], &str); 6] = [
+    let groups: [(&[&str], &str); 7] = [
         (&[], ""),
         (&["session"], "session."),
         (&["origin"], "origin."),
+        (&["headers"], "headers."),
         (&["providers", "0"], "providers[]."),
         (&["tokens", "0"], "tokens[]."),
         (&["rules", "0"], "rules[]."),
@@ -172,7 +218,8 @@ fn the_reference_lists_exactly_the_settings_there_are() {
         taken.extend(known(path).into_iter().map(|name| format!("{prefix}{name}")));
     }
     // What holds others is not listed by itself.
-    taken.retain(|name| !matches!(name.as_str(), "session" | "origin" | "providers" | "tokens" | "rules"));
+    let holders = ["session", "origin", "headers", "providers", "tokens", "rules"];
+    taken.retain(|name| !holders.contains(&name.as_str()));
     // A selector is one of these, each of them shown by its own tests.
     let unknown = serde_json::from_value::<Selector>(json!({ "no-such-selector": 1 })).unwrap_err().to_string();
     let selectors = unknown.split("there are ").nth(1).unwrap().replace(" and ", ", ");

@@ -24,6 +24,8 @@ use crate::{
 pub enum Decision {
     /// A rule admits it.
     Forward(Forward),
+    /// A rule admits it, and an assertion is to be signed before it goes on.
+    Sign(Admitted, CookieEdit, Visit),
     /// It is for one of the gate's own endpoints.
     Own(Endpoint, Visit),
     /// A rule asks for sign-in, and there is no session.
@@ -189,15 +191,15 @@ impl Gate {
         let edit = if header.is_some() { cookies.for_origin() } else { CookieEdit::Keep };
         // 6. Public.
         if preflight {
-            return Decision::Forward(Forward::new(&Admitted::anyone(), edit));
+            return self.pass_anyone(edit);
         }
         let policy = match self.access(rule, now) {
-            Access::Public => return Decision::Forward(Forward::new(&Admitted::anyone(), edit)),
+            Access::Public => return self.pass_anyone(edit),
             Access::Optional => {
                 let visit = Visit::new(site, address);
                 let origin = SameOrigin::check(head, &visit.site, &rule.origins);
                 let session = self.session_of(&cookies, &visit, now).zip(origin);
-                return Decision::Forward(Forward::new(&Admitted::optionally(session), edit));
+                return self.pass(Admitted::optionally(session), edit, visit, now);
             }
             Access::SignedIn(policy) => policy,
         };
@@ -207,18 +209,15 @@ impl Gate {
             visit.takes_bearer = !taken.issuers.is_empty();
             if let Some(shown) = self.shown(head, taken, now).transpose() {
                 let visit = visit.readable_by(allowed_origin(head, &rule.origins));
-                let judged = match shown {
+                let rejection = match shown {
                     Ok(Shown::Unchecked(token)) => return Decision::Verify(token, visit),
                     Ok(Shown::Machine(machine)) => match judge(policy, machine.claims(), head, now) {
-                        Ok(granted) => Ok(Forward::new(&Admitted::machine(machine, &granted), edit)),
-                        Err(denied) => Err(machine.denied(&rule.name, denied)),
+                        Ok(granted) => return self.pass(Admitted::machine(machine, &granted), edit, visit, now),
+                        Err(denied) => machine.denied(&rule.name, denied),
                     },
-                    Err(rejection) => Err(rejection),
+                    Err(rejection) => rejection,
                 };
-                return match judged {
-                    Ok(forward) => Decision::Forward(forward),
-                    Err(rejection) => Decision::Refuse(Rejection::Machine(rejection), visit),
-                };
+                return Decision::Refuse(Rejection::Machine(rejection), visit);
             }
         }
         // 8. The session.
@@ -231,7 +230,7 @@ impl Gate {
         };
         // 10. The policy.
         match judge(policy, session.claims(), head, now) {
-            Ok(granted) => Decision::Forward(Forward::new(&Admitted::person(session, &granted, &same_origin), edit)),
+            Ok(granted) => self.pass(Admitted::person(session, &granted, &same_origin), edit, visit, now),
             Err(Denied { by, step_up }) => {
                 let visit = visit.readable_by(allowed_origin(head, &rule.origins));
                 if let Some(step_up) = step_up {
@@ -253,6 +252,11 @@ impl Gate {
             (Some(Mode::On | Mode::LockedDown), Access::Public | Access::Optional) => &self.config.rule(None).access,
             (Some(Mode::On | Mode::LockedDown), Access::SignedIn(_)) | (None, _) => &rule.access,
         }
+    }
+
+    /// The way on for everybody.
+    fn pass_anyone(&self, edit: CookieEdit) -> Decision {
+        Decision::Forward(Forward::new(&Admitted::anyone(), edit, &self.config.headers, None))
     }
 
     /// The rule of a request, and whether it is a preflight that the rule lets pass: a preflight asks

@@ -1,6 +1,8 @@
 //! [`Answer`]: what the gate says itself. Never a source for another site, and never kept by a cache but
 //! for the client script.
 
+use std::borrow::Cow;
+
 use crate::pages::Document;
 
 /// An answer of the gate's own.
@@ -9,7 +11,7 @@ pub struct Answer {
     /// The status.
     pub status: u16,
     /// The headers, lower case; `set-cookie` may be there several times.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body; empty for redirects.
     pub body: String,
 }
@@ -22,7 +24,7 @@ impl Answer {
             ("referrer-policy", "no-referrer"),
             ("x-content-type-options", "nosniff"),
         ];
-        Self { status, headers: headers.map(|(name, value)| (name, value.to_owned())).to_vec(), body }
+        Self { status, headers: headers.map(|(name, value)| (name.into(), value.to_owned())).to_vec(), body }
     }
 
     /// Plain text.
@@ -68,15 +70,15 @@ impl Answer {
 
     /// With one more header.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.to_owned()));
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: &str) -> Self {
+        self.headers.push((name.into(), value.to_owned()));
         self
     }
 
     /// With these `Set-Cookie` lines.
     #[must_use]
     pub fn with_cookies(mut self, lines: impl IntoIterator<Item = String>) -> Self {
-        self.headers.extend(lines.into_iter().map(|line| ("set-cookie", line)));
+        self.headers.extend(lines.into_iter().map(|line| ("set-cookie".into(), line)));
         self
     }
 

@@ -84,7 +84,7 @@ struct Judged {
 }
 
 impl Machine {
-    pub(super) fn claims(&self) -> &Claims {
+    pub(super) fn claims(&self) -> &Rc<Claims> {
         &self.claims
     }
 

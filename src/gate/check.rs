@@ -5,9 +5,9 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, Rejection, Request, rejection};
+use super::{Answer, Decision, Forward, Gate, Outcome, Rejection, Request, rejection};
 use crate::{
-    config::{Check, Proxy},
+    config::{Check, Headers, Proxy},
     edge::{Edge, Original, RequestHead},
     rules::PathError,
     session::CookieEdit,
@@ -51,7 +51,7 @@ impl Gate {
             Err(rejection) => return in_terms_of(check.proxy, self.refuse(request, &rejection), host),
         };
         // 3. Whose headers. The gate cannot remove them here; the proxy should have.
-        if let Some(name) = request.head.names().into_iter().find(|name| is_identity(name)) {
+        if let Some(name) = request.head.names().into_iter().find(|name| is_managed(name, &self.config.headers)) {
             return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForgedIdentity(name)), host);
         }
         // 4. The verdict.
@@ -63,7 +63,7 @@ impl Gate {
         };
         // 5. The answer.
         match self.conclude(request.edge, &original, request.now, decision).await {
-            Outcome::Forward(forward) => admitted(check.proxy, &forward, &original),
+            Outcome::Forward(forward) => admitted(check.proxy, &forward, &original, &self.config.headers),
             Outcome::Answer(answer) => in_terms_of(check.proxy, answer, host),
         }
     }
@@ -109,15 +109,15 @@ fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection
     Ok(Original { method, url, upgrade })
 }
 
-/// Whether a server could read this name as that of an identity header.
-fn is_identity(name: &str) -> bool {
+/// Whether a server could read this name as one that no client may use.
+fn is_managed(name: &str, headers: &Headers) -> bool {
     let read = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
-    IDENTITY_HEADERS.iter().any(|identity| name.bytes().map(read).eq(identity.bytes()))
+    headers.managed().split(',').any(|managed| name.bytes().map(read).eq(managed.bytes()))
 }
 
 /// Go on: with who it is, and with the cookies that are not the gate's, for the proxy to put in the
 /// place of the client's.
-fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead) -> Answer {
+fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names: &Headers) -> Answer {
     let cookies = match &forward.cookies {
         CookieEdit::Keep => original.header("cookie"),
         CookieEdit::Remove => None,
@@ -126,18 +126,18 @@ fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead) -> Ans
     // Traefik copies a header under its own name alone. Elsewhere a server on the way need not wonder
     // about an answer with cookies of a request.
     let cookie = if proxy == Proxy::Traefik { "cookie" } else { "portcullis-cookie" };
-    let identity = forward.identity.iter().map(|(name, value)| (*name, value.as_str()));
+    let identity = forward.identity.iter().map(|(name, value)| (name.as_ref(), value.as_str()));
     let mut headers: Vec<_> = identity.chain(cookies.as_deref().map(|cookies| (cookie, cookies))).collect();
     // Caddy before 2.8 writes the name of its variable into a header that it shall copy and that is not
     // there. An empty one it copies as it is.
     if proxy == Proxy::Caddy {
-        for name in IDENTITY_HEADERS.into_iter().chain([cookie]) {
+        for name in names.sent().chain([cookie]) {
             if !headers.iter().any(|(present, _)| *present == name) {
                 headers.push((name, ""));
             }
         }
     }
-    headers.into_iter().fold(Answer::empty(202), |answer, (name, value)| answer.with(name, value))
+    headers.into_iter().fold(Answer::empty(202), |answer, (name, value)| answer.with(name.to_owned(), value))
 }
 
 /// What a proxy can do something with. Caddy and Traefik hand the answer to the client as it is. nginx

@@ -15,6 +15,8 @@ pub enum Endpoint {
     SignedIn,
     /// Who the session says you are.
     Me,
+    /// The public keys of the assertion for the origin.
+    Jwks,
     /// The script for single-page apps.
     Client,
     /// Whether a reverse proxy may let a request pass.
@@ -24,13 +26,14 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Login,
         Self::Callback,
         Self::Logout,
         Self::SignedOut,
         Self::SignedIn,
         Self::Me,
+        Self::Jwks,
         Self::Client,
         Self::Check,
         Self::Health,
@@ -51,6 +54,7 @@ impl Endpoint {
             Self::SignedOut => "signed-out",
             Self::SignedIn => "signed-in",
             Self::Me => "me",
+            Self::Jwks => "jwks.json",
             Self::Client => "client.js",
             Self::Check => "check",
             Self::Health => "health",
@@ -67,7 +71,7 @@ impl Endpoint {
         match self {
             Self::Login | Self::Callback | Self::Check => "GET",
             Self::Logout => "GET, POST",
-            Self::SignedOut | Self::SignedIn | Self::Me | Self::Client | Self::Health => "GET, HEAD",
+            Self::SignedOut | Self::SignedIn | Self::Me | Self::Jwks | Self::Client | Self::Health => "GET, HEAD",
         }
     }
 }

@@ -170,6 +170,13 @@ impl Gate {
             Decision::Watched(decision, findings, _) => (*decision, findings),
             decision => (decision, Vec::new()),
         };
+        // What is to be signed on the way goes on: nothing more is judged.
+        let decision = match decision {
+            Decision::Sign(admitted, cookies, _) => {
+                Decision::Forward(super::Forward::new(&admitted, cookies, &self.config.headers, None))
+            }
+            decision => decision,
+        };
         let mut explanation = Explanation::new(decision);
         match &explanation.decision {
             // Decided before any rule was looked for.
@@ -223,7 +230,7 @@ impl Gate {
         let shown = policy.and(rule.tokens.as_ref()).and_then(|taken| self.shown(head, taken, now).transpose());
         match shown {
             Some(Ok(Shown::Machine(machine))) => {
-                (explanation.claims, explanation.machine) = (Some(machine.claims().clone()), true);
+                (explanation.claims, explanation.machine) = (Some(machine.claims().as_ref().clone()), true);
             }
             Some(Ok(Shown::Unchecked(_)) | Err(_)) => {}
             None => explanation.claims = session.as_ref().map(|session| session.claims().clone()),

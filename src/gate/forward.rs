@@ -6,12 +6,11 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::admission::{Admitted, Identity};
-use crate::{claims::Claims, session::CookieEdit};
-
-/// The identity headers, lower case. A client's header that reads as one of them is removed on
-/// every path before ours are set.
-pub const IDENTITY_HEADERS: [&str; 6] =
-    ["x-auth-subject", "x-auth-email", "x-auth-name", "x-auth-groups", "x-auth-provider", "x-auth-assertion"];
+use crate::{
+    claims::Claims,
+    config::{Fact, HeaderName, Headers},
+    session::CookieEdit,
+};
 
 /// Headers by which some origins serve another path than the one that was asked for, and that the
 /// rules judged. Removed on every path, in every spelling.
@@ -32,8 +31,8 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 pub struct Forward {
     /// The request's `Cookie` header.
     pub cookies: CookieEdit,
-    /// The identity headers to set; all others of them are removed.
-    pub identity: Vec<(&'static str, String)>,
+    /// The identity headers to set, once every managed one of the client's is removed.
+    pub identity: Vec<(HeaderName, String)>,
     /// What may keep the answer.
     pub cacheable: Cacheable,
     /// Whether `Authorization` is removed: it held a token that was meant for the gate.
@@ -50,30 +49,44 @@ pub enum Cacheable {
 }
 
 impl Forward {
-    /// The edits for an admitted request.
-    pub fn new(admitted: &Admitted, cookies: CookieEdit) -> Self {
-        let (identity, keeps_token) = match admitted.identity() {
+    /// The edits for an admitted request, under these names, with the assertion of who sent it where one
+    /// was asked for.
+    pub fn new(admitted: &Admitted, cookies: CookieEdit, names: &Headers, assertion: Option<String>) -> Self {
+        let (claims, keeps_token): (&Claims, _) = match admitted.identity() {
             Identity::Anyone => {
                 let cacheable = Cacheable::AsTheOriginSays;
                 return Self { cookies, identity: Vec::new(), cacheable, keeps_token: false };
             }
-            Identity::Nobody => (Vec::new(), false),
-            Identity::Person(session) => (identity(session.claims()), false),
-            Identity::Machine(machine) => (identity(machine.claims()), machine.keeps_token()),
+            Identity::Nobody => {
+                let cacheable = Cacheable::Privately;
+                return Self { cookies, identity: Vec::new(), cacheable, keeps_token: false };
+            }
+            Identity::Person(session) => (session.claims(), false),
+            Identity::Machine(machine) => (machine.claims(), machine.keeps_token()),
         };
+        let mut identity = identity(claims, names);
+        identity.extend(names.name(Fact::Assertion).cloned().zip(assertion));
         Self { cookies, identity, cacheable: Cacheable::Privately, keeps_token }
     }
 }
 
-fn identity(claims: &Claims) -> Vec<(&'static str, String)> {
-    let mut headers =
-        vec![("x-auth-subject", escape(claims.subject())), ("x-auth-provider", escape(claims.provider()))];
-    // An address that nobody verified would let a person pass for another at the origin.
-    headers.extend(claims.verified_email().map(|email| ("x-auth-email", escape(email))));
-    headers.extend(claims.name().map(|name| ("x-auth-name", escape(name))));
-    if !claims.groups().is_empty() {
+fn identity(claims: &Claims, names: &Headers) -> Vec<(HeaderName, String)> {
+    let facts = [
+        (Fact::Subject, Some(claims.subject())),
+        (Fact::Provider, Some(claims.provider())),
+        // An address that nobody verified would let a person pass for another at the origin.
+        (Fact::Email, claims.verified_email()),
+        (Fact::Name, claims.name()),
+    ];
+    let mut headers = Vec::with_capacity(6);
+    for (fact, value) in facts {
+        if let (Some(name), Some(value)) = (names.name(fact), value) {
+            headers.push((name.clone(), escape(value)));
+        }
+    }
+    if let (Some(name), false) = (names.name(Fact::Groups), claims.groups().is_empty()) {
         let groups: Vec<String> = claims.groups().iter().map(|group| escape_group(group)).collect();
-        headers.push(("x-auth-groups", groups.join(",")));
+        headers.push((name.clone(), groups.join(",")));
     }
     headers
 }
@@ -105,7 +118,10 @@ fn is_plain(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::{Selection, tests::claims};
+    use crate::{
+        claims::{Selection, tests::claims},
+        config::headers,
+    };
 
     #[test]
     fn values_outside_ascii_never_break_a_request() {
@@ -128,7 +144,7 @@ mod tests {
     #[test]
     fn a_comma_within_a_group_is_no_separator() {
         let selection = Selection::new(["a,b", "c"]);
-        let headers = identity(&claims(&selection, &["a,b", "c"], Some(("ada@example.com", true))));
+        let said = identity(&claims(&selection, &["a,b", "c"], Some(("ada@example.com", true))), &headers("{}"));
         let expected = [
             ("x-auth-subject", "ada-1"),
             ("x-auth-provider", "work"),
@@ -136,12 +152,16 @@ mod tests {
             ("x-auth-name", "Ada"),
             ("x-auth-groups", "a%2Cb,c"),
         ];
-        assert_eq!(headers, expected.map(|(name, value)| (name, value.to_owned())));
+        let found: Vec<_> = said.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]
     fn an_unverified_address_never_reaches_the_origin() {
-        let headers = identity(&claims(&Selection::default(), &[], Some(("ceo@example.com", false))));
-        assert!(headers.iter().all(|(name, _)| *name != "x-auth-email"), "{headers:?}");
+        let claims = claims(&Selection::default(), &[], Some(("ceo@example.com", false)));
+        for preset in ["x-auth", "x-forwarded", "remote"] {
+            let said = identity(&claims, &headers(&format!("{{\"preset\":\"{preset}\"}}")));
+            assert!(said.iter().all(|(_, value)| value != "ceo@example.com"), "{said:?}");
+        }
     }
 }

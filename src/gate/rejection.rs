@@ -87,6 +87,8 @@ pub enum Rejection {
     OwnPath,
     /// A proxy passed on a client's header that the origin would take for the gate's.
     ForgedIdentity(String),
+    /// The platform signs no assertion, and without one nothing goes to the origin.
+    Unsigned,
     /// Nothing can be sealed.
     NoKeys,
     /// A token of a machine does not count here.
@@ -130,6 +132,7 @@ impl Rejection {
             Self::SubRequest(_) => "check_malformed",
             Self::OwnPath => "check_own_path",
             Self::ForgedIdentity(_) => "check_identity",
+            Self::Unsigned => "assertion_unsigned",
             Self::NoKeys => "internal",
             Self::Machine(rejection) => rejection.code(),
         }
@@ -160,7 +163,7 @@ impl Rejection {
             | Self::TooManyClaims => 403,
             Self::NotFound => 404,
             Self::Method(_) => 405,
-            Self::NoKeys => 500,
+            Self::Unsigned | Self::NoKeys => 500,
             Self::Machine(rejection) => rejection.status(),
             Self::Provider(_) | Self::Token(_) | Self::NoKey | Self::IdToken(_) | Self::UserInfo(_) => 502,
             Self::ProviderDown(_)
@@ -186,6 +189,7 @@ impl Rejection {
             | Self::SubRequest(_)
             | Self::OwnPath
             | Self::ForgedIdentity(_)
+            | Self::Unsigned
             | Self::ForeignLogout => Some(EventKind::Refused),
             _ => Some(EventKind::LoginFailed),
         }

@@ -87,7 +87,9 @@ impl Rejection {
             Self::LockedDown => {
                 ("Closed for now", "The people who run this site have closed it for the moment. Try again later.")
             }
-            Self::NoKeys => ("Something went wrong", "This is a fault of this site. Tell the people who run it."),
+            Self::Unsigned | Self::NoKeys => {
+                ("Something went wrong", "This is a fault of this site. Tell the people who run it.")
+            }
         }
     }
 }

@@ -32,24 +32,25 @@ let managed;
 
 /**
  * Forwards `request` by `plan` (see worker.rs): a line each for the origin, the Cookie header, who may
- * keep the answer and whether `Authorization` goes, and then names and values of the identity headers.
+ * keep the answer and whether `Authorization` goes, and then names and values of the headers to set. `managedHeaders` names those that no
+ * client may use: the settings are known by then, and they are the same for as long as this isolate lives.
  */
 export function forward(request, env, plan, managedHeaders) {
-  managed ??= new Managed(managedHeaders().split(','));
-  const [origin, cookies, keep, ...identity] = plan.split('\n');
+  const [origin, cookies, keep, ...ours] = plan.split('\n');
   const privately = keep[0] === '1';
   const space = origin.indexOf(' ');
   const kind = origin.slice(0, space);
   const where = origin.slice(space + 1);
   let answer;
   try {
+    managed ??= new Managed(managedHeaders().split(','));
     const edited = kind === 'binding' ? new Request(request) : outgoing(kind === 'zone' ? request : new Request(where, request), privately);
     const { headers } = edited;
     if (!managed.remove(headers)) return trouble(UNREADABLE, 'a name outside ASCII');
     if (cookies[0] === '-') headers.delete('cookie');
     else if (cookies[0] === '+') headers.set('cookie', cookies.slice(1));
     if (keep[1] === '-') headers.delete('authorization');
-    for (let line = 0; line < identity.length; line += 2) headers.set(identity[line], identity[line + 1]);
+    for (let line = 0; line < ours.length; line += 2) headers.set(ours[line], ours[line + 1]);
     answer = kind === 'binding' ? env[where].fetch(edited) : fetch(edited);
   } catch (error) {
     return failed(error);

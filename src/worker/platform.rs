@@ -15,6 +15,7 @@ use crate::{
     config::ConfigError,
     edge::{Call, Edge, Entropy, Reply, Unreachable},
     gate::Event,
+    keyring::{PublicPoint, SigningKey},
     oidc::{Algorithm, PublicKey},
     time::{Lifetime, Timestamp},
 };
@@ -130,6 +131,14 @@ impl Edge for Platform {
 
     async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
         crypto::verify(algorithm, key, message, signature).await.unwrap_or(false)
+    }
+
+    async fn sign(&self, key: &SigningKey, message: &[u8]) -> Option<Vec<u8>> {
+        crypto::sign(key, message).await.ok()
+    }
+
+    async fn public_point(&self, key: &SigningKey) -> Option<PublicPoint> {
+        crypto::public_point(key).await.ok()
     }
 
     async fn pause(&self, milliseconds: u32) {

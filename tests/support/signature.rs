@@ -16,7 +16,10 @@ use jwt_compact::{
     alg::{Ed25519, Es256, Rsa, RsaPrivateKey},
     jwk::JsonWebKey,
 };
-use portcullis::oidc::{Algorithm, Material, PublicKey};
+use portcullis::{
+    keyring::{PublicPoint, SigningKey},
+    oidc::{Algorithm, Material, PublicKey},
+};
 use serde_json::{Value, json};
 
 type EcKey = <Es256 as jwt_compact::Algorithm>::SigningKey;
@@ -117,6 +120,19 @@ impl Signer {
             Key::Ed(key) => AlgorithmSignature::as_bytes(&Ed25519.sign(key, message)).into_owned(),
         }
     }
+}
+
+/// Signs as the platform does.
+pub(crate) fn sign(key: &SigningKey, message: &[u8]) -> Vec<u8> {
+    let key = EcKey::from_slice(key.scalar().expose()).unwrap();
+    AlgorithmSignature::as_bytes(&Es256.sign(&key, message)).into_owned()
+}
+
+/// The public half, as the platform computes it.
+pub(crate) fn public_point(key: &SigningKey) -> PublicPoint {
+    let point = EcKey::from_slice(key.scalar().expose()).unwrap().verifying_key().to_encoded_point(false);
+    let [x, y] = [point.x(), point.y()].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate.unwrap()));
+    PublicPoint { x, y }
 }
 
 /// Whether `signature` is `algorithm`'s over `message` by `key`. What cannot be checked is not.

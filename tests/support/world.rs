@@ -13,6 +13,7 @@ use portcullis::{
     config::{ConfigError, SettingsText},
     edge::{Call, Edge, Entropy, Original, Reply, RequestHead, Unreachable},
     gate::{Event, Gate, Outcome},
+    keyring::{PublicPoint, SigningKey},
     oidc::{Algorithm, PublicKey},
     time::{Lifetime, Timestamp},
 };
@@ -43,6 +44,8 @@ struct Inner {
     calls: RefCell<Vec<String>>,
     events: RefCell<Vec<Event>>,
     background: RefCell<Vec<Task>>,
+    signatures: Cell<usize>,
+    signs_nothing: Cell<bool>,
 }
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -107,6 +110,8 @@ impl World {
             calls: RefCell::default(),
             events: RefCell::default(),
             background: RefCell::default(),
+            signatures: Cell::default(),
+            signs_nothing: Cell::default(),
         }))
     }
 
@@ -193,6 +198,16 @@ impl World {
     /// The whole log so far.
     pub fn log(&self) -> String {
         self.0.events.borrow().iter().map(Event::to_json).collect::<Vec<_>>().join("\n")
+    }
+
+    /// How often the platform signed so far.
+    pub fn signatures(&self) -> usize {
+        self.0.signatures.get()
+    }
+
+    /// From now on the platform signs nothing.
+    pub fn stop_signing(&self) {
+        self.0.signs_nothing.set(true);
     }
 
     /// Runs what was left for after the answer.
@@ -390,6 +405,17 @@ impl Edge for World {
 
     async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
         signature::verify(algorithm, key, message, signature)
+    }
+
+    async fn sign(&self, key: &SigningKey, message: &[u8]) -> Option<Vec<u8>> {
+        self.0.signatures.set(self.0.signatures.get() + 1);
+        Pause(false).await;
+        (!self.0.signs_nothing.get()).then(|| signature::sign(key, message))
+    }
+
+    async fn public_point(&self, key: &SigningKey) -> Option<PublicPoint> {
+        Pause(false).await;
+        Some(signature::public_point(key))
     }
 
     async fn pause(&self, _milliseconds: u32) {

@@ -72,6 +72,18 @@ const wrong = [
     'PORTCULLIS_CHECK_SECRET',
   ],
   ['a proxy that nobody knows', { settings: { ...good, check: 'apache' } }, 'check'],
+  [
+    "an origin's secret that is missing",
+    { settings: { ...good, origin: { fetch: 'zone', secret_header: true } } },
+    'PORTCULLIS_ORIGIN_SECRET',
+  ],
+  [
+    "an origin's secret that is short",
+    { settings: { ...good, origin: { fetch: 'zone', secret_header: true } }, secrets: { PORTCULLIS_ORIGIN_SECRET: 'short' } },
+    'PORTCULLIS_ORIGIN_SECRET',
+  ],
+  ["an origin's secret for a binding", { settings: { ...good, origin: { service: 'SITE', secret_header: true } } }, 'origin.secret_header'],
+  ['a name that is taken', { settings: { ...good, headers: { email: 'Cookie' } } }, 'headers.email'],
   ['an origin without a binding', { settings: { ...good, origin: { service: 'ELSEWHERE' } } }, 'origin.service'],
   ['assets without a binding', { settings: without('origin') }, 'origin.assets'],
   [

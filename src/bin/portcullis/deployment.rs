@@ -104,7 +104,7 @@ impl Deployment {
     fn secret(&self, local: &HashMap<String, String>, name: &str) -> Option<String> {
         let called_for = name.ends_with("_CLIENT_SECRET") && self.calls_for_client_secret(name);
         let stored = || match name {
-            "PORTCULLIS_CHECK_SECRET" => Some(STORED_KEY.to_owned()),
+            "PORTCULLIS_CHECK_SECRET" | "PORTCULLIS_ORIGIN_SECRET" => Some(STORED_KEY.to_owned()),
             _ => called_for.then(|| "stored at deployment".to_owned()),
         };
         local.get(name).cloned().or_else(stored)

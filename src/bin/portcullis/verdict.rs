@@ -65,8 +65,8 @@ impl Verdict {
                 };
                 (decision, Some(reason.to_owned()), Some(rejection.status()))
             }
-            // None stands within another: see `Gate::explain`.
-            Decision::Watched(..) => ("refused", None, None),
+            // Neither is what `Gate::explain` ends with.
+            Decision::Watched(..) | Decision::Sign(..) => ("refused", None, None),
         };
         Self { decision, rule, reason, status }
     }

@@ -50,7 +50,7 @@ impl Telling<'_> {
         text.push_str(&format!("\n{}: {}\n", verdict.decision, self.meaning(&verdict)));
         if let Decision::Forward(forward) = &self.explanation.decision {
             for (name, value) in &forward.identity {
-                text.push_str(&format!("  {name}: {value}\n"));
+                text.push_str(&format!("  {}: {value}\n", name.as_ref()));
             }
         }
         let asks = asks(&self.explanation.asks);

@@ -38,6 +38,7 @@ export function gateSecrets() {
 /**
  * @param {object} [options]
  * @param {'service'|'zone'|'address'|'assets'} [options.origin]
+ * @param {string|boolean} [options.secretHeader]  the setting `origin.secret_header`
  * @param {string|object} [options.assets]  as startGate takes them
  * @param {object|Function} [options.settings]  more settings, or other than these; of the issuer, where they name it
  * @param {object} [options.provider]  more options of startProvider
@@ -48,6 +49,7 @@ export function gateSecrets() {
  */
 export async function startSite({
   origin = 'service',
+  secretHeader,
   assets,
   settings,
   provider: providerOptions,
@@ -62,13 +64,14 @@ export async function startSite({
     ...providerOptions,
   });
   const server = origin === 'address' ? await startServer() : undefined;
+  const secret = secretHeader !== undefined && { secret_header: secretHeader };
   const options = {
     settings: {
       hosts: ['localhost', 'docs.example.com'],
       origin: {
         service: { service: 'SITE' },
-        zone: { fetch: 'zone' },
-        address: { fetch: server?.address },
+        zone: { fetch: 'zone', ...secret },
+        address: { fetch: server?.address, ...secret },
         assets: { assets: 'ASSETS' },
       }[origin],
       providers: [{ id: 'demo', title: 'Demo provider', issuer: provider.issuer, client_id: provider.clientId }],

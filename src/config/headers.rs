@@ -1,0 +1,277 @@
+//! [`Headers`]: the names under which the origin learns who is there, and every name that a client
+//! may not use.
+//!
+//! A preset is a family of names that applications know already. The whole family is taken from
+//! clients, also the names of it that nothing is sent under: an application that believes one of
+//! them believes all of them.
+
+use core::fmt;
+use std::rc::Rc;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
+
+use super::{ConfigError, OriginSecret};
+
+/// No name in use is longer, and the whole head of a request has a limit.
+const LONGEST_NAME: usize = 64;
+
+/// The names of `x-auth`, in the order of [`Fact`].
+const X_AUTH: [&str; 6] =
+    ["x-auth-subject", "x-auth-email", "x-auth-name", "x-auth-groups", "x-auth-provider", "x-auth-assertion"];
+/// As oauth2-proxy sends them. There is no display name among them, and none may stand in for
+/// `X-Forwarded-Preferred-Username`, which applications sign people in by: anybody can choose one.
+const X_FORWARDED: [&str; 6] =
+    ["x-forwarded-user", "x-forwarded-email", "", "x-forwarded-groups", "", "x-auth-assertion"];
+/// The rest of that family.
+const X_FORWARDED_TOO: [&str; 2] = ["x-forwarded-preferred-username", "x-forwarded-access-token"];
+/// As Authelia and web servers send them.
+const REMOTE: [&str; 6] = ["remote-user", "remote-email", "remote-name", "remote-groups", "", "x-auth-assertion"];
+
+/// Headers that mean something to a server or to the platform (RFC 9110; hop-by-hop ones by 7.6.1). A
+/// managed name is removed from every request, and so none of them can be one.
+const TAKEN: &str = "authorization cache-control connection cookie cookie2 date expect forwarded host keep-alive \
+     origin pragma range referer set-cookie te trailer transfer-encoding true-client-ip upgrade user-agent via x-real-ip";
+/// The same by how they begin.
+const TAKEN_FAMILIES: &str = "accept- access-control- cf- content- if- portcullis- proxy- sec- x-forwarded-for- x-forwarded-host- \
+     x-forwarded-port- x-forwarded-proto-";
+
+/// What the origin can learn of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The person's id at the provider.
+    Subject,
+    /// The verified email address.
+    Email,
+    /// The display name.
+    Name,
+    /// The groups.
+    Groups,
+    /// The provider's id.
+    Provider,
+    /// All of it in a signed assertion.
+    Assertion,
+}
+
+/// The name of a header, lower case; a clone is the same text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderName(Rc<str>);
+
+/// The names of the headers that say who is there.
+#[derive(Debug)]
+pub struct Headers {
+    sent: [Option<HeaderName>; 6],
+    managed: String,
+}
+
+/// The settings as they are written: a name in front of each value.
+#[derive(Debug, Default)]
+pub(super) struct HeaderSettings(Vec<(String, Choice)>);
+
+/// `false`, `true` for the usual name, or a name.
+#[derive(Debug)]
+pub(super) enum Choice {
+    Switch(bool),
+    Name(String),
+}
+
+impl HeaderName {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        // RFC 9110, 5.6.2, and a letter in front: so every spelling of it has its length and begins alike.
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let letter = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic());
+        if !letter || !text.bytes().all(token) || text.len() > LONGEST_NAME {
+            return Err(format!("{text:?} is not the name of a header: write it as in \"X-Auth-Email\""));
+        }
+        let name = Self::usual(&text.to_ascii_lowercase());
+        let spelled = name.normal();
+        // With a `-` behind it, a name also belongs to the family that begins with it.
+        let closed = format!("{spelled}-");
+        if TAKEN.split(' ').any(|taken| taken == spelled)
+            || TAKEN_FAMILIES.split(' ').any(|family| closed.starts_with(family))
+        {
+            return Err(format!("{text:?} means something else to servers: choose a name of its own"));
+        }
+        Ok(name)
+    }
+
+    /// A name that is known to be one.
+    pub(super) fn usual(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// As a server may read it: every character other than letters and digits is `-` (of RFC 3875,
+    /// 4.1.18, no more is left of it).
+    fn normal(&self) -> String {
+        self.0.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")
+    }
+}
+
+impl HeaderSettings {
+    /// The names. `assertion` says whether there is one, `several` whether more than one issuer
+    /// vouches for somebody.
+    pub(super) fn parse(
+        &self,
+        assertion: bool,
+        several: bool,
+        secret: Option<&OriginSecret>,
+    ) -> Result<Headers, ConfigError> {
+        let choice = |wanted: &str| self.0.iter().find(|(key, _)| key == wanted).map(|(_, choice)| choice);
+        let (preset, more): (_, &[&str]) = match choice("preset") {
+            None => (X_AUTH, &[]),
+            Some(Choice::Name(name)) if name == "x-auth" => (X_AUTH, &[]),
+            Some(Choice::Name(name)) if name == "x-forwarded" => (X_FORWARDED, &X_FORWARDED_TOO),
+            Some(Choice::Name(name)) if name == "remote" => (REMOTE, &[]),
+            Some(_) => return Err(wrong("preset", "is none of \"x-auth\", \"x-forwarded\" and \"remote\"")),
+        };
+        let mut managed = X_AUTH.join(",");
+        let mut manage = |name: &str| {
+            if !name.is_empty() {
+                managed.push(',');
+                managed.push_str(name);
+            }
+        };
+        preset.iter().chain(more).for_each(|name| manage(name));
+        let mut taken: Vec<String> = secret.map(|secret| secret.header.normal()).into_iter().collect();
+        let mut sent = [const { None }; 6];
+        for ((fact, usual), name) in Fact::ALL.into_iter().zip(preset).zip(&mut sent) {
+            let key = fact.key();
+            let choice = choice(key);
+            if fact == Fact::Assertion && !assertion {
+                if matches!(choice, Some(Choice::Switch(true) | Choice::Name(_))) {
+                    return Err(wrong(key, "names a header for what is not made: add assertion = true"));
+                }
+                continue;
+            }
+            let chosen = match choice {
+                Some(Choice::Switch(false)) if fact == Fact::Assertion => {
+                    return Err(wrong(key, "is false, and assertion = true asks for one: remove one of them"));
+                }
+                Some(Choice::Switch(false)) => continue,
+                Some(Choice::Name(text)) => HeaderName::parse(text).map_err(|problem| wrong(key, &problem))?,
+                Some(Choice::Switch(true)) if usual.is_empty() => {
+                    return Err(wrong(key, "has no usual name in this preset: write one"));
+                }
+                _ if usual.is_empty() => continue,
+                _ => HeaderName::usual(usual),
+            };
+            let normal = chosen.normal();
+            if taken.contains(&normal) {
+                return Err(wrong(key, "has the name of another header: a server could not tell them apart"));
+            }
+            taken.push(normal);
+            *name = Some(chosen);
+        }
+        taken.iter().for_each(|name| manage(name));
+        let headers = Headers { sent, managed };
+        // OpenID Connect Core 1.0, 5.7: a subject is unique within its issuer and nowhere else.
+        if several && headers.name(Fact::Subject).is_some() && headers.name(Fact::Provider).is_none() {
+            return Err(wrong(
+                "provider",
+                "is not sent, and with several providers, or with tokens, a subject alone could be two people: name a header for it, or write subject = false",
+            ));
+        }
+        Ok(headers)
+    }
+}
+
+impl Headers {
+    /// The header that says this; `None` when it is not sent.
+    pub fn name(&self, fact: Fact) -> Option<&HeaderName> {
+        self.sent.get(fact as usize)?.as_ref()
+    }
+
+    /// Every name that says something.
+    pub fn sent(&self) -> impl Iterator<Item = &str> {
+        self.sent.iter().flatten().map(AsRef::as_ref)
+    }
+
+    /// Every name that is taken from clients, joined by commas: lower case, and `-` for what is neither
+    /// letter nor digit.
+    pub fn managed(&self) -> &str {
+        &self.managed
+    }
+}
+
+impl Fact {
+    const ALL: [Self; 6] = [Self::Subject, Self::Email, Self::Name, Self::Groups, Self::Provider, Self::Assertion];
+    /// What [`HeaderSettings`] takes.
+    const KEYS: &[&str] = &["preset", "subject", "email", "name", "groups", "provider", "assertion"];
+
+    fn key(self) -> &'static str {
+        Self::KEYS.get(self as usize + 1).copied().unwrap_or_default()
+    }
+}
+
+fn wrong(key: &str, problem: &str) -> ConfigError {
+    ConfigError::new(format!("headers.{key}"), problem)
+}
+
+impl AsRef<str> for HeaderName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<&str> for HeaderName {
+    fn eq(&self, other: &&str) -> bool {
+        &*self.0 == *other
+    }
+}
+
+impl<'de> Deserialize<'de> for HeaderSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+
+        impl<'de> Visitor<'de> for Written {
+            type Value = HeaderSettings;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("names of headers")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeaderSettings, A::Error> {
+                let mut all: Vec<(String, Choice)> = Vec::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    if !Fact::KEYS.contains(&key.as_str()) {
+                        return Err(Error::unknown_field(&key, Fact::KEYS));
+                    }
+                    if all.iter().any(|(earlier, _)| *earlier == key) {
+                        return Err(Error::custom(format_args!("duplicate field `{key}`")));
+                    }
+                    all.push((key, map.next_value()?));
+                }
+                Ok(HeaderSettings(all))
+            }
+        }
+        deserializer.deserialize_map(Written)
+    }
+}
+
+impl<'de> Deserialize<'de> for Choice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+
+        impl Visitor<'_> for Written {
+            type Value = Choice;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("the name of a header, or false")
+            }
+
+            fn visit_bool<E: Error>(self, on: bool) -> Result<Choice, E> {
+                Ok(Choice::Switch(on))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Choice, E> {
+                Ok(Choice::Name(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Written)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

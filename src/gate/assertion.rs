@@ -1,0 +1,155 @@
+//! The signed assertion: a JWT (RFC 7519) by which the origin knows that the gate, and nobody else,
+//! says who is there.
+//!
+//! # The walk
+//! 1. `decide` admits somebody. Where an assertion is asked for and one is at hand ([`Signed`]), the
+//!    request goes on at once.
+//! 2. Else it is [`Decision::Sign`], and `respond` has one signed by the platform, keeps it for the
+//!    requests that follow, and lets this one go on.
+//!
+//! Without a signature nothing goes on: an origin that asks for assertions must not get a request
+//! that merely lacks one.
+
+mod signed;
+
+use std::rc::Rc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+pub(super) use signed::Signed;
+use signed::Whom;
+
+use super::{Admitted, Answer, Decision, Forward, Gate, Outcome, Rejection, Request, Visit};
+use crate::{
+    claims::Claims,
+    config::Fact,
+    edge::{Edge, RequestHead},
+    keyring::PublicPoint,
+    session::CookieEdit,
+    time::{Lifetime, Timestamp},
+};
+
+/// How long an assertion lasts: long enough to be used for a page's every picture, and short enough
+/// that one which leaks from the origin's log is stale when it is found.
+const LIFETIME: Lifetime = Lifetime::from_seconds(5 * 60);
+/// With less than this left a new one is signed: the origin's clock may be fast, and a request may wait.
+const LEAST_LEFT: Lifetime = Lifetime::from_seconds(60);
+/// Its type, which nothing else that the gate or a provider signs has (RFC 8725, 3.11).
+const TYPE: &str = "portcullis-assertion+jwt";
+/// Bytes of randomness in `jti`.
+const ID_BYTES: usize = 16;
+/// How long the key set may be kept. An origin that meets a key it does not know asks again anyway.
+const KEYS_LIFETIME: &str = "public, max-age=300";
+
+/// What is made of the public halves, once.
+#[derive(Debug)]
+pub(super) struct Published {
+    /// The header of every assertion, encoded.
+    header: String,
+    /// The key set.
+    keys: String,
+}
+
+impl Gate {
+    /// The way on for whom a rule admits: at once, unless an assertion has to be signed first.
+    pub(super) fn pass(&self, admitted: Admitted, cookies: CookieEdit, visit: Visit, now: Timestamp) -> Decision {
+        let names = &self.config.headers;
+        let mut assertion = None;
+        if let (Some(whom), Some(_)) = (Whom::of(&admitted), names.name(Fact::Assertion)) {
+            assertion = self.signed.borrow().find(&whom, &visit.site.address, now);
+            if assertion.is_none() {
+                return Decision::Sign(admitted, cookies, visit);
+            }
+        }
+        Decision::Forward(Forward::new(&admitted, cookies, names, assertion))
+    }
+
+    /// Signs an assertion for who is admitted, keeps it, and lets the request go on with it.
+    pub(super) async fn sign_and_pass<E: Edge, H: RequestHead>(
+        &self,
+        request: &Request<'_, E, H>,
+        admitted: &Admitted,
+        cookies: CookieEdit,
+    ) -> Outcome {
+        let mut assertion = None;
+        if let Some(whom) = Whom::of(admitted) {
+            assertion = self.sign(request, whom.claims()).await;
+            let Some(token) = &assertion else {
+                return Outcome::Answer(self.refuse(request, &Rejection::Unsigned));
+            };
+            self.signed.borrow_mut().keep(whom, &request.visit.site.address, token, request.now);
+        }
+        Outcome::Forward(Forward::new(admitted, cookies, &self.config.headers, assertion))
+    }
+
+    async fn sign<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, claims: &Claims) -> Option<String> {
+        let published = self.published(request.edge).await?;
+        let message = format!("{}.{}", published.header, URL_SAFE_NO_PAD.encode(payload(request, claims)));
+        let signature = request.edge.sign(self.keys.current()?.assertion(), message.as_bytes()).await?;
+        Some(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    /// `/.auth/jwks.json`: the public keys (RFC 7517, 5), that of the previous secret among them.
+    pub(super) async fn jwks<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
+        match self.published(request.edge).await {
+            Some(published) => Answer::text(200, &published.keys)
+                .with_instead("content-type", "application/jwk-set+json")
+                .with_instead("cache-control", KEYS_LIFETIME),
+            None => self.refuse(request, &Rejection::Unsigned),
+        }
+    }
+
+    /// What is made of the public halves. The platform computes them once per isolate.
+    async fn published<E: Edge>(&self, edge: &E) -> Option<Rc<Published>> {
+        if let Some(known) = self.published.borrow().as_ref() {
+            return Some(Rc::clone(known));
+        }
+        let mut published = Published { header: String::new(), keys: r#"{"keys":["#.to_owned() };
+        for generation in self.keys.generations() {
+            published.add(&edge.public_point(generation.assertion()).await?);
+        }
+        published.keys.push_str("]}\n");
+        let published = Rc::new(published);
+        *self.published.borrow_mut() = Some(Rc::clone(&published));
+        Some(published)
+    }
+}
+
+impl Published {
+    /// The key that signs comes first.
+    fn add(&mut self, PublicPoint { x, y }: &PublicPoint) {
+        // RFC 7638: the digest of the members that every EC key has, in the order of their names.
+        let members = format!(r#""crv":"P-256","kty":"EC","x":"{x}","y":"{y}""#);
+        let id = URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{{{members}}}")));
+        if self.header.is_empty() {
+            self.header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"ES256","kid":"{id}","typ":"{TYPE}"}}"#));
+        } else {
+            self.keys.push(',');
+        }
+        self.keys.push_str(&format!(r#"{{"alg":"ES256","use":"sig","kid":"{id}",{members}}}"#));
+    }
+}
+
+fn payload<E: Edge, H: RequestHead>(request: &Request<'_, E, H>, claims: &Claims) -> String {
+    let mut id = [0; ID_BYTES];
+    request.edge.fill(&mut id);
+    let (site, now) = (&request.visit.site, request.now);
+    let mut members = Map::new();
+    let mut add = |name: &str, value: Value| {
+        members.insert(name.to_owned(), value);
+    };
+    add("iss", Value::from(site.address.as_str()));
+    add("aud", Value::from(site.host.as_str()));
+    add("sub", Value::from(claims.subject()));
+    add("idp", Value::from(claims.provider()));
+    // An address that nobody verified would let a person pass for another at the origin.
+    if let Some(email) = claims.verified_email() {
+        add("email", Value::from(email));
+    }
+    add("groups", Value::from(claims.groups()));
+    add("iat", Value::from(now.seconds()));
+    add("exp", Value::from(now.after(LIFETIME).seconds()));
+    add("jti", Value::from(URL_SAFE_NO_PAD.encode(id)));
+    Value::Object(members).to_string()
+}
