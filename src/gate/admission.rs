@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{
     Endpoint, Forward, Gate, METHOD_HEADERS, Rejection, ReturnTo, Unchecked, Visit,
-    bearer::{Machine, Shown},
+    bearer::{Machine, Shown, keeps_token},
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
 };
@@ -187,17 +187,21 @@ impl Gate {
         let names = CookieNames::new(site.development);
         let cookies = header.as_deref().map(|header| Cookies::parse(header, names)).unwrap_or_default();
         let edit = if header.is_some() { cookies.for_origin() } else { CookieEdit::Keep };
-        // 6. Public.
+        // 6. Public. A rule that is switched to that keeps the tokens it takes all the same.
+        let let_pass = |admitted: &Admitted, edit| {
+            let keeps_token = rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
+            Decision::Forward(Forward { keeps_token, ..Forward::new(admitted, edit) })
+        };
         if preflight {
-            return Decision::Forward(Forward::new(&Admitted::anyone(), edit));
+            return let_pass(&Admitted::anyone(), edit);
         }
         let policy = match self.access(rule, now) {
-            Access::Public => return Decision::Forward(Forward::new(&Admitted::anyone(), edit)),
+            Access::Public => return let_pass(&Admitted::anyone(), edit),
             Access::Optional => {
                 let visit = Visit::new(site, address);
                 let origin = SameOrigin::check(head, &visit.site, &rule.origins);
                 let session = self.session_of(&cookies, &visit, now).zip(origin);
-                return Decision::Forward(Forward::new(&Admitted::optionally(session), edit));
+                return let_pass(&Admitted::optionally(session), edit);
             }
             Access::SignedIn(policy) => policy,
         };
