@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use support::{
     browser::{Arrival, Browser},
     machine::{CI, Machine, OLD, Verdict, identity},
+    operator::{at, switch},
     provider::Fault,
     signature::Signer,
     world::{Head, Isolate, World, settings},
@@ -285,6 +286,39 @@ fn a_rule_forwards_access_tokens_where_it_says_so_and_service_tokens_never() {
     // Beside a service token, Authorization is another matter.
     let both = service("/jobs/x", CI).with("authorization", "Bearer for-the-origin");
     assert!(!forward(&machine.isolate, &both).keeps_token);
+}
+
+#[test]
+fn a_rule_that_lets_everybody_pass_for_a_while_keeps_its_tokens() {
+    for mode in ["off", "optional"] {
+        let machine = Machine::with(|settings| {
+            settings["switch"] = json!(true);
+            let ids = ["open", "admin", "api", "seen", "both", "jobs", "deploy"];
+            for (rule, id) in settings["rules"].as_array_mut().expect("rules").iter_mut().zip(ids) {
+                rule["id"] = json!(id);
+            }
+        });
+        let until = at(&machine.world, 600);
+        let all = ["api", "seen", "jobs"].map(|rule| json!({ "rule": rule, "sso": mode, "until": until }));
+        switch(&machine.world, &json!(all));
+        // Good or bad, nobody asks; and it is not for the origin.
+        for (path, value, keeps) in [
+            ("/api/x", format!("Bearer {}", machine.good()), true),
+            ("/api/x", "Bearer nonsense".to_owned(), true),
+            ("/api/x", "Basic Zm9v, Bearer nonsense".to_owned(), true),
+            ("/api/x", "Basic Zm9v".to_owned(), false),
+            ("/seen/x", format!("Bearer {}", machine.good()), false),
+            ("/jobs/x", "Bearer for-the-origin".to_owned(), false),
+        ] {
+            let arrived = forward(&machine.isolate, &Head::new("GET", path).with("authorization", &value));
+            assert_eq!((arrived.keeps_token, arrived.identity.len()), (keeps, 0), "{mode} {path} {value}");
+        }
+    }
+    // So it is with preflights, which no browser sends with a token.
+    let machine = Machine::with(|settings| settings["rules"][2]["preflight"] = json!(true));
+    let preflight = Head { method: "OPTIONS".to_owned(), ..bearer("/api/x", &machine.good()) };
+    let preflight = preflight.with("origin", "https://app.example.com").with("access-control-request-method", "GET");
+    assert!(forward(&machine.isolate, &preflight).keeps_token);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{
     Endpoint, Forward, Gate, METHOD_HEADERS, Rejection, ReturnTo, Unchecked, Visit,
-    bearer::{Machine, Shown},
+    bearer::{Machine, Shown, keeps_token},
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
 };
@@ -55,7 +55,10 @@ pub struct Finding {
 
 /// Proof that a rule admits a request. Only this file makes one, and [`Forward`] demands it.
 #[derive(Debug)]
-pub struct Admitted(Identity);
+pub struct Admitted {
+    identity: Identity,
+    keeps_token: bool,
+}
 
 /// Who is admitted.
 #[derive(Debug)]
@@ -71,28 +74,42 @@ pub(super) enum Identity {
 }
 
 impl Admitted {
+    fn of(identity: Identity) -> Self {
+        Self { identity, keeps_token: false }
+    }
+
+    /// The same; with `keeps_token`, `Authorization` was meant for the gate and stays here.
+    fn keeping(self, keeps_token: bool) -> Self {
+        Self { keeps_token, ..self }
+    }
+
+    /// Whether `Authorization` stays here.
+    pub(super) fn keeps_token(&self) -> bool {
+        self.keeps_token || matches!(&self.identity, Identity::Machine(machine) if machine.keeps_token())
+    }
+
     fn anyone() -> Self {
-        Self(Identity::Anyone)
+        Self::of(Identity::Anyone)
     }
 
     /// Where sign-in is optional, a session counts for a request that is not another site's doing.
     fn optionally(session: Option<(Rc<Session>, SameOrigin)>) -> Self {
-        Self(session.map_or(Identity::Nobody, |(session, _)| Identity::Person(session)))
+        Self::of(session.map_or(Identity::Nobody, |(session, _)| Identity::Person(session)))
     }
 
     /// The policy's word is what makes a session count.
     fn person(session: Rc<Session>, _granted: &Granted, _origin: &SameOrigin) -> Self {
-        Self(Identity::Person(session))
+        Self::of(Identity::Person(session))
     }
 
     /// The same for a token. Nothing sends one by itself, as browsers do with cookies, so it need not
     /// say where it comes from.
     fn machine(machine: Machine, _granted: &Granted) -> Self {
-        Self(Identity::Machine(machine))
+        Self::of(Identity::Machine(machine))
     }
 
     pub(super) fn identity(&self) -> &Identity {
-        &self.0
+        &self.identity
     }
 }
 
@@ -189,17 +206,18 @@ impl Gate {
         let names = CookieNames::new(site.development);
         let cookies = header.as_deref().map(|header| Cookies::parse(header, names)).unwrap_or_default();
         let edit = if header.is_some() { cookies.for_origin() } else { CookieEdit::Keep };
-        // 6. Public.
+        // 6. Public. A rule that is switched to that keeps the tokens it takes all the same.
+        let keeps = || rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
         if preflight {
-            return self.pass_anyone(edit);
+            return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit);
         }
         let policy = match self.access(rule, now) {
-            Access::Public => return self.pass_anyone(edit),
+            Access::Public => return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit),
             Access::Optional => {
                 let visit = Visit::new(site, address);
                 let origin = SameOrigin::check(head, &visit.site, &rule.origins);
                 let session = self.session_of(&cookies, &visit, now).zip(origin);
-                return self.pass(Admitted::optionally(session), edit, visit, now);
+                return self.pass(Admitted::optionally(session).keeping(keeps()), edit, visit, now);
             }
             Access::SignedIn(policy) => policy,
         };
@@ -255,8 +273,8 @@ impl Gate {
     }
 
     /// The way on for everybody.
-    fn pass_anyone(&self, edit: CookieEdit) -> Decision {
-        Decision::Forward(Forward::new(&Admitted::anyone(), edit, &self.config.headers, None))
+    fn pass_anyone(&self, admitted: Admitted, edit: CookieEdit) -> Decision {
+        Decision::Forward(Forward::new(&admitted, edit, &self.config.headers, None))
     }
 
     /// The rule of a request, and whether it is a preflight that the rule lets pass: a preflight asks

@@ -170,6 +170,13 @@ impl Gate {
     }
 }
 
+/// Whether `Authorization` holds a token that stays here, where nobody has to show one: what is meant for
+/// the gate is not the origin's, whoever is let pass.
+pub(super) fn keeps_token(head: &impl RequestHead, taken: &Taken) -> bool {
+    let may_hold = !taken.issuers.is_empty() && !taken.forward;
+    may_hold && head.header("authorization").is_some_and(|header| !matches!(bearer(&header), Ok(None)))
+}
+
 fn service_token(text: &str, taken: &Rc<Taken>, now: Timestamp) -> Result<Shown, MachineRejection> {
     let token = ServiceToken::find(&taken.service, text, now).map_err(|error| {
         Scheme::Service.refuse(match error {

@@ -52,17 +52,18 @@ impl Forward {
     /// The edits for an admitted request, under these names, with the assertion of who sent it where one
     /// was asked for.
     pub fn new(admitted: &Admitted, cookies: CookieEdit, names: &Headers, assertion: Option<String>) -> Self {
-        let (claims, keeps_token): (&Claims, _) = match admitted.identity() {
+        let keeps_token = admitted.keeps_token();
+        let claims: &Claims = match admitted.identity() {
             Identity::Anyone => {
                 let cacheable = Cacheable::AsTheOriginSays;
-                return Self { cookies, identity: Vec::new(), cacheable, keeps_token: false };
+                return Self { cookies, identity: Vec::new(), cacheable, keeps_token };
             }
             Identity::Nobody => {
                 let cacheable = Cacheable::Privately;
-                return Self { cookies, identity: Vec::new(), cacheable, keeps_token: false };
+                return Self { cookies, identity: Vec::new(), cacheable, keeps_token };
             }
-            Identity::Person(session) => (session.claims(), false),
-            Identity::Machine(machine) => (machine.claims(), machine.keeps_token()),
+            Identity::Person(session) => session.claims(),
+            Identity::Machine(machine) => machine.claims(),
         };
         let mut identity = identity(claims, names);
         identity.extend(names.name(Fact::Assertion).cloned().zip(assertion));
