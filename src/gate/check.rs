@@ -5,7 +5,10 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Decision, Forward, Gate, IDENTITY_HEADERS, Outcome, Rejection, Request, rejection};
+use super::{
+    Answer, Decision, Forward, Gate, IDENTITY_HEADERS, METHOD_HEADERS, Outcome, PATH_HEADERS, Rejection, Request,
+    rejection,
+};
 use crate::{
     config::{Check, Proxy},
     edge::{Edge, Original, RequestHead},
@@ -51,7 +54,7 @@ impl Gate {
             Err(rejection) => return in_terms_of(check.proxy, self.refuse(request, &rejection), host),
         };
         // 3. Whose headers. The gate cannot remove them here; the proxy should have.
-        if let Some(name) = request.head.names().into_iter().find(|name| is_identity(name)) {
+        if let Some(name) = request.head.names().into_iter().find(|name| is_forged(name)) {
             return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForgedIdentity(name)), host);
         }
         // 4. The verdict.
@@ -109,10 +112,13 @@ fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection
     Ok(Original { method, url, upgrade })
 }
 
-/// Whether a server could read this name as that of an identity header.
-fn is_identity(name: &str) -> bool {
+/// Whether a server could read this name as that of an identity header, or of one that leads to another
+/// path; or, by this spelling alone, to another method.
+fn is_forged(name: &str) -> bool {
     let read = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
-    IDENTITY_HEADERS.iter().any(|identity| name.bytes().map(read).eq(identity.bytes()))
+    let reads_as = |own: &&str| name.bytes().map(read).eq(own.bytes());
+    IDENTITY_HEADERS.iter().chain(&PATH_HEADERS).any(|own| reads_as(own))
+        || METHOD_HEADERS.iter().any(|own| reads_as(own) && !name.eq_ignore_ascii_case(own))
 }
 
 /// Go on: with who it is, and with the cookies that are not the gate's, for the proxy to put in the
