@@ -303,7 +303,15 @@ fn what_an_origin_could_take_for_an_identity_is_not_passed_on() {
                 assert_eq!(status(&isolate, &head.with(name, "ceo@example.com")), expected, "{proxy} {name} {path}");
             }
         }
-        for name in ["x-author", "x-auth-emails", "xauthemail", "x-auth"] {
+        // Nor for another path or method than the one that was judged.
+        for name in ["x-original-url", "X_Original_URL", "x-rewrite-url", "x_http_method_override", "x-http_method"] {
+            assert_eq!(
+                status(&isolate, &ask(proxy, "GET", "/open/x").with(name, "/admin")),
+                expected,
+                "{proxy} {name}"
+            );
+        }
+        for name in ["x-author", "x-auth-emails", "xauthemail", "x-auth", "x-original-uri", "x-http-method-override"] {
             assert_eq!(status(&isolate, &ask(proxy, "GET", "/open/x").with(name, "x")), 202, "{name}");
         }
         assert!(world.take_events().contains(&"refused check_identity".to_owned()));

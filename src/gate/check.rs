@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Decision, Forward, Gate, Outcome, Rejection, Request, rejection};
+use super::{Answer, Decision, Forward, Gate, METHOD_HEADERS, Outcome, PATH_HEADERS, Rejection, Request, rejection};
 use crate::{
     config::{Check, Headers, Proxy},
     edge::{Edge, Original, RequestHead},
@@ -51,7 +51,8 @@ impl Gate {
             Err(rejection) => return in_terms_of(check.proxy, self.refuse(request, &rejection), host),
         };
         // 3. Whose headers. The gate cannot remove them here; the proxy should have.
-        if let Some(name) = request.head.names().into_iter().find(|name| is_managed(name, &self.config.headers)) {
+        let names = request.head.names();
+        if let Some(name) = names.into_iter().find(|name| is_forged(name, &self.config.headers)) {
             return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForgedIdentity(name)), host);
         }
         // 4. The verdict.
@@ -109,10 +110,14 @@ fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection
     Ok(Original { method, url, upgrade })
 }
 
-/// Whether a server could read this name as one that no client may use.
-fn is_managed(name: &str, headers: &Headers) -> bool {
+/// Whether a server could read this name as one that no client may use, or as one that leads to another
+/// path; or, by this spelling alone, to another method.
+fn is_forged(name: &str, headers: &Headers) -> bool {
     let read = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
-    headers.managed().split(',').any(|managed| name.bytes().map(read).eq(managed.bytes()))
+    let reads_as = |own: &str| name.bytes().map(read).eq(own.bytes());
+    headers.managed().split(',').any(reads_as)
+        || PATH_HEADERS.into_iter().any(reads_as)
+        || METHOD_HEADERS.into_iter().any(|own| reads_as(own) && !name.eq_ignore_ascii_case(own))
 }
 
 /// Go on: with who it is, and with the cookies that are not the gate's, for the proxy to put in the
