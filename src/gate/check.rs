@@ -136,7 +136,7 @@ fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names:
     // Caddy before 2.8 writes the name of its variable into a header that it shall copy and that is not
     // there. An empty one it copies as it is.
     if proxy == Proxy::Caddy {
-        for name in names.sent().chain([cookie]) {
+        for name in names.sent().chain(names.managed().split(',')).chain([cookie]) {
             if !headers.iter().any(|(present, _)| *present == name) {
                 headers.push((name, ""));
             }

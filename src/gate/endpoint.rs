@@ -61,9 +61,10 @@ impl Endpoint {
         }
     }
 
-    /// Whether it answers while the gate is locked down: what tells that it runs, and the way out.
+    /// Whether it answers while the gate is locked down: what tells that it runs, the way out, and keys,
+    /// which an origin that asks for them meanwhile should not lose.
     pub const fn answers_locked_down(self) -> bool {
-        matches!(self, Self::Health | Self::Logout | Self::SignedOut)
+        matches!(self, Self::Health | Self::Logout | Self::SignedOut | Self::Jwks)
     }
 
     /// The methods it takes, for `Allow`.
