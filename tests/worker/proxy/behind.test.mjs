@@ -198,7 +198,9 @@ for (const name of ['nginx', 'caddy']) {
       const headers = { 'X-Forwarded-Method': 'OPTIONS', 'Portcullis-Method': 'OPTIONS', 'X-Forwarded-Host': 'localhost', 'X-Forwarded-Proto': 'https' };
       for (const forged of [...names.map((each) => [each, '/public/x']), ...Object.entries(headers), ['Portcullis-Check', CHECK_SECRET], ['Portcullis-Check', 'x']]) {
         const answer = await site.send('/admin/x', { headers: [forged] });
-        assert.equal(answer.status, 401, forged.join(': '));
+        // Those that some origins take the path from are refused before anybody is asked to sign in.
+        const leadsElsewhere = ['X-Original-URL', 'X-Rewrite-URL'].includes(forged[0]);
+        assert.equal(answer.status, leadsElsewhere ? (name === 'nginx' ? 403 : 400) : 401, forged.join(': '));
       }
       await expectNothing();
     });
