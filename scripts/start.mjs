@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { command, root, setup, SetupError } from './setup.mjs';
+import { makeToken } from './token.mjs';
 
 await command(start);
 
@@ -28,6 +29,11 @@ async function start() {
   const running = [];
   endWith(running);
 
+  // The demo's machine gets a token that was made just now: one that stands in a repository is nobody's.
+  const machine = demo && settings.tokens?.find(({ id }) => id === 'scale');
+  const { token, hash } = makeToken('scale');
+  if (machine) machine.hash = hash;
+
   if (demo) {
     demo.issuer = `http://localhost:${providerPort}`;
     const endpoints = `${address}${settings.prefix ?? '/.auth'}`;
@@ -42,10 +48,10 @@ async function start() {
   }
   const gate = await startGate({ port, settings, secrets, kv: join(root, '.wrangler/state/v3/kv'), origin: { assets }, onLog: showLog });
   running.push(() => gate.dispose());
-  console.log(demo ? welcome(address, demo.issuer) : `\nThe gate is on ${address}. Ctrl-C ends it.\n`);
+  console.log(demo ? welcome(address, demo.issuer, machine && token) : `\nThe gate is on ${address}. Ctrl-C ends it.\n`);
 }
 
-function welcome(address, issuer) {
+function welcome(address, issuer, token) {
   return `
   The site        ${address}/           for everyone, and so is ${address}/blog/
                   ${address}/members/   for people who are signed in
@@ -61,7 +67,9 @@ function welcome(address, issuer) {
                   A login on the way ends at that very paragraph.
                   The workshop as bob: refused, with a way to another account.
                   curl -i ${address}/members/
-                  A program gets a plain 401, never a login page.
+                  A program gets a plain 401, never a login page.${token ? `
+                  curl -H 'Portcullis-Token: ${token}' ${address}/api/hive-7.json
+                  A program with a token of its own gets in.` : ''}
 
   Below is what the gate logs. Ctrl-C ends all of it.
 `;
