@@ -8,6 +8,8 @@ use portcullis::gate::{Answer, Outcome};
 use serde_json::{Value, json};
 use support::{
     browser::Browser,
+    machine::{CI, Machine},
+    operator::{lockdown, switch, switchable},
     world::{CHECK_SECRET, HOST, Head, Isolate, SECRET, World, settings},
 };
 
@@ -303,10 +305,14 @@ fn what_an_origin_could_take_for_an_identity_is_not_passed_on() {
                 assert_eq!(status(&isolate, &head.with(name, "ceo@example.com")), expected, "{proxy} {name} {path}");
             }
         }
+        // What would lead elsewhere than was judged, and what no honest client spells like this.
+        for name in ["x-original-url", "X_Rewrite_URL", "x_http_method_override", "portcullis_token"] {
+            assert_eq!(status(&isolate, &ask(proxy, "GET", "/open/x").with(name, "x")), expected, "{proxy} {name}");
+        }
         for name in ["x-author", "x-auth-emails", "xauthemail", "x-auth"] {
             assert_eq!(status(&isolate, &ask(proxy, "GET", "/open/x").with(name, "x")), 202, "{name}");
         }
-        assert!(world.take_events().contains(&"refused check_identity".to_owned()));
+        assert!(world.take_events().contains(&"refused check_header".to_owned()));
     }
 }
 
@@ -374,4 +380,37 @@ fn a_preflight_passes_and_a_step_up_leads_to_the_login() {
     assert_eq!((page.status, page.header("portcullis-login")), (401, Some(login)));
     let script = send(&isolate, &ask("nginx", "GET", "/billing/x").with("cookie", &ada));
     assert!(script.header("www-authenticate").unwrap().contains("insufficient_user_authentication"));
+}
+
+#[test]
+fn a_machines_token_is_judged_and_stays_here() {
+    let machine = Machine::with(|settings| settings["check"] = json!("traefik"));
+    let said = |head: Head| {
+        let answer = send(&machine.isolate, &head);
+        let said = |name| answer.header(name).map(str::to_owned);
+        (answer.status, said("x-auth-subject"), said("authorization"))
+    };
+    let good = format!("Bearer {}", machine.good());
+    let with = |path: &str, token: &str| ask("traefik", "GET", path).with("authorization", token);
+    let robot = Some("robot".to_owned());
+    assert_eq!(said(with("/api/x", &good)), (202, robot.clone(), None));
+    assert_eq!(said(with("/seen/x", &good)), (202, robot, Some(good.clone())));
+    assert_eq!(said(with("/api/x", "Bearer x")).0, 401);
+    assert_eq!(said(ask("traefik", "GET", "/jobs/x").with("portcullis-token", CI)).0, 202);
+    assert_eq!(said(ask("traefik", "GET", "/jobs/x").with("portcullis-token", &CI.replace('9', "8"))).0, 401);
+    // Elsewhere it is the origin's.
+    assert_eq!(said(with("/open/x", "Basic YTpi")), (202, None, Some("Basic YTpi".to_owned())));
+}
+
+#[test]
+fn while_the_gate_is_locked_down_a_proxy_hears_that_nobody_passes() {
+    for (proxy, expected) in [("nginx", 403), ("caddy", 503)] {
+        let world = World::new();
+        switch(&world, &lockdown());
+        let isolate = world.isolate(&with_check(proxy, switchable()));
+        for path in ["/", "/open/x"] {
+            assert_eq!(status(&isolate, &ask(proxy, "GET", path)), expected, "{proxy} {path}");
+        }
+        assert_eq!(status(&isolate, &Head::new("GET", "/.auth/check")), 404);
+    }
 }

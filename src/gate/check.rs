@@ -5,7 +5,9 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Decision, Forward, Gate, Outcome, Rejection, Request, rejection};
+use super::{
+    Answer, Decision, Forward, Gate, METHOD_HEADERS, Outcome, PATH_HEADERS, Rejection, Request, TOKEN_HEADER, rejection,
+};
 use crate::{
     config::{Check, Headers, Proxy},
     edge::{Edge, Original, RequestHead},
@@ -30,7 +32,7 @@ impl Gate {
     ///
     /// 1. The proxy proves itself. To anybody else there is nothing at this address.
     /// 2. It says which request it asks about, in its own headers alone (else 400).
-    /// 3. None of that request's headers could pass for one of the gate's at the origin (else 400).
+    /// 3. It has no header left that the gate would remove on the way to an origin (else 400).
     /// 4. The request is decided as if it had come here. The gate's own addresses are not for a proxy
     ///    to let pass (403).
     /// 5. The proxy gets the answer in a form that it can use.
@@ -52,7 +54,7 @@ impl Gate {
         };
         // 3. Whose headers. The gate cannot remove them here; the proxy should have.
         if let Some(name) = request.head.names().into_iter().find(|name| is_managed(name, &self.config.headers)) {
-            return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForgedIdentity(name)), host);
+            return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForeignHeader(name)), host);
         }
         // 4. The verdict.
         let decision = match self.decide(&original, request.now) {
@@ -109,29 +111,38 @@ fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection
     Ok(Original { method, url, upgrade })
 }
 
-/// Whether a server could read this name as one that no client may use.
+/// Whether a server could read this name as that of a header which no client may send on. Those that
+/// may be sent to the gate are judged with the request, and have no other spelling.
 fn is_managed(name: &str, headers: &Headers) -> bool {
     let read = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
-    headers.managed().split(',').any(|managed| name.bytes().map(read).eq(managed.bytes()))
+    let is = |managed: &str| name.bytes().map(read).eq(managed.bytes());
+    headers.managed().split(',').chain(PATH_HEADERS).any(is)
+        || METHOD_HEADERS.into_iter().chain([TOKEN_HEADER]).any(|managed| is(managed) && name != managed)
 }
 
-/// Go on: with who it is, and with the cookies that are not the gate's, for the proxy to put in the
-/// place of the client's.
+/// Go on: with who it is, and with what an origin gets of the client's cookies and of `Authorization`,
+/// for the proxy to put in the place of the client's.
 fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names: &Headers) -> Answer {
     let cookies = match &forward.cookies {
         CookieEdit::Keep => original.header("cookie"),
         CookieEdit::Remove => None,
         CookieEdit::Replace(cookies) => Some(cookies.clone()),
     };
+    let authorization = original.header("authorization").filter(|_| !forward.keeps_token);
     // Traefik copies a header under its own name alone. Elsewhere a server on the way need not wonder
-    // about an answer with cookies of a request.
-    let cookie = if proxy == Proxy::Traefik { "cookie" } else { "portcullis-cookie" };
-    let identity = forward.identity.iter().map(|(name, value)| (name.as_ref(), value.as_str()));
-    let mut headers: Vec<_> = identity.chain(cookies.as_deref().map(|cookies| (cookie, cookies))).collect();
+    // about an answer with a request's headers.
+    let rest = match proxy {
+        Proxy::Traefik => ["cookie", "authorization"],
+        Proxy::Nginx | Proxy::Caddy => ["portcullis-cookie", "portcullis-authorization"],
+    };
+    let mut headers: Vec<_> = forward.identity.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
+    headers.extend(
+        rest.into_iter().zip([&cookies, &authorization]).filter_map(|(name, value)| Some((name, value.as_deref()?))),
+    );
     // Caddy before 2.8 writes the name of its variable into a header that it shall copy and that is not
     // there. An empty one it copies as it is.
     if proxy == Proxy::Caddy {
-        for name in names.sent().chain([cookie]) {
+        for name in names.managed().split(',').chain(rest) {
             if !headers.iter().any(|(present, _)| *present == name) {
                 headers.push((name, ""));
             }

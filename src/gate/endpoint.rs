@@ -61,9 +61,10 @@ impl Endpoint {
         }
     }
 
-    /// Whether it answers while the gate is locked down: what tells that it runs, and the way out.
+    /// Whether it answers while the gate is locked down: what tells that it runs, the way out,
+    /// and what a proxy hears of it by.
     pub const fn answers_locked_down(self) -> bool {
-        matches!(self, Self::Health | Self::Logout | Self::SignedOut)
+        matches!(self, Self::Health | Self::Logout | Self::SignedOut | Self::Check)
     }
 
     /// The methods it takes, for `Allow`.
