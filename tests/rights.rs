@@ -184,7 +184,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn apply(text: String, other: &str, change: &Change) -> String {
+fn apply(text: &str, other: &str, change: &Change) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     let length = letters.len().max(1);
     match *change {
@@ -372,7 +372,7 @@ proptest! {
         thread_local! { static SITE: Site = Site::new(); }
         SITE.with(|site| {
             let (own, other) = if bobs { (&site.bob, &site.ada) } else { (&site.ada, &site.bob) };
-            let value = changes.iter().fold(own.clone(), |text, change| apply(text, other, change));
+            let value = changes.iter().fold(own.clone(), |text, change| apply(&text, other, change));
             if !site.is_whole(&value) {
                 site.is_nobody(&value);
             }

@@ -10,8 +10,8 @@ use futures_executor::block_on;
 use portcullis::{
     claims::Claims,
     config::{Secrets, SettingsText},
-    edge::{Call, Edge, Entropy, Reply, RequestHead, Unreachable},
-    gate::{Answer, Event, Gate, Outcome},
+    edge::{Call, Edge, Entropy, Original, Reply, RequestHead, Unreachable},
+    gate::{Answer, Event, Forward, Gate, Outcome},
     keyring::KeyRing,
     oidc::{Algorithm, PublicKey},
     session::{Binding, Session},
@@ -39,8 +39,10 @@ pub(crate) const SETTINGS: &str = r#"{
         { "path": "/files/*/open", "sso": false },
         { "path": "/admin/**", "allow": [{ "group": "admins" }] },
         { "path": "/bob/**", "require": [{ "email": "bob@example.com" }] },
-        { "path": "/fresh/**", "require": [{ "max_age": "5m" }, { "acr": "urn:mfa" }] }
-    ]
+        { "path": "/fresh/**", "require": [{ "max_age": "5m" }, { "acr": "urn:mfa" }] },
+        { "path": "/api/**", "tokens": ["api"] }
+    ],
+    "tokens": [{ "id": "api", "issuer": "https://id.example", "audiences": ["https://docs.example.com"], "algorithms": ["EdDSA"] }]
 }"#;
 /// The patterns of those rules that ask for nobody.
 pub(crate) const OPEN_PATHS: [&str; 3] = ["/open/**", "/optional/**", "/files/*/open"];
@@ -59,6 +61,11 @@ const KEYS: &str = r#"{ "keys": [{
 /// The secrets of the settings.
 pub(crate) fn secret(name: &str) -> Option<String> {
     (name == "PORTCULLIS_SECRET").then(|| SECRET.to_owned())
+}
+
+/// The secret itself.
+pub(crate) fn secret_bytes() -> Vec<u8> {
+    Secrets::parse(secret).expect("a secret").current.expose().clone()
 }
 
 /// The keys that the gate derives.
@@ -160,13 +167,21 @@ fn cookie(answer: &Answer, prefix: &str) -> Option<(String, String)> {
 
 /// Sends a request that the gate answers itself; whatever it is, the answer is one that a platform takes.
 fn send(outside: &Outside, head: &Head) -> Answer {
-    let Outcome::Answer(answer) = block_on(open().respond(outside, head)) else { panic!("forwarded: {head:?}") };
+    respond(outside, head).unwrap_or_else(|forward| panic!("forwarded: {head:?}: {forward:?}"))
+}
+
+/// What a new isolate does with a request: its answer, or how it is forwarded.
+pub(crate) fn respond(outside: &Outside, head: &Head) -> Result<Answer, Forward> {
+    let answer = match block_on(open().respond(outside, head)) {
+        Outcome::Answer(answer) => answer,
+        Outcome::Forward(forward) => return Err(forward),
+    };
     assert!((200..=599).contains(&answer.status));
     for (name, value) in &answer.headers {
         assert!(value.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{name}: {value:?}");
     }
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    answer
+    Ok(answer)
 }
 
 fn navigation(url: &str) -> Head {
@@ -211,6 +226,14 @@ impl RequestHead for Head {
 
     fn country(&self) -> Option<String> {
         None
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.headers.iter().map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    fn of_original(&self, original: Original) -> Self {
+        Self { method: original.method, url: original.url, headers: self.headers.clone() }
     }
 }
 
@@ -264,6 +287,10 @@ impl Edge for Outside {
             _ => return Err(Unreachable::Network),
         };
         Ok(Reply { status: 200, body: body.to_owned() })
+    }
+
+    async fn read(&self, _key: &str) -> Result<Option<String>, Unreachable> {
+        Ok(self.kv.clone())
     }
 
     async fn load(&self, _key: &str) -> Option<String> {

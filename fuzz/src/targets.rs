@@ -1,5 +1,6 @@
 //! The targets, each in a file of its own.
 
+mod access_token;
 mod callback;
 mod cookies;
 mod id_token;
@@ -10,8 +11,10 @@ mod return_to;
 mod sealed;
 mod session;
 mod settings;
+mod switch;
 mod wildcard;
 
+pub use access_token::access_token;
 pub use callback::callback;
 pub use cookies::cookies;
 pub use id_token::id_token;
@@ -22,13 +25,14 @@ pub use return_to::return_to;
 pub use sealed::sealed;
 pub use session::session;
 pub use settings::settings;
+pub use switch::switch;
 pub use wildcard::wildcard;
 
 /// A target by its name, which is also that of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 11] = [
+pub const ALL: [Target; 13] = [
     ("path", path),
     ("cookies", cookies),
     ("settings", settings),
@@ -40,6 +44,8 @@ pub const ALL: [Target; 11] = [
     ("network", network),
     ("wildcard", wildcard),
     ("published", published),
+    ("access_token", access_token),
+    ("switch", switch),
 ];
 
 /// The bytes as a text, with `names` put in where they stand: a corpus cannot hold what is made anew

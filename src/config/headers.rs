@@ -33,10 +33,11 @@ const REMOTE: [&str; 6] = ["remote-user", "remote-email", "remote-name", "remote
 /// Headers that mean something to a server or to the platform (RFC 9110; hop-by-hop ones by 7.6.1). A
 /// managed name is removed from every request, and so none of them can be one.
 const TAKEN: &str = "authorization cache-control connection cookie cookie2 date expect forwarded host keep-alive \
-     origin pragma range referer set-cookie te trailer transfer-encoding true-client-ip upgrade user-agent via x-real-ip";
+     origin pragma range referer set-cookie te trailer transfer-encoding true-client-ip upgrade user-agent via \
+     x-http-method x-http-method-override x-method-override x-original-method x-original-url x-real-ip x-rewrite-url";
 /// The same by how they begin.
 const TAKEN_FAMILIES: &str = "accept- access-control- cf- content- if- portcullis- proxy- sec- x-forwarded-for- x-forwarded-host- \
-     x-forwarded-port- x-forwarded-proto-";
+     x-forwarded-method- x-forwarded-port- x-forwarded-proto- x-forwarded-uri-";
 
 /// What the origin can learn of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -209,10 +209,10 @@ impl Gate {
         // 6. Public. A rule that is switched to that keeps the tokens it takes all the same.
         let keeps = || rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
         if preflight {
-            return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit);
+            return self.pass_anyone(&Admitted::anyone().keeping(keeps()), edit);
         }
         let policy = match self.access(rule, now) {
-            Access::Public => return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit),
+            Access::Public => return self.pass_anyone(&Admitted::anyone().keeping(keeps()), edit),
             Access::Optional => {
                 let visit = Visit::new(site, address);
                 let origin = SameOrigin::check(head, &visit.site, &rule.origins);
@@ -273,8 +273,8 @@ impl Gate {
     }
 
     /// The way on for everybody.
-    fn pass_anyone(&self, admitted: Admitted, edit: CookieEdit) -> Decision {
-        Decision::Forward(Forward::new(&admitted, edit, &self.config.headers, None))
+    fn pass_anyone(&self, admitted: &Admitted, edit: CookieEdit) -> Decision {
+        Decision::Forward(Forward::new(admitted, edit, &self.config.headers, None))
     }
 
     /// The rule of a request, and whether it is a preflight that the rule lets pass: a preflight asks

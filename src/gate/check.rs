@@ -53,8 +53,9 @@ impl Gate {
             Err(rejection) => return in_terms_of(check.proxy, self.refuse(request, &rejection), host),
         };
         // 3. Whose headers. The gate cannot remove them here; the proxy should have.
-        if let Some(name) = request.head.names().into_iter().find(|name| is_managed(name, &self.config.headers)) {
-            return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForeignHeader(name)), host);
+        let names = request.head.names();
+        if let Some(name) = names.into_iter().find(|name| is_forged(name, &self.config.headers)) {
+            return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForgedIdentity(name)), host);
         }
         // 4. The verdict.
         let decision = match self.decide(&original, request.now) {
@@ -111,13 +112,14 @@ fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection
     Ok(Original { method, url, upgrade })
 }
 
-/// Whether a server could read this name as that of a header which no client may send on. Those that
-/// may be sent to the gate are judged with the request, and have no other spelling.
-fn is_managed(name: &str, headers: &Headers) -> bool {
+/// Whether a server could read this name as one that no client may use, or as one that leads to another
+/// path; or, by this spelling alone, to another method or a token.
+fn is_forged(name: &str, headers: &Headers) -> bool {
     let read = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
-    let is = |managed: &str| name.bytes().map(read).eq(managed.bytes());
-    headers.managed().split(',').chain(PATH_HEADERS).any(is)
-        || METHOD_HEADERS.into_iter().chain([TOKEN_HEADER]).any(|managed| is(managed) && name != managed)
+    let reads_as = |own: &str| name.bytes().map(read).eq(own.bytes());
+    headers.managed().split(',').any(reads_as)
+        || PATH_HEADERS.into_iter().any(reads_as)
+        || METHOD_HEADERS.into_iter().chain([TOKEN_HEADER]).any(|own| reads_as(own) && !name.eq_ignore_ascii_case(own))
 }
 
 /// Go on: with who it is, and with what an origin gets of the client's cookies and of `Authorization`,
@@ -142,7 +144,7 @@ fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names:
     // Caddy before 2.8 writes the name of its variable into a header that it shall copy and that is not
     // there. An empty one it copies as it is.
     if proxy == Proxy::Caddy {
-        for name in names.managed().split(',').chain(rest) {
+        for name in names.sent().chain(names.managed().split(',')).chain(rest) {
             if !headers.iter().any(|(present, _)| *present == name) {
                 headers.push((name, ""));
             }

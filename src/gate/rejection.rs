@@ -86,7 +86,7 @@ pub enum Rejection {
     /// A proxy asks about an address of the gate's own.
     OwnPath,
     /// A proxy passed on a client's header that the gate would have removed.
-    ForeignHeader(String),
+    ForgedIdentity(String),
     /// The platform signs no assertion, and without one nothing goes to the origin.
     Unsigned,
     /// Nothing can be sealed.
@@ -131,7 +131,7 @@ impl Rejection {
             Self::LockedDown => "locked_down",
             Self::SubRequest(_) => "check_malformed",
             Self::OwnPath => "check_own_path",
-            Self::ForeignHeader(_) => "check_header",
+            Self::ForgedIdentity(_) => "check_identity",
             Self::Unsigned => "assertion_unsigned",
             Self::NoKeys => "internal",
             Self::Machine(rejection) => rejection.code(),
@@ -146,7 +146,7 @@ impl Rejection {
             | Self::Ambiguous(_)
             | Self::DoubtfulMethod
             | Self::SubRequest(_)
-            | Self::ForeignHeader(_)
+            | Self::ForgedIdentity(_)
             | Self::Insecure
             | Self::UnknownProvider
             | Self::Response
@@ -188,7 +188,7 @@ impl Rejection {
             | Self::CrossSite
             | Self::SubRequest(_)
             | Self::OwnPath
-            | Self::ForeignHeader(_)
+            | Self::ForgedIdentity(_)
             | Self::Unsigned
             | Self::ForeignLogout => Some(EventKind::Refused),
             _ => Some(EventKind::LoginFailed),
@@ -201,7 +201,7 @@ impl Rejection {
             Self::Path(error) => error.to_string(),
             Self::Denied { subject, rule, by, .. } => format!("subject {subject}, rule {rule}, by {by}"),
             Self::SubRequest(header) => (*header).to_owned(),
-            Self::ForeignHeader(header) => header.clone(),
+            Self::ForgedIdentity(header) => header.clone(),
             Self::ProviderDown(trouble) | Self::KeysDown(trouble) => trouble.detail(),
             Self::Provider(error) => error.as_str().to_owned(),
             Self::TokenEndpointDown(why) | Self::UserInfoDown(why) => why.as_str().to_owned(),

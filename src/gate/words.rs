@@ -22,7 +22,7 @@ impl Rejection {
                 "Not possible",
                 "The request asks for one thing and says another. Send it with the method it is meant with.",
             ),
-            Self::SubRequest(_) | Self::ForeignHeader(_) => {
+            Self::SubRequest(_) | Self::ForgedIdentity(_) => {
                 ("Not possible", "The request has a header that only the servers of this site may set.")
             }
             Self::NotFound | Self::OwnPath => ("Page not found", "There is nothing at this address."),

@@ -220,7 +220,12 @@ for (const name of ['nginx', 'caddy']) {
       const headers = { 'X-Forwarded-Method': 'OPTIONS', 'Portcullis-Method': 'OPTIONS', 'X-Forwarded-Host': 'localhost', 'X-Forwarded-Proto': 'https' };
       for (const forged of [...names.map((each) => [each, '/public/x']), ...Object.entries(headers), ['Portcullis-Check', CHECK_SECRET], ['Portcullis-Check', 'x']]) {
         const answer = await site.send('/admin/x', { headers: [forged] });
-        assert.ok([400, 401, 403].includes(answer.status), `${forged.join(': ')}: ${answer.status}`);
+        // Those that some origins take the path from are refused before anybody is asked to sign in.
+        const leadsElsewhere = ['X-Original-URL', 'X-Rewrite-URL'].includes(forged[0]);
+        // Those of the other family speak of a proxy that is not set up right; nginx has its own in their place.
+        const foreign = name === 'caddy' && ['Portcullis-Method', 'Portcullis-Uri'].includes(forged[0]);
+        const expected = foreign ? 400 : leadsElsewhere ? (name === 'nginx' ? 403 : 400) : 401;
+        assert.equal(answer.status, expected, forged.join(': '));
       }
       await expectNothing();
     });

@@ -132,7 +132,7 @@ for (const proxy of Object.keys(FAMILIES)) {
       for (const name of ['X-Auth-Email', 'x_auth_subject', 'x.auth.groups', 'X-Auth_Assertion']) {
         for (const path of ['/public/x', '/x']) {
           const answer = await about(path, { [name]: 'forged', cookie: ada });
-          assert.deepEqual([answer.status, answer.json().code], [proxy === 'nginx' ? 403 : 400, 'check_header'], name);
+          assert.deepEqual([answer.status, answer.json().code], [proxy === 'nginx' ? 403 : 400, 'check_identity'], name);
         }
       }
     });

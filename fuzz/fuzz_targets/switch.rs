@@ -1,0 +1,4 @@
+//! See `src/targets/switch.rs`.
+#![cfg_attr(fuzzing, no_main)]
+
+portcullis_fuzz::target!(switch);
