@@ -8,6 +8,8 @@ use portcullis::gate::{Answer, Outcome};
 use serde_json::{Value, json};
 use support::{
     browser::Browser,
+    machine::{CI, Machine},
+    operator::{lockdown, switch, switchable},
     world::{CHECK_SECRET, HOST, Head, Isolate, SECRET, World, settings},
 };
 
@@ -328,7 +330,8 @@ fn what_an_origin_could_take_for_an_identity_is_not_passed_on() {
             }
         }
         // Nor for another path or method than the one that was judged.
-        for name in ["x-original-url", "X_Original_URL", "x-rewrite-url", "x_http_method_override", "x-http_method"] {
+        for name in ["x-original-url", "X_Original_URL", "x-rewrite-url", "x_http_method_override", "portcullis_token"]
+        {
             assert_eq!(
                 status(&isolate, &ask(proxy, "GET", "/open/x").with(name, "/admin")),
                 expected,
@@ -406,4 +409,37 @@ fn a_preflight_passes_and_a_step_up_leads_to_the_login() {
     assert_eq!((page.status, page.header("portcullis-login")), (401, Some(login)));
     let script = send(&isolate, &ask("nginx", "GET", "/billing/x").with("cookie", &ada));
     assert!(script.header("www-authenticate").unwrap().contains("insufficient_user_authentication"));
+}
+
+#[test]
+fn a_machines_token_is_judged_and_stays_here() {
+    let machine = Machine::with(|settings| settings["check"] = json!("traefik"));
+    let said = |head: Head| {
+        let answer = send(&machine.isolate, &head);
+        let said = |name| answer.header(name).map(str::to_owned);
+        (answer.status, said("x-auth-subject"), said("authorization"))
+    };
+    let good = format!("Bearer {}", machine.good());
+    let with = |path: &str, token: &str| ask("traefik", "GET", path).with("authorization", token);
+    let robot = Some("robot".to_owned());
+    assert_eq!(said(with("/api/x", &good)), (202, robot.clone(), None));
+    assert_eq!(said(with("/seen/x", &good)), (202, robot, Some(good.clone())));
+    assert_eq!(said(with("/api/x", "Bearer x")).0, 401);
+    assert_eq!(said(ask("traefik", "GET", "/jobs/x").with("portcullis-token", CI)).0, 202);
+    assert_eq!(said(ask("traefik", "GET", "/jobs/x").with("portcullis-token", &CI.replace('9', "8"))).0, 401);
+    // Elsewhere it is the origin's.
+    assert_eq!(said(with("/open/x", "Basic YTpi")), (202, None, Some("Basic YTpi".to_owned())));
+}
+
+#[test]
+fn while_the_gate_is_locked_down_a_proxy_hears_that_nobody_passes() {
+    for (proxy, expected) in [("nginx", 403), ("caddy", 503)] {
+        let world = World::new();
+        switch(&world, &lockdown());
+        let isolate = world.isolate(&with_check(proxy, switchable()));
+        for path in ["/", "/open/x"] {
+            assert_eq!(status(&isolate, &ask(proxy, "GET", path)), expected, "{proxy} {path}");
+        }
+        assert_eq!(status(&isolate, &Head::new("GET", "/.auth/check")), 404);
+    }
 }

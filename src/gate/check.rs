@@ -5,7 +5,9 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Decision, Forward, Gate, METHOD_HEADERS, Outcome, PATH_HEADERS, Rejection, Request, rejection};
+use super::{
+    Answer, Decision, Forward, Gate, METHOD_HEADERS, Outcome, PATH_HEADERS, Rejection, Request, TOKEN_HEADER, rejection,
+};
 use crate::{
     config::{Check, Headers, Proxy},
     edge::{Edge, Original, RequestHead},
@@ -30,7 +32,7 @@ impl Gate {
     ///
     /// 1. The proxy proves itself. To anybody else there is nothing at this address.
     /// 2. It says which request it asks about, in its own headers alone (else 400).
-    /// 3. None of that request's headers could pass for one of the gate's at the origin (else 400).
+    /// 3. It has no header left that the gate would remove on the way to an origin (else 400).
     /// 4. The request is decided as if it had come here. The gate's own addresses are not for a proxy
     ///    to let pass (403).
     /// 5. The proxy gets the answer in a form that it can use.
@@ -111,32 +113,38 @@ fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection
 }
 
 /// Whether a server could read this name as one that no client may use, or as one that leads to another
-/// path; or, by this spelling alone, to another method.
+/// path; or, by this spelling alone, to another method or a token.
 fn is_forged(name: &str, headers: &Headers) -> bool {
     let read = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
     let reads_as = |own: &str| name.bytes().map(read).eq(own.bytes());
     headers.managed().split(',').any(reads_as)
         || PATH_HEADERS.into_iter().any(reads_as)
-        || METHOD_HEADERS.into_iter().any(|own| reads_as(own) && !name.eq_ignore_ascii_case(own))
+        || METHOD_HEADERS.into_iter().chain([TOKEN_HEADER]).any(|own| reads_as(own) && !name.eq_ignore_ascii_case(own))
 }
 
-/// Go on: with who it is, and with the cookies that are not the gate's, for the proxy to put in the
-/// place of the client's.
+/// Go on: with who it is, and with what an origin gets of the client's cookies and of `Authorization`,
+/// for the proxy to put in the place of the client's.
 fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names: &Headers) -> Answer {
     let cookies = match &forward.cookies {
         CookieEdit::Keep => original.header("cookie"),
         CookieEdit::Remove => None,
         CookieEdit::Replace(cookies) => Some(cookies.clone()),
     };
+    let authorization = original.header("authorization").filter(|_| !forward.keeps_token);
     // Traefik copies a header under its own name alone. Elsewhere a server on the way need not wonder
-    // about an answer with cookies of a request.
-    let cookie = if proxy == Proxy::Traefik { "cookie" } else { "portcullis-cookie" };
-    let identity = forward.identity.iter().map(|(name, value)| (name.as_ref(), value.as_str()));
-    let mut headers: Vec<_> = identity.chain(cookies.as_deref().map(|cookies| (cookie, cookies))).collect();
+    // about an answer with a request's headers.
+    let rest = match proxy {
+        Proxy::Traefik => ["cookie", "authorization"],
+        Proxy::Nginx | Proxy::Caddy => ["portcullis-cookie", "portcullis-authorization"],
+    };
+    let mut headers: Vec<_> = forward.identity.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
+    headers.extend(
+        rest.into_iter().zip([&cookies, &authorization]).filter_map(|(name, value)| Some((name, value.as_deref()?))),
+    );
     // Caddy before 2.8 writes the name of its variable into a header that it shall copy and that is not
     // there. An empty one it copies as it is.
     if proxy == Proxy::Caddy {
-        for name in names.sent().chain(names.managed().split(',')).chain([cookie]) {
+        for name in names.sent().chain(names.managed().split(',')).chain(rest) {
             if !headers.iter().any(|(present, _)| *present == name) {
                 headers.push((name, ""));
             }

@@ -61,10 +61,10 @@ impl Endpoint {
         }
     }
 
-    /// Whether it answers while the gate is locked down: what tells that it runs, the way out, and keys,
-    /// which an origin that asks for them meanwhile should not lose.
+    /// Whether it answers while the gate is locked down: what tells that it runs, the way out, keys, which
+    /// an origin that asks for them meanwhile should not lose, and what a proxy hears of it by.
     pub const fn answers_locked_down(self) -> bool {
-        matches!(self, Self::Health | Self::Logout | Self::SignedOut | Self::Jwks)
+        matches!(self, Self::Health | Self::Logout | Self::SignedOut | Self::Jwks | Self::Check)
     }
 
     /// The methods it takes, for `Allow`.

@@ -85,7 +85,7 @@ pub enum Rejection {
     SubRequest(&'static str),
     /// A proxy asks about an address of the gate's own.
     OwnPath,
-    /// A proxy passed on a client's header that the origin would take for the gate's.
+    /// A proxy passed on a client's header that the gate would have removed.
     ForgedIdentity(String),
     /// The platform signs no assertion, and without one nothing goes to the origin.
     Unsigned,
