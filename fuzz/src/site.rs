@@ -12,7 +12,7 @@ use portcullis::{
     config::{Secrets, SettingsText},
     edge::{Call, Edge, Entropy, Original, Reply, RequestHead, Unreachable},
     gate::{Answer, Event, Forward, Gate, Outcome},
-    keyring::KeyRing,
+    keyring::{KeyRing, PublicPoint, SigningKey},
     oidc::{Algorithm, PublicKey},
     session::{Binding, Session},
     time::{Lifetime, Timestamp},
@@ -298,6 +298,14 @@ impl Edge for Outside {
     }
 
     async fn store(&self, _key: &str, _text: String, _lifetime: Lifetime) {}
+
+    async fn sign(&self, _key: &SigningKey, _message: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    async fn public_point(&self, _key: &SigningKey) -> Option<PublicPoint> {
+        None
+    }
 
     async fn verify(&self, _algorithm: Algorithm, _key: &PublicKey, _message: &[u8], _signature: &[u8]) -> bool {
         self.verifies
