@@ -7,6 +7,7 @@
 //   bindings  beside ORIGIN, which every target has
 //   session   name=value of a session cookie, given the running site's address
 //   guards    whether it must refuse a request without a good session
+//   asserts   whether the origin must get a signed assertion as well
 //   edits     whether it must also edit the answer, strip its cookie and drop spoofed headers
 
 import { randomBytes } from "node:crypto";
@@ -29,20 +30,8 @@ export const targets = [
     guards: false,
     edits: false,
   },
-  {
-    id: "gate",
-    title: "**Portcullis**",
-    modules: async () => gateModules(),
-    bindings: ({ issuer }) => [
-      { name: "PORTCULLIS", json: JSON.stringify(gateSettings(issuer)) },
-      { name: "PORTCULLIS_SECRET", text: randomBytes(32).toString("base64") },
-      { name: "PORTCULLIS_BENCH_CLIENT_SECRET", text: client.secret },
-      { name: "PORTCULLIS_KV", kvNamespace: "kv" },
-    ],
-    session: async (site) => cookieNamed(/^(__Host-)?portcullis$/, await signIn(site)),
-    guards: true,
-    edits: true,
-  },
+  portcullis("gate", "**Portcullis**", {}),
+  portcullis("assertion", "Portcullis with `assertion = true`", { assertion: true }),
   {
     id: "jose",
     title: "a Worker that checks a `jose` cookie",
@@ -68,6 +57,25 @@ export const targets = [
     edits: false,
   },
 ];
+
+/** The gate with these settings beside those of gate.mjs. */
+function portcullis(id, title, settings) {
+  return {
+    id,
+    title,
+    modules: async () => gateModules(),
+    bindings: ({ issuer }) => [
+      { name: "PORTCULLIS", json: JSON.stringify({ ...gateSettings(issuer), ...settings }) },
+      { name: "PORTCULLIS_SECRET", text: randomBytes(32).toString("base64") },
+      { name: "PORTCULLIS_BENCH_CLIENT_SECRET", text: client.secret },
+      { name: "PORTCULLIS_KV", kvNamespace: "kv" },
+    ],
+    session: async (site) => cookieNamed(/^(__Host-)?portcullis$/, await signIn(site)),
+    guards: true,
+    edits: true,
+    asserts: Boolean(settings.assertion),
+  };
+}
 
 /** One of the Workers beside this file with its npm packages, as a single module. */
 async function bundled(file) {

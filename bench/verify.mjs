@@ -13,6 +13,7 @@ export async function verify(target, server, session) {
     await admitsAndIdentifies(server, session);
     if (target.guards) await refuses(server, session);
     if (target.edits) await editsAsAGateMust(server, session);
+    if (target.asserts) await assertsOnce(server, session);
   } catch (error) {
     throw new Error(`${target.id}: ${error.message}\n${server.said()}`, { cause: error });
   }
@@ -57,6 +58,21 @@ async function editsAsAGateMust(server, session) {
   assert.equal(seen["x-auth-subject"], person.sub, "a spoofed identity is replaced");
   assert.ok(!Object.values(seen).includes("mallory"), "a spoofed identity in another spelling is dropped");
   assert.equal(seen.cookie, otherCookies.join("; "), "the origin gets all cookies but the gate's");
+}
+
+/** Signed for the first request of a session, and kept: what is timed is the way of all others. */
+async function assertsOnce(server, session) {
+  const first = await seenByOrigin(server, requestHeaders(session));
+  const second = await seenByOrigin(server, requestHeaders(session));
+  const { header, payload } = decoded(first["x-auth-assertion"]);
+  assert.equal(header.alg, "ES256", "the assertion's algorithm");
+  assert.equal(payload.sub, person.sub, "the assertion's subject");
+  assert.equal(second["x-auth-assertion"], first["x-auth-assertion"], "one assertion goes with all requests of a session");
+}
+
+function decoded(token = "") {
+  const [header, payload] = token.split(".").slice(0, 2).map((part) => JSON.parse(Buffer.from(part, "base64url")));
+  return { header, payload };
 }
 
 async function seenByOrigin(server, headers) {

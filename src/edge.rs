@@ -5,6 +5,7 @@
 //! talking to.
 
 use core::future::Future;
+use std::borrow::Cow;
 
 use crate::{
     gate::Event,
@@ -69,6 +70,10 @@ pub trait RequestHead {
     fn url(&self) -> &str;
     /// The value of a header, by its lower-case name; several lines come joined by a comma.
     fn header(&self, name: &str) -> Option<String>;
+    /// The value of `Cookie`: what every decision reads, and so not copied where it is at hand.
+    fn cookie(&self) -> Option<Cow<'_, str>> {
+        self.header("cookie").map(Cow::Owned)
+    }
     /// The address it came from, as the platform saw it: never from a header that the client sends.
     fn client_address(&self) -> Option<String>;
     /// The country it came from, likewise: two capital letters (ISO 3166-1 alpha-2), `T1` for Tor.

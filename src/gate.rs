@@ -245,7 +245,7 @@ impl Gate {
 
     /// The session of a request, if it has one that opens here and now.
     fn session(&self, head: &impl RequestHead, visit: &Visit, now: Timestamp) -> Option<Rc<Session>> {
-        let header = head.header("cookie")?;
+        let header = head.cookie()?;
         self.session_of(&Cookies::parse(&header, visit.cookie_names()), visit, now)
     }
 

@@ -25,6 +25,9 @@ use crate::{
     session::CookieEdit,
 };
 
+/// As long as most plans are, so that they are not copied while they grow.
+const PLAN_BYTES: usize = 512;
+
 thread_local! {
     /// The gate of this isolate, once the first request brought the settings.
     static GATE: RefCell<Option<Rc<Gate>>> = const { RefCell::new(None) };
@@ -123,11 +126,13 @@ fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
 /// values of headers to set: the origin's secret, and who is there. No part has a line break in it: header
 /// values come without, and ours are escaped.
 fn plan(forward: &Forward, config: &Config, head: &Head) -> String {
-    let mut plan = match &config.origin {
-        Origin::Assets(binding) | Origin::Service(binding) => format!("binding {binding}"),
-        Origin::Zone => "zone ".to_owned(),
-        Origin::Address(address) => format!("address {address}{}", path_and_query(head.url())),
+    let mut plan = String::with_capacity(PLAN_BYTES);
+    let origin = match &config.origin {
+        Origin::Assets(binding) | Origin::Service(binding) => ["binding ", binding, ""],
+        Origin::Zone => ["zone ", "", ""],
+        Origin::Address(address) => ["address ", address, path_and_query(head.url())],
     };
+    plan.extend(origin);
     plan.push_str(match &forward.cookies {
         CookieEdit::Keep => "\n=",
         CookieEdit::Remove => "\n-",

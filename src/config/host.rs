@@ -77,7 +77,8 @@ impl Site {
     /// The site of `address` (`https://host[:port]`, as a URL parser writes it) when one of `hosts`
     /// is meant; `None` otherwise.
     pub fn find(hosts: &[Host], address: &str) -> Option<Self> {
-        let (scheme, host) = address.split_once("://")?;
+        let (scheme, rest) = address.split_once(':')?;
+        let host = rest.strip_prefix("//")?;
         let found = hosts.iter().find(|served| served.serves(host))?;
         Some(Self {
             address: address.to_owned(),

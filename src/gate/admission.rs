@@ -202,7 +202,7 @@ impl Gate {
     fn admit<H: RequestHead>(&self, ruled: Ruled<'_, '_, H>, preflight: bool) -> Decision {
         let Ruled { head, now, site, address, rule } = ruled;
         // The header is read once: for the session, and for what the origin gets of it.
-        let header = head.header("cookie");
+        let header = head.cookie();
         let names = CookieNames::new(site.development);
         let cookies = header.as_deref().map(|header| Cookies::parse(header, names)).unwrap_or_default();
         let edit = if header.is_some() { cookies.for_origin() } else { CookieEdit::Keep };

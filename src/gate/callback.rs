@@ -65,7 +65,7 @@ impl Gate {
         };
         let back = ReturnTo::carried(&state.return_to, site, &self.config.prefix).unwrap_or(home);
         // 3. Pending in this browser.
-        let header = request.head.header("cookie").unwrap_or_default();
+        let header = request.head.cookie().unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
         let Some((pending, provider)) = self.pending(request, &cookies, &state) else {
             return self.resume(request, &cookies, &state, &back).await;

@@ -3,6 +3,8 @@
 //! Bodies are not its business: the adapter hands the platform's own objects through and makes
 //! the edits that are listed here.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::admission::{Admitted, Identity};
@@ -86,8 +88,7 @@ fn identity(claims: &Claims, names: &Headers) -> Vec<(HeaderName, String)> {
         }
     }
     if let (Some(name), false) = (names.name(Fact::Groups), claims.groups().is_empty()) {
-        let groups: Vec<String> = claims.groups().iter().map(|group| escape_group(group)).collect();
-        headers.push((name.clone(), groups.join(",")));
+        headers.push((name.clone(), join_groups(claims.groups())));
     }
     headers
 }
@@ -103,11 +104,22 @@ fn escape(value: &str) -> String {
     format!("{}{}{}", "%20".repeat(leading), utf8_percent_encode(inner, ESCAPED), "%20".repeat(trailing))
 }
 
-fn escape_group(group: &str) -> String {
-    if is_plain(group) && !group.contains(',') {
-        return group.to_owned();
+fn join_groups(groups: &[String]) -> String {
+    let mut joined = String::new();
+    for (rank, group) in groups.iter().enumerate() {
+        if rank > 0 {
+            joined.push(',');
+        }
+        joined.push_str(&escape_group(group));
     }
-    escape(group).replace(',', "%2C")
+    joined
+}
+
+fn escape_group(group: &str) -> Cow<'_, str> {
+    if is_plain(group) && !group.contains(',') {
+        return Cow::Borrowed(group);
+    }
+    Cow::Owned(escape(group).replace(',', "%2C"))
 }
 
 /// Whether a value stands for itself: most do, and looking is cheaper than encoding.

@@ -197,7 +197,7 @@ impl Gate {
     /// A session that was made under other settings did stay, and a login renews it; but not three
     /// times within a minute: while a deployment spreads, old and new settings may answer in turn.
     fn landed_without_session<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Option<Vec<String>> {
-        let header = request.head.header("cookie")?;
+        let header = request.head.cookie()?;
         let cookies = Cookies::parse(&header, request.names());
         let most = match self.open_session(&cookies, &request.visit, request.now) {
             Ok(_) => return None,
@@ -215,7 +215,7 @@ impl Gate {
     /// Deletions of the login cookies that are over, and of the oldest, so that with one more there
     /// are [`PENDING_LIMIT`].
     fn make_room<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Vec<String> {
-        let Some(header) = request.head.header("cookie") else { return Vec::new() };
+        let Some(header) = request.head.cookie() else { return Vec::new() };
         let cookies = Cookies::parse(&header, request.names());
         let mut logins: Vec<(&str, Option<LoginCookie>)> = self.own_logins(request, &cookies).collect();
         // The youngest first; what cannot be opened last.

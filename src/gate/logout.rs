@@ -21,7 +21,7 @@ impl Gate {
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
     ) -> Answer {
-        let header = request.head.header("cookie").unwrap_or_default();
+        let header = request.head.cookie().unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
         let session = self.session_of(&cookies, &request.visit, request.now);
         let (provider, _) = self.provider_of(request, &cookies);
@@ -53,7 +53,7 @@ impl Gate {
             return self.refuse(request, &Rejection::ForeignLogout);
         }
         // 2. The cookies.
-        let header = request.head.header("cookie").unwrap_or_default();
+        let header = request.head.cookie().unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
         let names = request.names();
         let mut lines =

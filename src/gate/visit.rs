@@ -41,7 +41,8 @@ impl<'u> Address<'u> {
     /// Splits `scheme://host[:port]/path[?query]`. There is no fragment in a request; a `#` that is
     /// sent all the same stays where it stands, since it would be forwarded too.
     pub(super) fn split(url: &'u str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
+        let (scheme, rest) = url.split_once(':')?;
+        let rest = rest.strip_prefix("//")?;
         let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
         let base = url.get(..scheme.len().checked_add(3)?.checked_add(host.len())?)?;
         let rest = rest.strip_prefix(host)?;

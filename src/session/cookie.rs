@@ -31,11 +31,20 @@ const HEADER_BYTES: usize = 65_536;
 /// The cookies of a request, sorted into ours and the origin's.
 #[derive(Debug, Default)]
 pub struct Cookies<'h> {
-    session: Vec<&'h str>,
+    session: Held<'h>,
     logins: Vec<(&'h str, &'h str)>,
     hint: Option<&'h str>,
     others: Vec<&'h str>,
     ours: bool,
+}
+
+/// How many session cookies there are. Two are one too many: which is meant cannot be known.
+#[derive(Clone, Copy, Debug, Default)]
+enum Held<'h> {
+    #[default]
+    None,
+    One(&'h str),
+    Several,
 }
 
 /// What the `Cookie` header of the origin's request is to be.
@@ -135,7 +144,10 @@ impl<'h> Cookies<'h> {
     fn count(&mut self, name: &'h str, value: &'h str, names: CookieNames) {
         if let Some(bare) = name.strip_prefix(names.prefix(HOST_PREFIX)) {
             if bare == SESSION {
-                self.session.push(value);
+                self.session = match self.session {
+                    Held::None => Held::One(value),
+                    Held::One(_) | Held::Several => Held::Several,
+                };
             } else if let Some(id) = bare.strip_prefix(LOGIN) {
                 self.logins.push((id, value));
             }
@@ -145,11 +157,11 @@ impl<'h> Cookies<'h> {
         }
     }
 
-    /// The session cookie's value. Two of them are one too many: which is meant cannot be known.
+    /// The session cookie's value, when there is one and no other.
     pub fn session(&self) -> Option<&'h str> {
-        match self.session.as_slice() {
-            [value] => Some(value),
-            _ => None,
+        match self.session {
+            Held::One(value) => Some(value),
+            Held::None | Held::Several => None,
         }
     }
 
@@ -171,7 +183,7 @@ impl<'h> Cookies<'h> {
 
     /// Whether the browser shows no cookie of ours at all.
     pub fn are_none_of_ours(&self) -> bool {
-        self.session.is_empty() && self.logins.is_empty() && self.hint.is_none()
+        matches!(self.session, Held::None) && self.logins.is_empty() && self.hint.is_none()
     }
 
     /// What the origin gets: every cookie but ours.

@@ -13,6 +13,9 @@ const OWN_COOKIE = /^\s*=?\s*(?:__Host-|__Secure-)?portcullis(?:-hint|-login-[^=
 /** A directive of Cache-Control, with its argument. */
 const DIRECTIVE = /[^\s,;="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?/g;
 const SHARED = /^(?:public|private|s-maxage|proxy-revalidate)(?=$|[\s=])/i;
+/** What values of Cache-Control became: a site has few, and taking one apart is dear. */
+const PRIVATE = new Map();
+const MOST_REMEMBERED = 64;
 
 const UNREACHABLE = {
   status: 502,
@@ -36,7 +39,8 @@ let managed;
  * client may use: the settings are known by then, and they are the same for as long as this isolate lives.
  */
 export function forward(request, env, plan, managedHeaders) {
-  const [origin, cookies, keep, ...ours] = plan.split('\n');
+  const lines = plan.split('\n');
+  const [origin, cookies, keep] = lines;
   const privately = keep[0] === '1';
   const space = origin.indexOf(' ');
   const kind = origin.slice(0, space);
@@ -50,7 +54,7 @@ export function forward(request, env, plan, managedHeaders) {
     if (cookies[0] === '-') headers.delete('cookie');
     else if (cookies[0] === '+') headers.set('cookie', cookies.slice(1));
     if (keep[1] === '-') headers.delete('authorization');
-    for (let line = 0; line < ours.length; line += 2) headers.set(ours[line], ours[line + 1]);
+    for (let line = 3; line < lines.length; line += 2) headers.set(lines[line], lines[line + 1]);
     answer = kind === 'binding' ? env[where].fetch(edited) : fetch(edited);
   } catch (error) {
     return failed(error);
@@ -125,18 +129,28 @@ function edit(response, change) {
 }
 
 function dropOwnCookies(headers) {
-  if (!headers.has('set-cookie')) return;
   const lines = headers.getSetCookie();
-  const others = lines.filter((line) => !OWN_COOKIE.test(line));
-  if (others.length === lines.length) return;
+  if (!lines.some(isOwnCookie)) return;
+  const others = lines.filter((line) => !isOwnCookie(line));
   headers.delete('set-cookie');
   for (const line of others) headers.append('set-cookie', line);
 }
 
+/** Most cookies do not have our name anywhere: looking for it is cheaper than reading a line. */
+function isOwnCookie(line) {
+  return line.includes('portcullis') && OWN_COOKIE.test(line);
+}
+
 /** What the origin asked for, less what speaks to shared caches, and `private`. */
 export function privateCacheControl(value) {
-  const kept = (value ?? '').match(DIRECTIVE)?.filter((directive) => !SHARED.test(directive)) ?? [];
-  return ['private', ...kept].join(', ');
+  let edited = PRIVATE.get(value);
+  if (edited === undefined) {
+    const kept = (value ?? '').match(DIRECTIVE)?.filter((directive) => !SHARED.test(directive)) ?? [];
+    edited = ['private', ...kept].join(', ');
+    if (PRIVATE.size >= MOST_REMEMBERED) PRIVATE.clear();
+    PRIVATE.set(value, edited);
+  }
+  return edited;
 }
 
 /** The origin is not there, broke off before its answer began, or gave one that cannot be passed on. */

@@ -1,5 +1,7 @@
 //! The head of a platform's request.
 
+use std::borrow::Cow;
+
 use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 use web_sys::Request;
@@ -50,6 +52,10 @@ impl RequestHead for Head<'_> {
             "upgrade" => self.upgrade.clone(),
             _ => self.request.headers().get(name).ok().flatten(),
         }
+    }
+
+    fn cookie(&self) -> Option<Cow<'_, str>> {
+        self.cookie.as_deref().map(Cow::Borrowed)
     }
 
     /// The platform sets this header itself, whatever the client sends.

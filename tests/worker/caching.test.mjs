@@ -49,6 +49,14 @@ describe('Cache-Control of a protected answer', () => {
     test(`${value} becomes ${expected}`, () => assert.equal(privateCacheControl(value), expected));
   }
 
+  test('every value becomes its own, however many there are and whenever they come again', () => {
+    for (const time of [1, 2]) {
+      for (let age = 0; age < 200; age += 1) {
+        assert.equal(privateCacheControl(`public, max-age=${age}`), `private, max-age=${age}`, `time ${time}`);
+      }
+    }
+  });
+
   test('never speaks to a shared cache, however it is written', () => {
     const pieces = [
       'public',
