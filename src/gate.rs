@@ -46,12 +46,12 @@ pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
 #[cfg(feature = "check")]
 pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
-pub use forward::{Cacheable, Forward, METHOD_HEADERS, PATH_HEADERS};
+pub use forward::{Cacheable, Forward, HOST_HEADERS, METHOD_HEADERS, PATH_HEADERS};
 pub use rejection::{Rejection, misconfigured};
 pub use return_to::ReturnTo;
 use switching::Switching;
 pub use trouble::Trouble;
-pub use visit::{Audience, Visit, path_and_query};
+pub use visit::{Audience, Visit, path_and_query, scheme_and_host};
 
 use crate::{
     config::{Config, ConfigError, Fact, Secrets, SettingsText},

@@ -19,8 +19,8 @@ use crate::{
     config::{Config, ConfigError, Origin, SettingsText},
     edge::RequestHead,
     gate::{
-        Answer, Cacheable, Decision, Forward, Gate, METHOD_HEADERS, Outcome, PATH_HEADERS, TOKEN_HEADER, misconfigured,
-        path_and_query,
+        Answer, Cacheable, Decision, Forward, Gate, HOST_HEADERS, METHOD_HEADERS, Outcome, PATH_HEADERS, TOKEN_HEADER,
+        misconfigured, path_and_query, scheme_and_host,
     },
     session::CookieEdit,
 };
@@ -91,7 +91,8 @@ pub async fn respond(
 #[wasm_bindgen]
 pub fn managed_headers() -> Option<String> {
     let gate = GATE.with_borrow(Clone::clone)?;
-    let whole = [gate.config().headers.managed(), &PATH_HEADERS.join(","), TOKEN_HEADER].join(",");
+    let elsewhere = [PATH_HEADERS.join(","), HOST_HEADERS.join(",")].join(",");
+    let whole = [gate.config().headers.managed(), &elsewhere, TOKEN_HEADER].join(",");
     Some([whole, METHOD_HEADERS.join(",~")].join(",~"))
 }
 
@@ -123,7 +124,8 @@ fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
 
 /// A plan: where to, the `Cookie` header (`=` stays, `-` goes, `+…` becomes), who may keep the answer
 /// (`*` as the origin says, `1` the visitor alone, `-` behind it: `Authorization` goes), then names and
-/// values of headers to set: the origin's secret, and who is there. No part has a line break in it: header
+/// values of headers to set: what was asked for, where the origin has an address of its own; the origin's
+/// secret; who is there. No part has a line break in it: header
 /// values come without, and ours are escaped.
 fn plan(forward: &Forward, config: &Config, head: &Head) -> String {
     let mut plan = String::with_capacity(PLAN_BYTES);
@@ -148,12 +150,16 @@ fn plan(forward: &Forward, config: &Config, head: &Head) -> String {
     if forward.keeps_token {
         plan.push('-');
     }
-    let secret = config.origin_secret.iter().map(|secret| (&secret.header, secret.value.expose()));
-    for (name, value) in secret.chain(forward.identity.iter().map(|(name, value)| (name, value))) {
-        for part in [name.as_ref(), value] {
-            plan.push('\n');
-            plan.push_str(part);
-        }
+    let mut set = |name: &str, value: &str| plan.extend(["\n", name, "\n", value]);
+    if let (Origin::Address(_), Some((scheme, host))) = (&config.origin, scheme_and_host(head.url())) {
+        set("x-forwarded-host", host);
+        set("x-forwarded-proto", scheme);
+    }
+    if let Some(secret) = &config.origin_secret {
+        set(secret.header.as_ref(), secret.value.expose());
+    }
+    for (name, value) in &forward.identity {
+        set(name.as_ref(), value);
     }
     plan
 }

@@ -18,6 +18,12 @@ use crate::{
 /// rules judged. Removed on every path, in every spelling.
 pub const PATH_HEADERS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
 
+/// Headers by which some origins take a request for one to another host than the one that was asked for, and
+/// that the rules judged. Removed on every path, in every spelling; an origin with an address of its own learns
+/// the host by the first of them.
+pub const HOST_HEADERS: [&str; 6] =
+    ["x-forwarded-host", "forwarded", "x-forwarded-server", "x-original-host", "x-host", "x-http-host-override"];
+
 /// Headers by which some origins take a request for one with another method. Refused where a rule
 /// turns on the method; a spelling that only such an origin would read as one of them (`_` for `-`,
 /// RFC 3875, 4.1.18) has no honest use, and is removed on every path.

@@ -56,6 +56,12 @@ pub fn path_and_query(url: &str) -> &str {
     Address::split(url).and_then(|address| url.strip_prefix(address.base)).unwrap_or("/")
 }
 
+/// Scheme and host (with its port) of an address, as they stand in it.
+pub fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = Address::split(url)?.base.split_once(':')?;
+    Some((scheme, rest.strip_prefix("//")?))
+}
+
 impl Visit {
     pub(super) fn new(site: Site, address: Address<'_>) -> Self {
         Self {

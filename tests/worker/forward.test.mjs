@@ -23,6 +23,20 @@ for (const origin of ['service', 'zone', 'address']) {
       return arrived[0];
     }
 
+    // Rules may differ by host, so an origin must not be told another one than was judged.
+    test('says the host that was judged, and no other', async () => {
+      const names = ['X-Forwarded-Host', 'X_Forwarded_Host', 'Forwarded', 'X-Host', 'X-Original-Host'];
+      for (const [path, headers] of [['/public/x', {}], ['/x', { cookie }]]) {
+        await site.send(path, { headers: [...names.map((name) => [name, 'host=admin.example']), ['X-Forwarded-Proto', 'ftp'], ...Object.entries(headers)] });
+        const arrived = await arrival();
+        assert.deepEqual(arrived.headers.filter(([, value]) => value.includes('admin.example')), []);
+        const told = ['x-forwarded-host', 'x-forwarded-proto'].map((name) => arrived.header(name));
+        // Elsewhere the address itself has the host.
+        if (origin === 'address') assert.deepEqual(told, [LOCAL.slice('http://'.length), 'http']);
+        else assert.equal(new URL(arrived.url).origin, LOCAL);
+      }
+    });
+
     const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'MKCOL', 'REPORT', 'SEARCH'];
     // Node's own server, which stands for an origin with an address, does not know it.
     if (origin !== 'address') methods.push('QUERY');
