@@ -58,9 +58,16 @@ const KEYS: &str = r#"{ "keys": [{
     "kty": "OKP", "crv": "Ed25519", "kid": "key-1", "alg": "EdDSA", "use": "sig", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 }] }"#;
 
+/// What a proxy proves itself by.
+pub(crate) const CHECK_SECRET: &str = "YKEVAO3i5p65iCdD0bTrsHkgJch+fTIB8KOTeuR0oJg=";
+
 /// The secrets of the settings.
 pub(crate) fn secret(name: &str) -> Option<String> {
-    (name == "PORTCULLIS_SECRET").then(|| SECRET.to_owned())
+    match name {
+        "PORTCULLIS_SECRET" => Some(SECRET.to_owned()),
+        "PORTCULLIS_CHECK_SECRET" => Some(CHECK_SECRET.to_owned()),
+        _ => None,
+    }
 }
 
 /// The secret itself.
@@ -189,7 +196,7 @@ fn navigation(url: &str) -> Head {
 }
 
 /// The head of a request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Head {
     method: String,
     url: String,
@@ -205,6 +212,11 @@ impl Head {
         self.headers.push((name, value.to_owned()));
         self
     }
+
+    /// The value of a header, as it was put there.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+    }
 }
 
 impl RequestHead for Head {
@@ -217,7 +229,7 @@ impl RequestHead for Head {
     }
 
     fn header(&self, name: &str) -> Option<String> {
-        self.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone())
+        self.value(name).map(str::to_owned)
     }
 
     fn client_address(&self) -> Option<String> {

@@ -2,6 +2,7 @@
 
 mod access_token;
 mod callback;
+mod check;
 mod cookies;
 mod id_token;
 mod network;
@@ -16,6 +17,7 @@ mod wildcard;
 
 pub use access_token::access_token;
 pub use callback::callback;
+pub use check::check;
 pub use cookies::cookies;
 pub use id_token::id_token;
 pub use network::network;
@@ -32,7 +34,7 @@ pub use wildcard::wildcard;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 13] = [
+pub const ALL: [Target; 14] = [
     ("path", path),
     ("cookies", cookies),
     ("settings", settings),
@@ -46,6 +48,7 @@ pub const ALL: [Target; 13] = [
     ("published", published),
     ("access_token", access_token),
     ("switch", switch),
+    ("check", check),
 ];
 
 /// The bytes as a text, with `names` put in where they stand: a corpus cannot hold what is made anew

@@ -230,6 +230,16 @@ for (const name of ['nginx', 'caddy']) {
       await expectNothing();
     });
 
+    test('no header of a client says another host to the site', async () => {
+      const { port } = site.proxy;
+      const headers = [['X-Forwarded-Host', 'admin.example'], ['Forwarded', 'host=admin.example']];
+      const answer = await site.send('/public/x', { headers });
+      assert.equal(answer.status, 200);
+      const arrived = await only();
+      assert.deepEqual(arrived.headers.filter(([, value]) => value.includes('admin.example')), []);
+      assert.equal(arrived.header('x-forwarded-host'), `localhost:${port}`);
+    });
+
     test('no host of a client swallows the path', async () => {
       const { port } = site.proxy;
       for (const host of [`localhost:${port}?`, `localhost:${port}#`, `localhost:${port}/public/x?`, `localhost:${port}\\public`, `localhost:${port}/public`, 'elsewhere.example', '']) {
