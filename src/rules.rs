@@ -190,6 +190,10 @@ mod tests {
             "/admin%2fx",
             "/admin;a=b/x",
             "/admin%3bx/",
+            "/admin%3Fx",
+            "/admin%23/x",
+            "/admin%253Fx/y",
+            "/public/..%3f",
         ] {
             assert_eq!(judge(&rules, path), Err(Ambiguous), "{path}");
         }

@@ -1,8 +1,8 @@
 //! [`RequestPath`]: a path with all its readings.
 //!
 //! The gate forwards the path byte for byte, and servers behind it disagree about what a path
-//! means: some decode `%2F`, some take `\` for `/`, some cut `;parameters`, some merge `//`, some
-//! decode twice – in any order. Each of those is a reading; a rule is applied only when all
+//! means: some decode `%2F`, some take `\` for `/`, some cut `;parameters`, or from a `?` or `#` on that
+//! was escaped, some merge `//`, some decode twice – in any order. Each of those is a reading; a rule is applied only when all
 //! readings choose it.
 
 use core::fmt;
@@ -170,13 +170,14 @@ type Step = fn(&str) -> Result<String, PathError>;
 /// do cut before they decode, resolve before they cut, decode all but the separators; a list of the
 /// orders in use would be out of date.
 fn closure(path: String) -> Result<Vec<String>, PathError> {
-    let steps: [Step; 9] = [
+    let steps: [Step; 10] = [
         |path| decode(path, |_| true),
         |path| decode(path, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
         |path| decode(path, |byte| !is_separator(byte)),
         |path| decode(path, is_separator),
         |path| Ok(path.replace('\\', "/")),
         |path| Ok(cut_parameters(path)),
+        |path| Ok(path.split(['?', '#']).next().unwrap_or_default().to_owned()),
         |path| Ok(merge_slashes(path)),
         |path| Ok(resolve_dots(path, str::to_owned)),
         |path| Ok(resolve_dots(path, |segment| segment.replace("%2e", ".").replace("%2E", "."))),
@@ -298,7 +299,7 @@ mod tests {
 
     #[test]
     fn every_reading_is_listed() {
-        let rows: [(&str, &[&str]); 17] = [
+        let rows: [(&str, &[&str]); 19] = [
             ("/a%2Fb", &["/a%2Fb", "/a/b"]),
             ("/a%252Fb", &["/a%252Fb", "/a%2Fb", "/a/b"]),
             ("/a\\b", &["/a\\b", "/a/b"]),
@@ -317,6 +318,8 @@ mod tests {
             ("/%2e%2e/a", &["/%2e%2e/a", "/../a", "/a"]),
             ("/a/.", &["/a/.", "/a/"]),
             ("/a/..", &["/a/..", "/"]),
+            ("/a%3Fb/c", &["/a%3Fb/c", "/a?b/c", "/a"]),
+            ("/a/%2523", &["/a/%2523", "/a/%23", "/a/#", "/a/"]),
         ];
         for (path, expected) in rows {
             let found = readings(path);

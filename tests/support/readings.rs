@@ -21,6 +21,7 @@ pub(crate) fn readings(path: &str) -> BTreeSet<String> {
         let mut next = vec![
             (path.replace('\\', "/"), decodings),
             (without_parameters(&path), decodings),
+            (without_query(&path), decodings),
             (without_doubled_slashes(&path), decodings),
             (without_dots(&path, false), decodings),
             (without_dots(&path, true), decodings),
@@ -67,6 +68,11 @@ fn without_parameters(path: &str) -> String {
             !inside
         })
         .collect()
+}
+
+/// As an origin does that decodes, and then parses what came out.
+fn without_query(path: &str) -> String {
+    path.chars().take_while(|character| !"?#".contains(*character)).collect()
 }
 
 fn without_doubled_slashes(path: &str) -> String {
