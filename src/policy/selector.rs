@@ -113,7 +113,10 @@ impl Selector {
             Self::MaxAge(most) => step_up.max_age = Some(step_up.max_age.map_or(*most, |age| age.min(*most))),
             // Without a session nobody knows which of several ways is this person's.
             Self::Any(any) if claims.is_some() => any.iter().for_each(|one| one.ask(claims, facts, step_up)),
-            Self::All(all) => all.iter().for_each(|one| one.ask(claims, facts, step_up)),
+            // What else is among them may stand in the way, however new the sign-in is.
+            Self::All(all) if claims.is_none_or(|claims| self.selects(claims, facts, true) == Truth::Yes) => {
+                all.iter().for_each(|one| one.ask(claims, facts, step_up));
+            }
             _ => {}
         }
     }

@@ -200,6 +200,18 @@ fn rfc9470_a_step_up_is_asked_for_exactly_where_it_would_help() {
         (json!({ "allow": [{ "group": "x" }, { "acr": "urn:hw" }] }), vec!["urn:hw"], None, false),
         (json!({ "allow": [{ "all": [{ "group": "staff" }, { "max_age": "60s" }] }] }), vec![], age(60), false),
         (json!({ "require": [{ "any": [{ "acr": "urn:hw" }, { "amr": "hwk" }] }] }), vec!["urn:hw"], None, true),
+        // What must not hold is no better for a newer sign-in.
+        (json!({ "require": [{ "max_age": "60s" }, { "none": [{ "acr": "pwd" }] }] }), vec![], age(60), false),
+        // Only the ways that are open to this person are asked for.
+        (
+            json!({ "allow": [
+                { "all": [{ "group": "x" }, { "acr": "urn:gold" }, { "max_age": "60s" }] },
+                { "all": [{ "group": "staff" }, { "acr": "urn:silver" }] },
+            ] }),
+            vec!["urn:silver"],
+            None,
+            false,
+        ),
     ];
     for (rule, classes, max_age, anew) in helps {
         let classes = classes.into_iter().map(str::to_owned).collect();
