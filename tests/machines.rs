@@ -368,6 +368,31 @@ fn a_known_token_counts_for_the_rules_of_its_issuer_alone() {
 }
 
 #[test]
+fn what_an_isolate_remembers_does_not_change_whose_a_token_is() {
+    for first in [None, Some("/b/x")] {
+        let machine = Machine::with(|settings| {
+            let issuer = |id: &str, audience: &str| json!({ "id": id, "issuer": "https://id.example", "audiences": [audience], "algorithms": ["EdDSA"] });
+            settings["tokens"] = json!([issuer("a", "one"), issuer("b", "two")]);
+            settings["rules"] = json!([
+                { "path": "/b/**", "tokens": ["b"] }, { "path": "/both/**", "tokens": ["a", "b"], "deny": [{ "provider": "a" }] },
+            ]);
+        });
+        let mut claims = machine.claims();
+        claims["aud"] = json!(["one", "two"]);
+        let token = machine.token(&claims);
+        if let Some(path) = first {
+            assert!(matches!(machine.isolate.send(&bearer(path, &token)), Outcome::Forward(_)));
+        }
+        let Outcome::Answer(answer) = machine.isolate.send(&bearer("/both/x", &token)) else {
+            panic!("it is a's: {first:?}")
+        };
+        assert_eq!(answer.status, 403, "{first:?}");
+        // Nor the other way round: on the rule of b alone it is b's.
+        assert!(matches!(machine.isolate.send(&bearer("/b/x", &token)), Outcome::Forward(_)));
+    }
+}
+
+#[test]
 fn keys_that_rotate_are_fetched_once_and_then_known() {
     let machine = Machine::new();
     assert_eq!(machine.show(&machine.good()), Verdict::accepted());

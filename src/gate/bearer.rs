@@ -128,12 +128,10 @@ impl Gate {
     }
 
     /// An access token that this isolate verified a while ago counts at once, if its time is not over
-    /// and its issuer is one of the rule's.
+    /// and it was checked as what this rule takes it for: it may be another issuer's on another rule.
     fn access_token(&self, token: &str, taken: &Rc<Taken>, now: Timestamp) -> Result<Shown, MachineRejection> {
         let known = self.tokens.borrow().known(token);
-        let fresh =
-            known.filter(|known| known.is_fresh(now) && taken.issuers.iter().any(|issuer| issuer.id == known.issuer()));
-        let Some(known) = fresh else {
+        let Some(known) = known.filter(|known| known.is_fresh(now) && known.is_of(&taken.issuers)) else {
             return Ok(Shown::Unchecked(Unchecked { token: Secret::new(token.to_owned()), taken: Rc::clone(taken) }));
         };
         known.check(now).map_err(|error| Scheme::Bearer.refuse(Why::AccessToken(error)))?;

@@ -77,6 +77,7 @@ pub struct AddressedAccessToken<'t> {
 #[derive(Debug)]
 pub struct AccessToken {
     issuer: Rc<TokenIssuer>,
+    audience: Option<Value>,
     claims: Rc<Claims>,
     validity: Validity,
     proven: Timestamp,
@@ -168,6 +169,13 @@ impl TokenIssuer {
     }
 }
 
+/// Which of `issuers` a token means by `iss` and `aud`. Two of them may be the same issuer, and differ in
+/// what they take: then the first that the token is addressed to.
+fn meant_by<'i>(issuers: &'i [Rc<TokenIssuer>], named: &str, audience: Option<&Value>) -> Option<&'i Rc<TokenIssuer>> {
+    let of_issuer = || issuers.iter().filter(|issuer| issuer.issuer.as_str() == named);
+    of_issuer().find(|issuer| issuer.is_addressed(audience)).or_else(|| of_issuer().next())
+}
+
 impl<'t> UntrustedAccessToken<'t> {
     /// Parses `text`.
     ///
@@ -196,10 +204,8 @@ impl<'t> UntrustedAccessToken<'t> {
         let claims = &self.claims.custom.0;
         // 3. The issuer is one of them, byte for byte; two of them may differ in what they take.
         let named = text(claims, "iss").ok_or(AccessTokenError::Issuer)?;
-        let of_issuer = || issuers.iter().filter(|issuer| issuer.issuer.as_str() == named);
         let audience = claims.get("aud");
-        let issuer = of_issuer().find(|issuer| issuer.is_addressed(audience)).or_else(|| of_issuer().next());
-        let issuer = Rc::clone(issuer.ok_or(AccessTokenError::Issuer)?);
+        let issuer = Rc::clone(meant_by(issuers, named, audience).ok_or(AccessTokenError::Issuer)?);
         // 4. It is an access token, and says nothing that only another kind says.
         if !issuer.takes_type(self.jws.token_type()) || OTHER_KINDS.iter().any(|name| claims.contains_key(*name)) {
             return Err(AccessTokenError::Type);
@@ -307,13 +313,15 @@ impl AccessToken {
             more: claims_at(selection, &[claims]),
             ..Assertion::default()
         };
+        let audience = claims.get("aud").cloned();
         let claims = Rc::new(Claims::select(&issuer.id, subject, said, selection));
-        Self { issuer, claims, validity, proven: now }
+        Self { issuer, audience, claims, validity, proven: now }
     }
 
-    /// The id of the issuer in the settings.
-    pub fn issuer(&self) -> &str {
-        &self.issuer.id
+    /// Whether it was checked as one of the issuer of `issuers` that it means, and so as it would be now.
+    pub fn is_of(&self, issuers: &[Rc<TokenIssuer>]) -> bool {
+        meant_by(issuers, self.issuer.issuer.as_str(), self.audience.as_ref())
+            .is_some_and(|issuer| issuer.id == self.issuer.id)
     }
 
     /// Who the token stands for.
