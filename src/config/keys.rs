@@ -64,15 +64,34 @@ pub(super) fn check_secrets(secret: impl Fn(&str) -> Option<String>) -> Result<V
     let mut taken = Vec::new();
     for (name, text) in [(CHECK_SECRET, Some(present)), (CHECK_SECRET_PREVIOUS, secret(CHECK_SECRET_PREVIOUS))] {
         let Some(text) = text else { continue };
-        let bytes = decode(name, text.clone())?;
-        for own in [SECRET, SECRET_PREVIOUS] {
-            if secret(own).and_then(|own| decode(name, own).ok()).is_some_and(|own| own.equals(bytes.expose())) {
-                return Err(ConfigError::new(name, format!("equals {own}, which no proxy may know: make another")));
-            }
+        decode(name, text.clone())?;
+        if let Some(own) = [SECRET, SECRET_PREVIOUS].into_iter().find(|own| is_secret(&text, own, &secret)) {
+            return Err(ConfigError::new(name, format!("equals {own}, which no proxy may know: make another")));
         }
         taken.push(Secret::new(Secret::new(text).expose().trim().to_owned()));
     }
     Ok(taken)
+}
+
+/// Refuses a secret for the origin that is one of the gate's own, which no origin may know, or a well-known one.
+pub(super) fn check_origin_secret(text: &str, secret: &impl Fn(&str) -> Option<String>) -> Result<(), String> {
+    let own = [SECRET, SECRET_PREVIOUS, CHECK_SECRET, CHECK_SECRET_PREVIOUS];
+    if let Some(own) = own.into_iter().find(|own| is_secret(text, own, secret)) {
+        return Err(format!("equals {own}, which no origin may know: make another"));
+    }
+    let typed = text.to_ascii_lowercase();
+    if WELL_KNOWN.iter().any(|word| typed.contains(word)) {
+        return Err("is weak or well known: make a random one with `openssl rand -base64 32`".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether `text` is the secret of this name, in this spelling or in another of the same bytes.
+fn is_secret(text: &str, name: &str, secret: &impl Fn(&str) -> Option<String>) -> bool {
+    let Some(own) = secret(name).map(Secret::new) else { return false };
+    let bytes = |text: &str| decode(name, text.to_owned()).ok();
+    let same_bytes = bytes(text).zip(bytes(own.expose())).is_some_and(|(one, other)| one.equals(other.expose()));
+    same_bytes || own.expose().trim() == text.trim()
 }
 
 fn decode(name: &str, text: String) -> Result<Secret<Vec<u8>>, ConfigError> {

@@ -3,6 +3,7 @@
 use super::{
     ConfigError, Origin,
     headers::{Choice, HeaderName},
+    keys::check_origin_secret,
 };
 use crate::secret::Secret;
 
@@ -54,6 +55,7 @@ impl OriginSecret {
                 format!("is shorter than {SHORTEST} characters: make one with `openssl rand -base64 32`"),
             ));
         }
+        check_origin_secret(value.expose(), &secret).map_err(|problem| ConfigError::new(SECRET, problem))?;
         Ok(Some(Self { header, value }))
     }
 }

@@ -129,8 +129,10 @@ impl RuleBook {
             let access = rule.access(&setting)?;
             let tokens = tokens.taken(&setting, rule.tokens.as_deref(), rule.forward_token)?;
             let guards = !matches!(access, Access::Public);
-            if guards && !watches {
-                guarded.get_or_insert_with(|| name.clone());
+            if guards {
+                if !watches {
+                    guarded.get_or_insert_with(|| name.clone());
+                }
             } else if let (Some(guarded), true) = (&guarded, pattern.is_everything()) {
                 book.warnings.push(format!(
                     "{name} makes public whatever no earlier rule names, and so every spelling and every address next to those that {guarded} guards: name what is public, and leave the rest to sign-in"

@@ -141,9 +141,10 @@ fn client_secrets_are_looked_up_by_the_providers_id() {
 
 #[test]
 fn the_origins_secret_is_there_whole_and_never_repeated() {
+    const OWN: &str = "6U5hmtGXyCS0oHhJxTfR1BzZkQ2wLrNp8vMaEdYcKf4=";
     let mut settings = settings();
     settings["origin"] = json!({ "fetch": "https://o.example", "secret_header": "X-From-Gate" });
-    let with = |secret: &str| parse(&settings, &[("PORTCULLIS_ORIGIN_SECRET", secret)]);
+    let with = |secret: &str| parse(&settings, &[("PORTCULLIS_ORIGIN_SECRET", secret), ("PORTCULLIS_SECRET", OWN)]);
     for (secret, problem) in [
         ("", "shorter than 16"),
         ("123456789012345", "shorter than 16"),
@@ -151,6 +152,11 @@ fn the_origins_secret_is_there_whole_and_never_repeated() {
         ("1234567890\n123456", "cannot carry"),
         ("1234567890\u{e9}123456", "cannot carry"),
         ("1234567890\u{7f}123456", "cannot carry"),
+        ("changeme-changeme", "well known"),
+        ("0123456789012345", "well known"),
+        // What the gate signs with, as it is and spelled otherwise.
+        (OWN, "equals PORTCULLIS_SECRET"),
+        (OWN.trim_end_matches('='), "equals PORTCULLIS_SECRET"),
     ] {
         let error = with(secret).unwrap_err();
         assert_eq!(error.setting, "PORTCULLIS_ORIGIN_SECRET", "{secret:?}");
@@ -347,6 +353,7 @@ fn a_public_rest_behind_a_guarded_path_is_warned_about() {
             json!([{ "path": "/admin/**", "mode": "report", "deny": [{ "group": "x" }] }, { "path": "/**", "sso": false }]),
             0,
         ),
+        (json!([{ "path": "/admin/**" }, { "path": "/**", "mode": "report", "deny": [{ "group": "x" }] }]), 0),
     ];
     for (rules, warnings) in rows {
         let mut settings = settings();
