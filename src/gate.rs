@@ -33,6 +33,7 @@ mod sign_in;
 mod switching;
 mod trouble;
 mod visit;
+mod withheld;
 mod words;
 
 use std::{cell::RefCell, rc::Rc};
@@ -46,12 +47,13 @@ pub use endpoint::Endpoint;
 pub use event::{Event, EventKind};
 #[cfg(feature = "check")]
 pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
-pub use forward::{Cacheable, Forward, HOST_HEADERS, METHOD_HEADERS, PATH_HEADERS};
+pub use forward::{Cacheable, Forward};
 pub use rejection::{Rejection, misconfigured};
 pub use return_to::ReturnTo;
 use switching::Switching;
 pub use trouble::Trouble;
 pub use visit::{Audience, Visit, path_and_query, scheme_and_host};
+pub use withheld::{METHOD_HEADERS, Withheld};
 
 use crate::{
     config::{Config, ConfigError, Fact, Secrets, SettingsText},

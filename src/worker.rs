@@ -19,8 +19,7 @@ use crate::{
     config::{Config, ConfigError, Origin, SettingsText},
     edge::RequestHead,
     gate::{
-        Answer, Cacheable, Decision, Forward, Gate, HOST_HEADERS, METHOD_HEADERS, Outcome, PATH_HEADERS, TOKEN_HEADER,
-        misconfigured, path_and_query, scheme_and_host,
+        Answer, Cacheable, Decision, Forward, Gate, Outcome, Withheld, misconfigured, path_and_query, scheme_and_host,
     },
     session::CookieEdit,
 };
@@ -84,16 +83,16 @@ pub async fn respond(
     }
 }
 
-/// The headers that the entry removes of a client's, joined by commas: those that no client may use,
-/// what would lead elsewhere than was judged, and the one of a service token, which stays here whoever
-/// asked for it. Of those behind a `~`, all spellings but this one. Nothing before the settings are
-/// known, and then nothing is forwarded either.
+/// The names of a client's headers that the entry removes, joined by commas; of those behind a `~`, all
+/// spellings but this one. Nothing before the settings are known, and then nothing is forwarded either.
 #[wasm_bindgen]
 pub fn managed_headers() -> Option<String> {
     let gate = GATE.with_borrow(Clone::clone)?;
-    let elsewhere = [PATH_HEADERS.join(","), HOST_HEADERS.join(",")].join(",");
-    let whole = [gate.config().headers.managed(), &elsewhere, TOKEN_HEADER].join(",");
-    Some([whole, METHOD_HEADERS.join(",~")].join(",~"))
+    let written = Withheld::here(&gate.config().headers).map(|withheld| match withheld {
+        Withheld::Name(name) => name.to_owned(),
+        Withheld::Spellings(name) => format!("~{name}"),
+    });
+    Some(written.collect::<Vec<_>>().join(","))
 }
 
 /// The gate; opened with the settings of `platform` by the first request of the isolate. Wrong

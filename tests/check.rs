@@ -126,6 +126,7 @@ fn nginx_gets_202_401_and_403_and_nothing_else() {
         ("/admin/%00", ada.as_str(), 403),
         ("/open/..%2fadmin", ada.as_str(), 403),
         ("/.auth/me", ada.as_str(), 403),
+        ("/.auth/x", ada.as_str(), 403),
     ] {
         for head in [ask("nginx", "GET", path), navigation(ask("nginx", "GET", path))] {
             assert_eq!(status(&isolate, &with(head, cookie)), expected, "{path}");
@@ -330,15 +331,37 @@ fn what_an_origin_could_take_for_an_identity_is_not_passed_on() {
             }
         }
         // Nor for another path or method than the one that was judged.
-        for name in ["x-original-url", "X_Original_URL", "x-rewrite-url", "x_http_method_override", "portcullis_token"]
-        {
+        for name in [
+            "x-original-url",
+            "X_Original_URL",
+            "x-rewrite-url",
+            "x_http_method_override",
+            "portcullis_token",
+            // Nor for another host; the true one comes from proxies under the names as they are.
+            "x-host",
+            "X_Host",
+            "x-original-host",
+            "x-forwarded-server",
+            "x-http-host-override",
+            "X_HTTP_Host_Override",
+            "x_forwarded_host",
+            "X.Forwarded-Host",
+        ] {
             assert_eq!(
                 status(&isolate, &ask(proxy, "GET", "/open/x").with(name, "/admin")),
                 expected,
                 "{proxy} {name}"
             );
         }
-        for name in ["x-author", "x-auth-emails", "xauthemail", "x-auth", "x-original-uri", "x-http-method-override"] {
+        for name in [
+            "forwarded",
+            "x-author",
+            "x-auth-emails",
+            "xauthemail",
+            "x-auth",
+            "x-original-uri",
+            "x-http-method-override",
+        ] {
             assert_eq!(status(&isolate, &ask(proxy, "GET", "/open/x").with(name, "x")), 202, "{name}");
         }
         assert!(world.take_events().contains(&"refused check_identity".to_owned()));

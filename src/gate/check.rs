@@ -5,9 +5,7 @@
 
 use std::rc::Rc;
 
-use super::{
-    Answer, Decision, Forward, Gate, METHOD_HEADERS, Outcome, PATH_HEADERS, Rejection, Request, TOKEN_HEADER, rejection,
-};
+use super::{Answer, Decision, Forward, Gate, Outcome, Rejection, Request, Withheld, rejection};
 use crate::{
     config::{Check, Headers, Proxy},
     edge::{Edge, Original, RequestHead},
@@ -54,7 +52,10 @@ impl Gate {
         };
         // 3. Whose headers. The gate cannot remove them here; the proxy should have.
         let names = request.head.names();
-        if let Some(name) = names.into_iter().find(|name| is_forged(name, &self.config.headers)) {
+        if let Some(name) = names
+            .into_iter()
+            .find(|name| Withheld::behind_a_proxy(&self.config.headers).any(|withheld| withheld.is(name)))
+        {
             return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForgedIdentity(name)), host);
         }
         // 4. The verdict.
@@ -110,16 +111,6 @@ fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection
     let upgrade = ["upgrade", "sec-websocket-key", "sec-websocket-version"];
     let upgrade = upgrade.into_iter().find_map(|name| head.header(name));
     Ok(Original { method, url, upgrade })
-}
-
-/// Whether a server could read this name as one that no client may use, or as one that leads to another
-/// path; or, by this spelling alone, to another method or a token.
-fn is_forged(name: &str, headers: &Headers) -> bool {
-    let read = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
-    let reads_as = |own: &str| name.bytes().map(read).eq(own.bytes());
-    headers.managed().split(',').any(reads_as)
-        || PATH_HEADERS.into_iter().any(reads_as)
-        || METHOD_HEADERS.into_iter().chain([TOKEN_HEADER]).any(|own| reads_as(own) && !name.eq_ignore_ascii_case(own))
 }
 
 /// Go on: with who it is, and with what an origin gets of the client's cookies and of `Authorization`,

@@ -14,22 +14,6 @@ use crate::{
     session::CookieEdit,
 };
 
-/// Headers by which some origins serve another path than the one that was asked for, and that the
-/// rules judged. Removed on every path, in every spelling.
-pub const PATH_HEADERS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
-
-/// Headers by which some origins take a request for one to another host than the one that was asked for, and
-/// that the rules judged. Removed on every path, in every spelling; an origin with an address of its own learns
-/// the host by the first of them.
-pub const HOST_HEADERS: [&str; 6] =
-    ["x-forwarded-host", "forwarded", "x-forwarded-server", "x-original-host", "x-host", "x-http-host-override"];
-
-/// Headers by which some origins take a request for one with another method. Refused where a rule
-/// turns on the method; a spelling that only such an origin would read as one of them (`_` for `-`,
-/// RFC 3875, 4.1.18) has no honest use, and is removed on every path.
-pub const METHOD_HEADERS: [&str; 4] =
-    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
-
 /// What stands for itself in a header value: visible ASCII and space, but not `%`, so that a
 /// reader can decode every value alike, nor what was outside ASCII.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');

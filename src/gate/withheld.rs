@@ -1,0 +1,56 @@
+//! [`Withheld`]: the headers of a client that go no further, since an origin could take one for the gate's
+//! word, or be led by it elsewhere than was judged.
+
+use super::TOKEN_HEADER;
+use crate::config::Headers;
+
+/// Headers by which some origins serve another path than the one that was asked for, and that the
+/// rules judged.
+const PATH_HEADERS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+
+/// The same for another host; proxies say the true one by the first two.
+const HOST_HEADERS: [&str; 6] =
+    [PROXYS[0], PROXYS[1], "x-forwarded-server", "x-original-host", "x-host", "x-http-host-override"];
+const PROXYS: [&str; 2] = ["x-forwarded-host", "forwarded"];
+
+/// Headers by which some origins take a request for one with another method. Refused where a rule
+/// turns on the method; a spelling that only such an origin would read as one of them (`_` for `-`,
+/// RFC 3875, 4.1.18) has no honest use.
+pub const METHOD_HEADERS: [&str; 4] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
+
+/// A header that goes no further, in any spelling that a server could take for it: letters in either case, and
+/// any mark for `-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld<'n> {
+    /// In every spelling.
+    Name(&'n str),
+    /// In every spelling but this one.
+    Spellings(&'n str),
+}
+
+impl<'n> Withheld<'n> {
+    /// What the gate removes from a request on its way to the origin. A service token is for the gate, whoever
+    /// asked for it.
+    pub fn here(headers: &'n Headers) -> impl Iterator<Item = Self> {
+        let names = headers.managed().split(',').chain(PATH_HEADERS).chain(HOST_HEADERS).chain([TOKEN_HEADER]);
+        names.map(Self::Name).chain(METHOD_HEADERS.map(Self::Spellings))
+    }
+
+    /// What a proxy has to have removed that asks about a request: the same, but for what is its own to send
+    /// on or to take away.
+    pub(super) fn behind_a_proxy(headers: &'n Headers) -> impl Iterator<Item = Self> {
+        Self::here(headers).map(|withheld| match withheld {
+            Self::Name(name) if name == TOKEN_HEADER || PROXYS.contains(&name) => Self::Spellings(name),
+            withheld => withheld,
+        })
+    }
+
+    /// Whether `name` is one.
+    pub(super) fn is(self, name: &str) -> bool {
+        let read = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+        let (Self::Name(own) | Self::Spellings(own)) = self;
+        let itself = matches!(self, Self::Spellings(_)) && name.eq_ignore_ascii_case(own);
+        !itself && name.bytes().map(read).eq(own.bytes())
+    }
+}
