@@ -189,6 +189,45 @@ fn rfc9470_a_first_login_asks_for_what_everybody_needs_at_once() {
 }
 
 #[test]
+fn rfc9470_what_only_some_need_is_asked_for_once_it_is_known_who_came() {
+    let world = World::new();
+    let isolate = world.isolate(&with_rules(json!([{ "path": "/billing/**", "allow": [{ "acr": "urn:mfa" }] }])));
+    let ada = Browser::new("ada");
+    assert_eq!(ada.open(&isolate, "/billing/").at_origin(), "/billing/");
+    let logins = world.take_events().iter().filter(|event| event.starts_with("login_started")).count();
+    assert_eq!(logins, 2);
+}
+
+#[test]
+fn rfc9470_4_a_rule_for_other_methods_than_get_is_stepped_up_too() {
+    let world = World::new();
+    let rules = json!([{ "path": "/pay/**", "methods": ["POST"], "require": [{ "max_age": "5m" }] }]);
+    let (isolate, ada) = signed_in(&world, rules);
+    world.pass(600);
+    let pay = || Head::new("POST", "/pay/x").with("origin", HOST).with("sec-fetch-site", "same-origin");
+    let Outcome::Answer(answer) = ada.send(&isolate, pay()) else { panic!("too old") };
+    let problem: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status, &problem["code"]), (401, &json!("step_up_required")));
+    // As a page does, and as the client script does with it.
+    let login = problem["login_url"].as_str().unwrap().strip_prefix(HOST).unwrap().to_owned();
+    let in_a_window = login.replace("return_to=", "return_to=%2F.auth%2Fsigned-in&for=");
+    for address in [login.as_str(), in_a_window.as_str()] {
+        assert!(ada.start(&isolate, address).contains("max_age=300"), "{address}");
+    }
+    for method in ["", "&method=", "&method=GET", "&method=post", "&method=PO%20ST", "&method=POST%26max_age=1"] {
+        let asked = ada.start(&isolate, &format!("/.auth/login?return_to=%2Fpay%2Fx{method}"));
+        assert!(!asked.contains("max_age"), "{method}: {asked}");
+    }
+    ada.open(&isolate, &login);
+    assert_eq!(status(&ada.send(&isolate, pay())), 200);
+    // A form that was posted leads to a page, with the same behind its link.
+    world.pass(600);
+    let form = pay().with("sec-fetch-mode", "navigate").with("sec-fetch-dest", "document");
+    let Outcome::Answer(page) = ada.send(&isolate, form) else { panic!("too old") };
+    assert!(page.status == 401 && page.body.contains("&amp;method=POST"), "{}", page.body);
+}
+
+#[test]
 fn rfc9470_a_provider_that_does_not_step_up_ends_in_a_refusal_and_never_in_a_loop() {
     let world = World::new();
     world.provider(|provider| provider.steps_up = false);

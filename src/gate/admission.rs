@@ -312,9 +312,10 @@ impl Gate {
             .collect()
     }
 
-    /// What has to be asked of whoever signs in to open `page`.
+    /// What has to be asked of whoever signs in to do this with `page`.
     pub(super) fn step_up_for(
         &self,
+        method: &str,
         page: &ReturnTo,
         head: &impl RequestHead,
         site: &Site,
@@ -323,7 +324,7 @@ impl Gate {
     ) -> StepUp {
         let found = RequestPath::parse(page.path())
             .ok()
-            .and_then(|path| self.config.matcher().first_match(&path, Target { host: &site.host, method: "GET" }).ok());
+            .and_then(|path| self.config.matcher().first_match(&path, Target { host: &site.host, method }).ok());
         match found.map(|rank| self.access(self.config.rule(rank), now)) {
             Some(Access::SignedIn(policy)) => match session {
                 Some(session) => judge(policy, session.claims(), head, now)

@@ -230,7 +230,7 @@ impl Gate {
         // Core 3.1.3.7, steps 12 and 13: what the page asked for beyond a sign-in was asked of the
         // provider, once; whether it came is the page's rule to say.
         let site = &request.visit.site;
-        let lacks = || !self.step_up_for(back, request.head, site, Some(&session), edge.now()).is_nothing();
+        let lacks = || !self.step_up_for("GET", back, request.head, site, Some(&session), edge.now()).is_nothing();
         if state.step_up && lacks() {
             return self.refuse_with_way_back(request, &Rejection::StepUpUnmet, back).with_cookies(lines);
         }
@@ -281,6 +281,7 @@ impl Gate {
             provider,
             return_to: back,
             needed_by: back,
+            method: "GET",
             prompt: prompt(state.prompt.as_deref()),
             attempt: 1,
             fragment: state.fragment.clone(),

@@ -249,7 +249,7 @@ impl Gate {
         if let Decision::SignIn(visit) = &explanation.decision
             && let Some(page) = ReturnTo::parse(&visit.address(), &visit.site, &self.config.prefix)
         {
-            explanation.asks = self.step_up_for(&page, head, &visit.site, None, now);
+            explanation.asks = self.step_up_for(head.method(), &page, head, &visit.site, None, now);
         }
         let own = Target { host: &visit.site.host, method: head.method() };
         let watching = matcher.watching(&path, own, rank).into_iter();

@@ -1,6 +1,6 @@
 //! Starting a login: `/.auth/login`, and the one silent restart.
 
-use super::{Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo};
+use super::{Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo, sign_in::is_method};
 use crate::{
     edge::{Edge, RequestHead},
     oidc::{AuthorizationRequest, Registration, Verifier, nonce},
@@ -19,6 +19,8 @@ struct Wanted {
     return_to: ReturnTo,
     /// The page that needs the login, where that is another one than it leads to.
     needed_by: Option<ReturnTo>,
+    /// What is to be done with that page, where it is not to be opened.
+    method: Option<String>,
     prompt: Option<&'static str>,
 }
 
@@ -28,6 +30,8 @@ pub(super) struct Start<'s> {
     pub(super) return_to: &'s ReturnTo,
     /// Whose rule says what to ask of the provider.
     pub(super) needed_by: &'s ReturnTo,
+    /// For requests of this method.
+    pub(super) method: &'s str,
     pub(super) prompt: Option<&'static str>,
     /// 0 when a person started it, 1 for the restart.
     pub(super) attempt: u8,
@@ -46,7 +50,7 @@ pub(super) struct Started {
 }
 
 impl Gate {
-    /// `GET /.auth/login?return_to=…&for=…&provider=…&prompt=…`
+    /// `GET /.auth/login?return_to=…&for=…&method=…&provider=…&prompt=…`
     ///
     /// 1. it is a person who opens a page, and not a prefetch (else 401);
     /// 2. what is asked for;
@@ -80,6 +84,7 @@ impl Gate {
             provider,
             return_to: &wanted.return_to,
             needed_by: wanted.needed_by.as_ref().unwrap_or(&wanted.return_to),
+            method: wanted.method.as_deref().unwrap_or("GET"),
             prompt: wanted.prompt,
             attempt: 0,
             fragment: None,
@@ -109,7 +114,8 @@ impl Gate {
         let (id, nonce, verifier) = (LoginId::new(edge), nonce(edge), Verifier::new(edge));
         let redirect_uri = self.redirect_uri(request);
         let session = self.session(request.head, &request.visit, request.now);
-        let step_up = self.step_up_for(start.needed_by, request.head, site, session.as_deref(), request.now);
+        let step_up =
+            self.step_up_for(start.method, start.needed_by, request.head, site, session.as_deref(), request.now);
         let state = LoginState {
             id: id.clone(),
             provider: provider.id.clone(),
@@ -175,6 +181,7 @@ impl Gate {
             provider: value("provider"),
             return_to: page("return_to").unwrap_or_else(|| ReturnTo::home(site)),
             needed_by: page("for"),
+            method: value("method").filter(|method| is_method(method)),
             prompt: prompt(value("prompt").as_deref()),
         }
     }
@@ -185,6 +192,7 @@ impl Gate {
                 .append_pair("provider", &provider.id)
                 .extend_pairs(wanted.prompt.map(|prompt| ("prompt", prompt)))
                 .extend_pairs(wanted.needed_by.as_ref().map(|page| ("for", page.address())))
+                .extend_pairs(wanted.method.as_ref().map(|method| ("method", method)))
                 .finish();
             Choice { title: provider.title.clone(), address: format!("{}&{query}", self.login_path(&wanted.return_to)) }
         });

@@ -7,6 +7,9 @@ use crate::{
     policy::StepUp,
 };
 
+/// The longest method that a login is told of: the longest registered one has 17 letters.
+const LONGEST_METHOD: usize = 32;
+
 impl Gate {
     /// The contract's table:
     ///
@@ -29,7 +32,7 @@ impl Gate {
                 return Answer::redirect(302, &format!("{}{}", site.address, self.login_path(&back)));
             }
             Audience::Framed => self
-                .page(request, 401, &Page::SignInFirst { sign_in: self.login_path(&back) })
+                .page(request, 401, &Page::SignInFirst { sign_in: self.login_path_for(request, &back) })
                 .with("www-authenticate", &challenge(&site.host, step_up)),
             Audience::Script => {
                 let answer = self.unauthenticated(request, &back, step_up);
@@ -52,7 +55,7 @@ impl Gate {
         step_up: &StepUp,
     ) -> Answer {
         let site = &request.visit.site;
-        let login_url = format!("{}{}", site.address, self.login_path(back));
+        let login_url = format!("{}{}", site.address, self.login_path_for(request, back));
         let (code, title, detail) = if step_up.is_nothing() {
             ("sign_in_required", "Sign in first", "There is no session. Open login_url in a tab to sign in.")
         } else {
@@ -66,6 +69,14 @@ impl Gate {
             .with("www-authenticate", &challenge(&site.host, step_up))
     }
 
+    /// The same for a request that may be another than one that opens the page: a rule may ask more of it.
+    fn login_path_for<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, back: &ReturnTo) -> String {
+        match request.head.method() {
+            method if matches!(method, "GET" | "HEAD") || !is_method(method) => self.login_path(back),
+            method => format!("{}&method={method}", self.login_path(back)),
+        }
+    }
+
     /// The path that starts a login and leads to `back`.
     pub(super) fn login_path(&self, back: &ReturnTo) -> String {
         // A path that begins with two slashes would be read as a host when it stands alone.
@@ -74,6 +85,13 @@ impl Gate {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("return_to", &page).finish();
         format!("{}?{query}", self.path_of(Endpoint::Login))
     }
+}
+
+/// Whether this may be the method of a request that a rule names: letters, as all registered ones have, and the
+/// marks of some (RFC 9110, 16.1.1).
+pub(super) fn is_method(text: &str) -> bool {
+    (1..=LONGEST_METHOD).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))
 }
 
 fn challenge(host: &str, step_up: &StepUp) -> String {
