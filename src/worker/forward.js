@@ -118,9 +118,13 @@ function withoutOwnCookies(response) {
 
 /** A response with the same body and other headers. One that the platform cannot make anew, by its status, is not passed on. */
 function edit(response, change) {
-  if (response.webSocket) return response;
+  const { webSocket } = response;
+  // A handshake is nobody's to keep: it is another one only where it sets a cookie of ours.
+  if (webSocket && !response.headers.getSetCookie().some(isOwnCookie)) return response;
   try {
-    const edited = new Response(response.body, response);
+    const edited = webSocket
+      ? new Response(null, { status: response.status, headers: response.headers, webSocket })
+      : new Response(response.body, response);
     change(edited.headers);
     return edited;
   } catch (error) {

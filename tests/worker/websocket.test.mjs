@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { WebSocket } from 'ws';
+import { answering } from './support/origin.mjs';
 import { LOCAL, startSite } from './support/site.mjs';
 
 for (const origin of ['service', 'zone', 'address']) {
@@ -46,6 +47,21 @@ for (const origin of ['service', 'zone', 'address']) {
         arrived.names.filter((name) => name.startsWith('x-auth')),
         [],
       );
+    });
+
+    test('whose handshake sets cookies loses ours, keeps the others, and works', async () => {
+      const set = ['portcullis=evil; Path=/', 'theirs=2; Path=/', '__Host-portcullis-login-x=evil; Path=/; Secure'];
+      for (const [path, headers] of [['/public/chat', {}], ['/chat', { cookie, origin: LOCAL }]]) {
+        for (const lines of [set, set.slice(1, 2)]) {
+          const told = answering({ headers: lines.map((line) => ['set-cookie', line]) });
+          const socket = client(site, path, { ...told, ...headers }, ['chat.v1']);
+          const [[response]] = await Promise.all([once(socket, 'upgrade'), once(socket, 'open')]);
+          assert.deepEqual(response.headers['set-cookie'], [set[1]]);
+          assert.equal(socket.protocol, 'chat.v1');
+          assert.equal(await roundTrip(socket, 'hello'), 'hello');
+          await close(socket);
+        }
+      }
     });
 
     const foreign = [

@@ -68,6 +68,10 @@ export async function startServer() {
     origin.answer(request, response);
   });
   const sockets = new WebSocketServer({ noServer: true });
+  sockets.on('headers', (lines, request) => {
+    const { headers = [] } = JSON.parse(request.headers['x-answer'] ?? '{}');
+    lines.push(...headers.map(([name, value]) => `${name}: ${value}`));
+  });
   server.on('upgrade', (request, socket, head) => {
     record(request);
     sockets.handleUpgrade(request, socket, head, (client) =>

@@ -56,9 +56,10 @@ function socket(request) {
   server.addEventListener('message', ({ data }) => server.send(data));
   server.addEventListener('close', ({ code, reason }) => server.close(code, reason));
   const offered = request.headers.get('sec-websocket-protocol')?.split(',')[0].trim();
+  const { headers = [] } = JSON.parse(request.headers.get('x-answer') ?? '{}');
   return new Response(null, {
     status: 101,
     webSocket: client,
-    headers: offered ? { 'sec-websocket-protocol': offered } : {},
+    headers: [...headers, ...(offered ? [['sec-websocket-protocol', offered]] : [])],
   });
 }
