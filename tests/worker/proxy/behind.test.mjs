@@ -251,6 +251,18 @@ for (const name of ['nginx', 'caddy']) {
       for (const { url } of await site.arrived()) assert.match(url, /^\/public\//);
     });
 
+    // RFC 9112, 3.2.2: the request line counts, and a server of several chooses by it.
+    test('the host that is judged is that of the request line, where there is one in it', async () => {
+      const { port } = site.proxy;
+      const ask = (target) => sendBytes(site.origin, `GET ${target} HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`);
+      assert.equal(await ask(`http://localhost:${port}/public/x`), 200);
+      await site.arrived();
+      const other = await ask(`http://elsewhere.example:${port}/public/x`);
+      // Caddy has no site for that host.
+      assert.ok(other >= 400 || name === 'caddy', `${other}`);
+      await expectNothing();
+    });
+
     test('the question is not for visitors', async () => {
       const nothing = await site.send('/.auth/nothing');
       for (const headers of [{}, { cookie: ada.cookie }]) {
