@@ -34,8 +34,8 @@ pub struct Selection {
 
 /// What is known of a person, limited to a [`Selection`].
 ///
-/// Claims come from an ID token whose checks are done, or from a session cookie whose signature
-/// was checked; there is no other way to make them. (The commands, which are not in the Worker,
+/// Claims come from an ID token or an access token whose checks are done, from a service token whose hash
+/// is in the settings, or from a session cookie whose signature was checked; there is no other way to make them. (The commands, which are not in the Worker,
 /// suppose ID tokens: see `IdToken::supposed`.)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {

@@ -87,9 +87,46 @@ fn the_example_of_machines_is_taken() {
 
 /// The text literals of a piece of source that look like codes.
 fn literals(source: &str) -> Vec<String> {
-    let quoted = source.split('"').skip(1).step_by(2);
-    let code = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    quoted.filter(code).map(str::to_owned).collect()
+    quoted(source, |byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+/// The text literals that are made of these letters alone.
+fn quoted(source: &str, letter: impl Fn(u8) -> bool) -> Vec<String> {
+    let texts = source.split('"').skip(1).step_by(2);
+    texts.filter(|text| !text.is_empty() && text.bytes().all(&letter)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_secret_is_in_the_settings_manual() {
+    let manual = read("docs/settings.md");
+    let mut names: Vec<_> = ["keys", "origin_secret"]
+        .into_iter()
+        .flat_map(|file| {
+            let source = read(&format!("src/config/{file}.rs"));
+            let constants = source.lines().filter(|line| line.contains("const ") && line.contains("SECRET"));
+            constants
+                .flat_map(|line| quoted(line, |byte| byte.is_ascii_uppercase() || byte == b'_'))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    names.dedup();
+    assert_eq!(names.len(), 5, "{names:?}");
+    for name in names {
+        assert!(manual.contains(&format!("\n| `{name}` |")), "{name}");
+    }
+}
+
+#[test]
+fn every_header_that_is_sent_or_removed_is_in_the_settings_manual() {
+    let manual = read("docs/settings.md").to_lowercase();
+    let header = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    let names = |file: &str, begin: &str, end: &str| quoted(between(&read(file), begin, end), header);
+    let presets = names("src/config/headers.rs", "const X_AUTH:", "/// Headers that mean something");
+    let withheld = names("src/gate/withheld.rs", "const PATH_HEADERS", "pub const METHOD_HEADERS");
+    assert!(presets.len() > 15 && withheld.len() == 8, "{presets:?} {withheld:?}");
+    for name in presets.iter().chain(&withheld) {
+        assert!(manual.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[test]
