@@ -55,6 +55,18 @@ fn logins_that_start_at_once_wait_for_the_one_call() {
 }
 
 #[test]
+fn a_call_whose_client_went_away_is_waited_for_no_longer_than_it_could_take() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let login = Head::navigation(&format!("{HOST}/.auth/login"));
+    isolate.cut_off(&login);
+    world.pass(60);
+    world.take_pauses();
+    sign_in(&isolate).unwrap();
+    assert_eq!(world.take_pauses(), 0);
+}
+
+#[test]
 fn another_isolate_reads_them_from_kv() {
     let world = World::new();
     sign_in(&world.isolate(&settings())).unwrap();

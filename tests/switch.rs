@@ -30,6 +30,17 @@ fn signed_in(isolate: &Isolate, person: &str) -> Browser {
 }
 
 #[test]
+fn a_look_whose_request_went_away_is_taken_again() {
+    let world = World::new();
+    let isolate = world.isolate(&switchable());
+    world.set_kv_reading(Reading::Slow);
+    isolate.cut_off(&Head::new("GET", "/open/x"));
+    switch(&world, &lockdown());
+    world.pass(3);
+    assert_eq!(answer(&isolate, &Head::new("GET", "/open/x")).status, 503);
+}
+
+#[test]
 fn each_switch_on_each_rule() {
     // What a stranger, ada (of the admins) and bob get; `/page` matches no rule, so it has no switch.
     let rows = [

@@ -10,6 +10,7 @@
 #![allow(clippy::allow_attributes_without_reason, reason = "the line above has one")]
 
 pub mod browser;
+pub mod head;
 pub mod machine;
 pub mod operator;
 pub mod provider;

@@ -11,7 +11,7 @@ use std::{
 use futures_executor::block_on;
 use portcullis::{
     config::{ConfigError, SettingsText},
-    edge::{Call, Edge, Entropy, Original, Reply, RequestHead, Unreachable},
+    edge::{Call, Edge, Entropy, Reply, Unreachable},
     gate::{Event, Gate, Outcome},
     keyring::{PublicPoint, SigningKey},
     oidc::{Algorithm, PublicKey},
@@ -23,6 +23,7 @@ use rand_chacha::{
 };
 use serde_json::{Value, json};
 
+pub use super::head::Head;
 use super::{provider::Provider, signature};
 
 pub const HOST: &str = "https://docs.example.com";
@@ -46,6 +47,7 @@ struct Inner {
     background: RefCell<Vec<Task>>,
     signatures: Cell<usize>,
     signs_nothing: Cell<bool>,
+    pauses: Cell<usize>,
 }
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -89,15 +91,6 @@ impl Future for Pause {
     }
 }
 
-/// The head of a request, as text.
-#[derive(Clone, Debug)]
-pub struct Head {
-    pub method: String,
-    pub url: String,
-    pub headers: Vec<(String, String)>,
-    pub country: Option<String>,
-}
-
 impl World {
     /// A world in which one provider, `work`, does what it should.
     pub fn new() -> Self {
@@ -112,6 +105,7 @@ impl World {
             background: RefCell::default(),
             signatures: Cell::default(),
             signs_nothing: Cell::default(),
+            pauses: Cell::default(),
         }))
     }
 
@@ -200,6 +194,11 @@ impl World {
         self.0.events.borrow().iter().map(Event::to_json).collect::<Vec<_>>().join("\n")
     }
 
+    /// How often a request waited, since the last look.
+    pub fn take_pauses(&self) -> usize {
+        self.0.pauses.take()
+    }
+
     /// How often the platform signed so far.
     pub fn signatures(&self) -> usize {
         self.0.signatures.get()
@@ -275,6 +274,14 @@ impl Isolate {
         pending.into_iter().filter_map(|(_, outcome)| outcome).collect()
     }
 
+    /// Sends a request whose client goes away before there is an answer: the platform drops what it was doing.
+    pub fn cut_off(&self, head: &Head) {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let pending = Box::pin(self.gate.respond(&self.world, head)).as_mut().poll(&mut context);
+        assert!(pending.is_pending(), "answered at once");
+        self.world.0.background.borrow_mut().clear();
+    }
+
     /// Sends a request.
     pub fn send(&self, head: &Head) -> Outcome {
         block_on(self.gate.respond(&self.world, head))
@@ -294,65 +301,6 @@ pub fn settings() -> Value {
             { "path": "/admin/**", "allow": [{ "group": "admins" }, { "email": "ceo@example.com" }] },
         ],
     })
-}
-
-impl Head {
-    /// A request of a script or a command-line client.
-    pub fn new(method: &str, path: &str) -> Self {
-        Self { method: method.to_owned(), url: format!("{HOST}{path}"), headers: Vec::new(), country: None }
-    }
-
-    pub fn with(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    pub fn located_in(mut self, country: &str) -> Self {
-        self.country = Some(country.to_owned());
-        self
-    }
-
-    /// As a browser opens a page in a tab.
-    pub fn navigation(url: &str) -> Self {
-        let head = Self { method: "GET".to_owned(), url: url.to_owned(), headers: Vec::new(), country: None };
-        head.with("sec-fetch-mode", "navigate").with("sec-fetch-dest", "document").with("accept", "text/html,*/*")
-    }
-}
-
-impl RequestHead for Head {
-    fn method(&self) -> &str {
-        &self.method
-    }
-
-    fn url(&self) -> &str {
-        &self.url
-    }
-
-    fn header(&self, name: &str) -> Option<String> {
-        let values: Vec<&str> =
-            self.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_str()).collect();
-        (!values.is_empty()).then(|| values.join(", "))
-    }
-
-    fn client_address(&self) -> Option<String> {
-        self.header("cf-connecting-ip")
-    }
-
-    fn country(&self) -> Option<String> {
-        self.country.clone()
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect()
-    }
-
-    fn of_original(&self, original: Original) -> Self {
-        let Original { method, url, upgrade } = original;
-        let is_its_own = |name: &str| matches!(name, "upgrade" | "cf-connecting-ip");
-        let headers = self.headers.iter().filter(|(name, _)| !is_its_own(name)).cloned().collect();
-        let head = Self { method, url, headers, country: None };
-        upgrade.iter().fold(head, |head, upgrade| head.with("upgrade", upgrade))
-    }
 }
 
 impl Entropy for World {
@@ -419,6 +367,7 @@ impl Edge for World {
     }
 
     async fn pause(&self, _milliseconds: u32) {
+        self.0.pauses.set(self.0.pauses.get() + 1);
         self.go_on_in_background().await;
         Pause(false).await;
     }
