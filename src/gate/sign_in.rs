@@ -5,6 +5,7 @@ use crate::{
     edge::{Edge, RequestHead},
     pages::Page,
     policy::StepUp,
+    rules::RequestPath,
 };
 
 /// The longest method that a login is told of: the longest registered one has 17 letters.
@@ -69,12 +70,14 @@ impl Gate {
             .with("www-authenticate", &challenge(&site.host, step_up))
     }
 
-    /// The same for a request that may be another than one that opens the page: a rule may ask more of it.
+    /// The same for a request that may be another than one that opens the page, where rules differ by method:
+    /// one may ask more of it.
     fn login_path_for<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, back: &ReturnTo) -> String {
-        match request.head.method() {
-            method if matches!(method, "GET" | "HEAD") || !is_method(method) => self.login_path(back),
-            method => format!("{}&method={method}", self.login_path(back)),
-        }
+        let (login, method, visit) = (self.login_path(back), request.head.method(), &request.visit);
+        let turns_on_method = RequestPath::parse(&visit.path)
+            .is_ok_and(|path| self.config.matcher().turns_on_method(&path, &visit.site.host));
+        let opens_the_page = matches!(method, "GET" | "HEAD");
+        if turns_on_method && !opens_the_page && is_method(method) { format!("{login}&method={method}") } else { login }
     }
 
     /// The path that starts a login and leads to `back`.
