@@ -5,12 +5,14 @@ mod wanted;
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 pub use wanted::{ClaimTest, Wanted};
 
-use crate::time::Timestamp;
+use crate::{
+    json::{self, JsonError, Object, Table},
+    time::Timestamp,
+};
 
 /// The longest email address kept: RFC 5321, 4.5.3.1 allows 64 + 1 + 255 octets.
 const EMAIL_BYTES: usize = 320;
@@ -37,30 +39,19 @@ pub struct Selection {
 /// Claims come from an ID token or an access token whose checks are done, from a service token whose hash
 /// is in the settings, or from a session cookie whose signature was checked; there is no other way to make them. (The commands, which are not in the Worker,
 /// suppose ID tokens: see `IdToken::supposed`.)
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    #[serde(rename = "sub")]
     subject: String,
-    #[serde(rename = "idp")]
     provider: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    #[serde(rename = "ev", default)]
     email_verified: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     groups: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     roles: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     acr: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     amr: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     auth_time: Option<Timestamp>,
     /// By path, the values that pass one of the tests on it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     more: BTreeMap<String, Vec<Value>>,
 }
 
@@ -160,6 +151,28 @@ impl Claims {
         }
     }
 
+    /// The claims that a session holds. The caller has checked who signed it.
+    pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::of(value)?;
+        let more = |value| {
+            let lists = Table::of(value)?.into_members();
+            lists.map(|(path, values)| Ok((path, json::list(values)?))).collect()
+        };
+        Ok(Self {
+            subject: table.required("sub", json::text)?,
+            provider: table.required("idp", json::text)?,
+            email: table.optional("email", json::text)?,
+            email_verified: table.given("ev", json::flag)?.unwrap_or_default(),
+            name: table.optional("name", json::text)?,
+            groups: table.given("groups", json::texts)?.unwrap_or_default(),
+            roles: table.given("roles", json::texts)?.unwrap_or_default(),
+            acr: table.optional("acr", json::text)?,
+            amr: table.given("amr", json::texts)?.unwrap_or_default(),
+            auth_time: table.optional("auth_time", Timestamp::read)?,
+            more: table.given("more", more)?.unwrap_or_default(),
+        })
+    }
+
     /// The person's stable id at the provider (`sub`). With the provider it names the person;
     /// an email address never does (OpenID Connect Core 1.0, 5.7).
     pub fn subject(&self) -> &str {
@@ -219,6 +232,37 @@ impl Claims {
     /// What to call the person on a page.
     pub fn shown_as(&self) -> &str {
         self.email().or(self.name()).unwrap_or(&self.subject)
+    }
+}
+
+/// Claims that nobody vouched for, as tests make them: the Worker has no such way.
+#[cfg(not(target_arch = "wasm32"))]
+impl TryFrom<Value> for Claims {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        Self::read(value).map_err(|error| error.to_string())
+    }
+}
+
+/// As a session holds them.
+impl From<&Claims> for Value {
+    fn from(claims: &Claims) -> Self {
+        let more: Map<String, Self> =
+            claims.more.iter().map(|(path, values)| (path.clone(), values.as_slice().into())).collect();
+        let list = |names: &[String]| (!names.is_empty()).then(|| Self::from(names));
+        let members = Object::default()
+            .with("sub", claims.subject.as_str())
+            .with("idp", claims.provider.as_str())
+            .with_some("email", claims.email.as_deref())
+            .with("ev", claims.email_verified)
+            .with_some("name", claims.name.as_deref())
+            .with_some("groups", list(&claims.groups))
+            .with_some("roles", list(&claims.roles))
+            .with_some("acr", claims.acr.as_deref())
+            .with_some("amr", list(&claims.amr))
+            .with_some("auth_time", claims.auth_time);
+        members.with_some("more", (!more.is_empty()).then_some(more)).into()
     }
 }
 

@@ -58,6 +58,7 @@ pub use withheld::{METHOD_HEADERS, Withheld};
 use crate::{
     config::{Config, ConfigError, Fact, Secrets, SettingsText},
     edge::{Edge, RequestHead},
+    json::Object,
     keyring::KeyRing,
     oidc::AccessToken,
     pages::{self, Page},
@@ -230,15 +231,14 @@ impl Gate {
                 Answer::json(
                     200,
                     "application/json",
-                    &serde_json::json!({
-                        "subject": claims.subject(),
-                        "provider": claims.provider(),
-                        "email": claims.email(),
-                        "email_verified": claims.verified_email().is_some(),
-                        "name": claims.name(),
-                        "groups": claims.groups(),
-                        "expires": session.expires(),
-                    }),
+                    Object::default()
+                        .with("subject", claims.subject())
+                        .with("provider", claims.provider())
+                        .with("email", claims.email())
+                        .with("email_verified", claims.verified_email().is_some())
+                        .with("name", claims.name())
+                        .with("groups", claims.groups())
+                        .with("expires", session.expires()),
                 )
             }
             None => self.unauthenticated(request, &ReturnTo::home(&request.visit.site), &StepUp::default()),

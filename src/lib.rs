@@ -29,8 +29,8 @@
 //! | [`switch`] | what an operator changed at run time |
 //! | `worker` | the platform (wasm32 only) |
 //!
-//! [`claims`], [`keyring`], [`secret`], [`service_token`], [`time`] and [`wildcard`] are nouns that the
-//! rooms share.
+//! [`claims`], `json`, [`keyring`], [`secret`], [`service_token`], [`time`] and [`wildcard`] are nouns
+//! that the rooms share.
 //!
 //! # One request's walk
 //! [`gate::Gate::decide`] takes the head and the time. Signed in and allowed, or public: it ends
@@ -52,6 +52,7 @@ pub mod claims;
 pub mod config;
 pub mod edge;
 pub mod gate;
+mod json;
 pub mod keyring;
 pub mod oidc;
 pub mod pages;

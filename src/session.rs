@@ -19,11 +19,12 @@ pub use hint::LogoutHint;
 pub use pending::{LoginCookie, LoginId, LoginState, PENDING_LIFETIME, PENDING_LIMIT, PendingLogin};
 pub use recent::Recent;
 pub use seal::NotOurs;
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     claims::Claims,
     edge::Entropy,
+    json::{self, JsonError, Object, Table},
     keyring::KeyRing,
     time::{Lifetime, Timestamp},
 };
@@ -33,21 +34,14 @@ const ID_BYTES: usize = 16;
 
 /// Who is signed in, where, since when and until when: the payload of the session's token
 /// (RFC 7519, 4).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    #[serde(rename = "iss")]
     issuer: String,
-    #[serde(rename = "aud")]
     host: String,
-    #[serde(rename = "sid")]
     id: String,
-    #[serde(rename = "iat")]
     issued: Timestamp,
-    #[serde(rename = "exp")]
     expires: Timestamp,
-    #[serde(rename = "fp")]
     selection: String,
-    #[serde(rename = "who")]
     claims: Claims,
 }
 
@@ -108,8 +102,8 @@ impl Session {
     /// # Errors
     /// [`TooLong`] when it would not fit beside the cookie's name.
     pub fn sign(&self, keys: &KeyRing) -> Result<String, TooLong> {
-        let payload = serde_json::to_vec(self).map_err(|_| TooLong)?;
-        let token = token::sign(keys.current().ok_or(TooLong)?, &payload);
+        let payload = json::write(&self.written().into());
+        let token = token::sign(keys.current().ok_or(TooLong)?, payload.as_bytes());
         if token.len() > COOKIE_BYTES { Err(TooLong) } else { Ok(token) }
     }
 
@@ -139,7 +133,31 @@ impl Session {
             return Err(SessionError::NotOurs);
         }
         let payload = token::verify(cookie, keys).ok_or(SessionError::NotOurs)?;
-        serde_json::from_slice(&payload).map_err(|_| SessionError::NotOurs)
+        json::read(payload).and_then(Self::read).map_err(|_| SessionError::NotOurs)
+    }
+
+    fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::of(value)?;
+        Ok(Self {
+            issuer: table.required("iss", json::text)?,
+            host: table.required("aud", json::text)?,
+            id: table.required("sid", json::text)?,
+            issued: table.required("iat", Timestamp::read)?,
+            expires: table.required("exp", Timestamp::read)?,
+            selection: table.required("fp", json::text)?,
+            claims: table.required("who", Claims::read)?,
+        })
+    }
+
+    fn written(&self) -> Object {
+        Object::default()
+            .with("iss", self.issuer.as_str())
+            .with("aud", self.host.as_str())
+            .with("sid", self.id.as_str())
+            .with("iat", self.issued)
+            .with("exp", self.expires)
+            .with("fp", self.selection.as_str())
+            .with("who", &self.claims)
     }
 
     /// Whether the session counts here and now. `is_issuer_of` says whether a provider of this id and

@@ -18,6 +18,7 @@
 use serde_json::Value;
 
 use crate::{
+    json,
     keyring::KeyRing,
     time::{Lifetime, Timestamp},
 };
@@ -149,7 +150,7 @@ impl Switches {
         if entry.len() > ENTRY_BYTES || !keys.is_operators(&[KEY, text], tag) {
             return Err(EntryError::Forged);
         }
-        let entry: Value = serde_json::from_str(text).map_err(|_| EntryError::Malformed)?;
+        let entry = json::read(text).map_err(|_| EntryError::Malformed)?;
         let number = |name: &str| entry.get(name).and_then(Value::as_u64);
         let list = |name: &str| entry.get(name).and_then(Value::as_array).ok_or(EntryError::Malformed);
         if number("version") != Some(1) {

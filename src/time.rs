@@ -2,13 +2,14 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde_json::Value;
+
+use crate::json::{self, JsonError};
 
 /// Seconds since 1970-01-01T00:00:00Z.
 ///
 /// Time is always an argument: the only clock is [`Edge::now`](crate::edge::Edge::now).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
@@ -30,6 +31,10 @@ impl Timestamp {
     /// How long ago `earlier` was; nothing when it lies ahead.
     pub const fn since(self, earlier: Self) -> Lifetime {
         Lifetime(self.0.saturating_sub(earlier.0))
+    }
+
+    pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
+        json::whole(value).map(Self)
     }
 }
 
@@ -60,6 +65,14 @@ impl Lifetime {
         Self(self.0.saturating_add(other.0))
     }
 
+    pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
+        json::parsed(value, |text| {
+            Self::parse(text).ok_or_else(|| {
+                format!("{text:?} is not a length of time: write a whole number and a unit, as in \"90s\", \"30m\", \"8h\" or \"7d\"")
+            })
+        })
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let unit = match text.chars().next_back()? {
             's' => 1,
@@ -76,6 +89,12 @@ impl Lifetime {
     }
 }
 
+impl From<Timestamp> for Value {
+    fn from(moment: Timestamp) -> Self {
+        moment.0.into()
+    }
+}
+
 impl fmt::Display for Lifetime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "m")] {
@@ -84,17 +103,6 @@ impl fmt::Display for Lifetime {
             }
         }
         write!(formatter, "{}s", self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Lifetime {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            D::Error::custom(format!(
-                "{text:?} is not a length of time: write a whole number and a unit, as in \"90s\", \"30m\", \"8h\" or \"7d\""
-            ))
-        })
     }
 }
 

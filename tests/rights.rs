@@ -61,7 +61,7 @@ impl Site {
             KeyRing::derive(&Secrets::parse(|name| (name == "PORTCULLIS_SECRET").then(|| SECRET.to_owned())).unwrap());
         let token = |mut said: Value| {
             said["idp"] = json!("work");
-            let claims: Claims = serde_json::from_value(said).unwrap();
+            let claims = Claims::try_from(said).unwrap();
             let config = isolate.gate.config();
             let binding = Binding {
                 host: "docs.example.com",
@@ -277,9 +277,8 @@ fn lists(with_none: bool) -> impl Strategy<Value = Lists> {
 
 impl Lists {
     fn policy(&self) -> Policy {
-        let parse = |list: &Vec<Value>| -> Vec<Selector> {
-            list.iter().map(|one| serde_json::from_value(one.clone()).unwrap()).collect()
-        };
+        let parse =
+            |list: &Vec<Value>| -> Vec<Selector> { list.iter().map(|one| Selector::parse(one).unwrap()).collect() };
         Policy::new(self.0.as_ref().map(parse), parse(&self.1), parse(&self.2))
     }
 }
@@ -321,7 +320,7 @@ fn facts<'f>(address: Option<IpAddr>, country: Option<&'f str>) -> Facts<'f> {
 
 /// Whether a policy admits, and what it would ask for otherwise.
 fn judge(lists: &Lists, person: &Value, facts: &Facts<'_>) -> Result<(), Option<StepUp>> {
-    let claims: Claims = serde_json::from_value(person.clone()).unwrap();
+    let claims = Claims::try_from(person.clone()).unwrap();
     lists.policy().judge(&claims, facts).map(|_| ()).map_err(|denied| denied.step_up)
 }
 

@@ -107,7 +107,7 @@ pub(crate) fn tokens() -> (String, String) {
 }
 
 fn token(person: &str, groups: &[&str]) -> String {
-    let claims: Claims = serde_json::from_value(json!({
+    let claims = Claims::try_from(json!({
         "sub": person, "idp": "work", "email": format!("{person}@example.com"), "ev": true, "groups": groups,
         "acr": "urn:mfa", "auth_time": NOW.seconds() - 60,
     }))

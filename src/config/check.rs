@@ -1,14 +1,16 @@
 //! [`Check`]: the reverse proxy that asks about requests of its own, and how it proves itself.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::{ConfigError, keys};
-use crate::secret::Secret;
+use crate::{
+    json::{self, JsonError},
+    secret::Secret,
+};
 
 /// Which proxy asks. It decides in which headers the request is described, and in what form the
 /// proxy can use the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proxy {
     /// nginx with `auth_request`.
     Nginx,
@@ -24,6 +26,12 @@ pub struct Check {
     /// Which it is.
     pub proxy: Proxy,
     secrets: Vec<Secret<String>>,
+}
+
+impl Proxy {
+    pub(super) fn read(value: Value) -> Result<Self, JsonError> {
+        json::variant(value, &[("nginx", Self::Nginx), ("caddy", Self::Caddy), ("traefik", Self::Traefik)])
+    }
 }
 
 impl Check {

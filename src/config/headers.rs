@@ -5,15 +5,12 @@
 //! clients, also the names of it that nothing is sent under: an application that believes one of
 //! them believes all of them.
 
-use core::fmt;
 use std::rc::Rc;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
-};
+use serde_json::Value;
 
 use super::{ConfigError, OriginSecret};
+use crate::json::{JsonError, Table};
 
 /// No name in use is longer, and the whole head of a request has a limit.
 const LONGEST_NAME: usize = 64;
@@ -69,7 +66,7 @@ pub struct Headers {
 
 /// The settings as they are written: a name in front of each value.
 #[derive(Debug, Default)]
-pub(super) struct HeaderSettings(Vec<(String, Choice)>);
+pub(super) struct HeaderSettings(Vec<(&'static str, Choice)>);
 
 /// `false`, `true` for the usual name, or a name.
 #[derive(Debug)]
@@ -110,7 +107,26 @@ impl HeaderName {
     }
 }
 
+impl Choice {
+    pub(super) fn read(value: Value) -> Result<Self, JsonError> {
+        match value {
+            Value::Bool(on) => Ok(Self::Switch(on)),
+            Value::String(text) => Ok(Self::Name(text)),
+            _ => Err(JsonError::new("is not the name of a header, or false")),
+        }
+    }
+}
+
 impl HeaderSettings {
+    pub(super) fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::with_only(Fact::KEYS, value)?;
+        let mut all = Vec::new();
+        for key in Fact::KEYS.split(' ') {
+            all.extend(table.given(key, Choice::read)?.map(|choice| (key, choice)));
+        }
+        Ok(Self(all))
+    }
+
     /// The names. `assertion` says whether there is one, `several` whether more than one issuer
     /// vouches for somebody.
     pub(super) fn parse(
@@ -119,7 +135,7 @@ impl HeaderSettings {
         several: bool,
         secret: Option<&OriginSecret>,
     ) -> Result<Headers, ConfigError> {
-        let choice = |wanted: &str| self.0.iter().find(|(key, _)| key == wanted).map(|(_, choice)| choice);
+        let choice = |wanted: &str| self.0.iter().find(|(key, _)| *key == wanted).map(|(_, choice)| choice);
         let (preset, more): (_, &[&str]) = match choice("preset") {
             None => (X_AUTH, &[]),
             Some(Choice::Name(name)) if name == "x-auth" => (X_AUTH, &[]),
@@ -199,10 +215,10 @@ impl Headers {
 impl Fact {
     const ALL: [Self; 6] = [Self::Subject, Self::Email, Self::Name, Self::Groups, Self::Provider, Self::Assertion];
     /// What [`HeaderSettings`] takes.
-    const KEYS: &[&str] = &["preset", "subject", "email", "name", "groups", "provider", "assertion"];
+    const KEYS: &str = "preset subject email name groups provider assertion";
 
     fn key(self) -> &'static str {
-        Self::KEYS.get(self as usize + 1).copied().unwrap_or_default()
+        Self::KEYS.split(' ').nth(self as usize + 1).unwrap_or_default()
     }
 }
 
@@ -219,58 +235,6 @@ impl AsRef<str> for HeaderName {
 impl PartialEq<&str> for HeaderName {
     fn eq(&self, other: &&str) -> bool {
         &*self.0 == *other
-    }
-}
-
-impl<'de> Deserialize<'de> for HeaderSettings {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Written;
-
-        impl<'de> Visitor<'de> for Written {
-            type Value = HeaderSettings;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("names of headers")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeaderSettings, A::Error> {
-                let mut all: Vec<(String, Choice)> = Vec::new();
-                while let Some(key) = map.next_key::<String>()? {
-                    if !Fact::KEYS.contains(&key.as_str()) {
-                        return Err(Error::unknown_field(&key, Fact::KEYS));
-                    }
-                    if all.iter().any(|(earlier, _)| *earlier == key) {
-                        return Err(Error::custom(format_args!("duplicate field `{key}`")));
-                    }
-                    all.push((key, map.next_value()?));
-                }
-                Ok(HeaderSettings(all))
-            }
-        }
-        deserializer.deserialize_map(Written)
-    }
-}
-
-impl<'de> Deserialize<'de> for Choice {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Written;
-
-        impl Visitor<'_> for Written {
-            type Value = Choice;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("the name of a header, or false")
-            }
-
-            fn visit_bool<E: Error>(self, on: bool) -> Result<Choice, E> {
-                Ok(Choice::Switch(on))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Choice, E> {
-                Ok(Choice::Name(text.to_owned()))
-            }
-        }
-        deserializer.deserialize_any(Written)
     }
 }
 

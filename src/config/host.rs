@@ -1,7 +1,5 @@
 //! [`Host`]: one host of the settings; [`Site`]: the host a request came to.
 
-use serde::{Deserialize, Deserializer, de::Error};
-
 /// A host that is served, lower case, with its port when it is not the scheme's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
@@ -21,7 +19,7 @@ pub struct Site {
 }
 
 impl Host {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (name, port) = match text.rsplit_once(':') {
             Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
                 (name, Some(port.to_owned()))
@@ -96,12 +94,6 @@ impl Site {
 /// Whether `name` is this machine by name or address.
 pub(crate) fn is_loopback(name: &str) -> bool {
     matches!(name, "localhost" | "127.0.0.1" | "[::1]")
-}
-
-impl<'de> Deserialize<'de> for Host {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Value;
 
-use super::{ConfigError, Host, Origin, Taken, tokens::Tokens};
+use super::{ConfigError, Host, Origin, Taken, settings::ProviderId, tokens::Tokens};
 use crate::{
+    json::{self, JsonError, Table},
     policy::{Policy, Selector},
     rules::{HostPattern, Pattern, Rules, Scope},
 };
@@ -39,26 +40,21 @@ pub struct Rule {
     pub preflight: bool,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(super) struct RuleSettings {
-    id: Option<RuleId>,
+    /// It stands in the log and in commands.
+    id: Option<ProviderId>,
     host: Option<String>,
     path: String,
     methods: Option<Vec<String>>,
-    #[serde(default)]
     sso: Sso,
     allow: Option<Vec<Selector>>,
     require: Option<Vec<Selector>>,
     deny: Option<Vec<Selector>>,
     tokens: Option<Vec<String>>,
-    #[serde(default)]
     forward_token: bool,
-    #[serde(default)]
     mode: Mode,
-    #[serde(default)]
     origins: Vec<String>,
-    #[serde(default)]
     preflight: bool,
 }
 
@@ -70,17 +66,12 @@ enum Sso {
     Optional,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mode {
     #[default]
     Enforce,
     Report,
 }
-
-/// A rule's id: it stands in the log and in commands.
-#[derive(Debug)]
-struct RuleId(String);
 
 /// The rules of the settings, ready to be matched, with what the check says of them.
 #[derive(Debug, Default)]
@@ -154,7 +145,50 @@ impl RuleBook {
     }
 }
 
+impl Sso {
+    fn read(value: Value) -> Result<Self, JsonError> {
+        match value {
+            Value::Bool(true) => Ok(Self::On),
+            Value::Bool(false) => Ok(Self::Off),
+            Value::String(text) if text == "optional" => Ok(Self::Optional),
+            other => Err(JsonError::new(format!("{} is none of true, false and \"optional\"", json::write(&other)))),
+        }
+    }
+}
+
+impl Mode {
+    fn read(value: Value) -> Result<Self, JsonError> {
+        json::variant(value, &[("enforce", Self::Enforce), ("report", Self::Report)])
+    }
+}
+
+fn selectors(value: Value) -> Result<Vec<Selector>, JsonError> {
+    json::list_of(value, |one| Selector::parse(&one).map_err(JsonError::new))
+}
+
 impl RuleSettings {
+    pub(super) fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::with_only(
+            "id host path methods sso allow require deny tokens forward_token mode origins preflight",
+            value,
+        )?;
+        Ok(Self {
+            id: table.optional("id", ProviderId::read)?,
+            host: table.optional("host", json::text)?,
+            path: table.required("path", json::text)?,
+            methods: table.optional("methods", json::texts)?,
+            sso: table.given("sso", Sso::read)?.unwrap_or_default(),
+            allow: table.optional("allow", selectors)?,
+            require: table.optional("require", selectors)?,
+            deny: table.optional("deny", selectors)?,
+            tokens: table.optional("tokens", json::texts)?,
+            forward_token: table.given("forward_token", json::flag)?.unwrap_or_default(),
+            mode: table.given("mode", Mode::read)?.unwrap_or_default(),
+            origins: table.given("origins", json::texts)?.unwrap_or_default(),
+            preflight: table.given("preflight", json::flag)?.unwrap_or_default(),
+        })
+    }
+
     /// Every selector of the rule.
     pub(super) fn selectors(&self) -> impl Iterator<Item = &Selector> {
         [&self.allow, &self.require, &self.deny].into_iter().flatten().flatten()
@@ -262,21 +296,4 @@ fn negates_an_age(selector: &Selector) -> bool {
     let mut found = false;
     selector.walk(&mut |one| found |= matches!(one, Selector::None(inner) if inner.iter().any(asks_for_an_age)));
     found
-}
-
-impl<'de> Deserialize<'de> for Sso {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::Bool(true) => Ok(Self::On),
-            serde_json::Value::Bool(false) => Ok(Self::Off),
-            serde_json::Value::String(text) if text == "optional" => Ok(Self::Optional),
-            other => Err(D::Error::custom(format!("{other} is none of true, false and \"optional\""))),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for RuleId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        super::settings::ProviderId::deserialize(deserializer).map(|id| Self(id.0))
-    }
 }

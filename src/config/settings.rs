@@ -2,7 +2,7 @@
 //!
 //! An unknown key is an error everywhere, so that a misspelt setting is refused and not ignored.
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Value;
 
 use super::{
     ConfigError, Host, Origin, Proxy, SettingsText,
@@ -11,6 +11,7 @@ use super::{
     tokens::TokenSettings,
 };
 use crate::{
+    json::{self, JsonError, Table},
     oidc::{Algorithm, EmailTrust, Issuer, Registration, TokenAuth},
     secret::Secret,
     time::Lifetime,
@@ -28,41 +29,28 @@ pub(super) const SHORTEST_FRESHNESS: Lifetime = Lifetime::from_seconds(60);
 pub(super) const LONGEST_FRESHNESS: Lifetime = Lifetime::from_seconds(86_400);
 pub(super) const DEFAULT_FRESHNESS: Lifetime = Lifetime::from_seconds(3_600);
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(super) struct Settings {
     pub(super) hosts: Vec<Host>,
-    #[serde(default)]
     pub(super) session: SessionSettings,
-    #[serde(default)]
     pub(super) origin: OriginSettings,
-    #[serde(default)]
     pub(super) headers: HeaderSettings,
-    #[serde(default)]
     pub(super) assertion: bool,
-    #[serde(default = "yes")]
     pub(super) fragment: bool,
-    #[serde(default)]
     pub(super) prefix: Prefix,
     pub(super) check: Option<Proxy>,
-    #[serde(default)]
     pub(super) switch: bool,
-    #[serde(default)]
     pub(super) providers: Vec<ProviderSettings>,
-    #[serde(default)]
     pub(super) tokens: Vec<TokenSettings>,
-    #[serde(default)]
     pub(super) rules: Vec<RuleSettings>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub(super) struct SessionSettings {
     lifetime: Option<Lifetime>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub(super) struct OriginSettings {
     assets: Option<String>,
     service: Option<String>,
@@ -70,8 +58,7 @@ pub(super) struct OriginSettings {
     pub(super) secret_header: Option<Choice>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(super) struct ProviderSettings {
     pub(super) id: ProviderId,
     title: String,
@@ -79,11 +66,8 @@ pub(super) struct ProviderSettings {
     client_id: String,
     scopes: Option<Vec<String>>,
     algorithms: Option<Vec<Algorithm>>,
-    #[serde(default)]
     token_auth: TokenAuth,
-    #[serde(default)]
     userinfo: bool,
-    #[serde(default)]
     email: EmailTrust,
     groups_claim: Option<String>,
     roles_claim: Option<String>,
@@ -97,10 +81,6 @@ pub(super) struct Prefix(pub(super) String);
 /// A provider's id: part of addresses, log lines and the name of a secret.
 #[derive(Debug)]
 pub(super) struct ProviderId(pub(super) String);
-
-pub(super) const fn yes() -> bool {
-    true
-}
 
 impl Settings {
     pub(super) fn parse(text: SettingsText<'_>) -> Result<Self, ConfigError> {
@@ -120,24 +100,55 @@ impl Settings {
                 ));
             }
         };
-        let mut json = serde_json::Deserializer::from_str(text);
-        let settings = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let path = error.path().to_string();
-            let setting = if matches!(path.as_str(), "" | "." | "?") { "PORTCULLIS".to_owned() } else { path };
-            ConfigError::new(setting, error.inner().to_string())
-        })?;
-        json.end().map_err(|error| ConfigError::new("PORTCULLIS", error.to_string()))?;
-        Ok(settings)
+        json::read(text).and_then(Self::read).map_err(|JsonError { place, problem }| {
+            ConfigError::new(if place.is_empty() { "PORTCULLIS".to_owned() } else { place }, problem)
+        })
+    }
+
+    fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::with_only(
+            "hosts session origin headers assertion fragment prefix check switch providers tokens rules",
+            value,
+        )?;
+        Ok(Self {
+            hosts: table.required("hosts", |hosts| json::list_of(hosts, |host| json::parsed(host, Host::parse)))?,
+            session: table.given("session", SessionSettings::read)?.unwrap_or_default(),
+            origin: table.given("origin", OriginSettings::read)?.unwrap_or_default(),
+            headers: table.given("headers", HeaderSettings::read)?.unwrap_or_default(),
+            assertion: table.given("assertion", json::flag)?.unwrap_or_default(),
+            fragment: table.given("fragment", json::flag)?.unwrap_or(true),
+            prefix: table.given("prefix", |prefix| json::parsed(prefix, Prefix::parse))?.unwrap_or_default(),
+            check: table.optional("check", Proxy::read)?,
+            switch: table.given("switch", json::flag)?.unwrap_or_default(),
+            providers: table.given("providers", |all| json::list_of(all, ProviderSettings::read))?.unwrap_or_default(),
+            tokens: table.given("tokens", |all| json::list_of(all, TokenSettings::read))?.unwrap_or_default(),
+            rules: table.given("rules", |all| json::list_of(all, RuleSettings::read))?.unwrap_or_default(),
+        })
     }
 }
 
 impl SessionSettings {
+    fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::with_only("lifetime", value)?;
+        Ok(Self { lifetime: table.optional("lifetime", Lifetime::read)? })
+    }
+
     pub(super) fn parse(&self) -> Result<Lifetime, ConfigError> {
         within("session.lifetime", self.lifetime.unwrap_or(DEFAULT_SESSION), SHORTEST_SESSION, LONGEST_SESSION)
     }
 }
 
 impl OriginSettings {
+    fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::with_only("assets service fetch secret_header", value)?;
+        Ok(Self {
+            assets: table.optional("assets", json::text)?,
+            service: table.optional("service", json::text)?,
+            fetch: table.optional("fetch", json::text)?,
+            secret_header: table.optional("secret_header", Choice::read)?,
+        })
+    }
+
     pub(super) fn parse(&self) -> Result<Origin, ConfigError> {
         let binding = |kind: &str, name: &str| {
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
@@ -182,6 +193,28 @@ pub(super) fn origin_address(text: &str) -> Result<String, ConfigError> {
 }
 
 impl ProviderSettings {
+    fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::with_only(
+            "id title issuer client_id scopes algorithms token_auth userinfo email groups_claim roles_claim \
+             freshness",
+            value,
+        )?;
+        Ok(Self {
+            id: table.required("id", ProviderId::read)?,
+            title: table.required("title", json::text)?,
+            issuer: table.required("issuer", |issuer| json::parsed(issuer, Issuer::parse))?,
+            client_id: table.required("client_id", json::text)?,
+            scopes: table.optional("scopes", json::texts)?,
+            algorithms: table.optional("algorithms", |all| json::list_of(all, Algorithm::read))?,
+            token_auth: table.given("token_auth", TokenAuth::read)?.unwrap_or_default(),
+            userinfo: table.given("userinfo", json::flag)?.unwrap_or_default(),
+            email: table.given("email", EmailTrust::read)?.unwrap_or_default(),
+            groups_claim: table.optional("groups_claim", json::text)?,
+            roles_claim: table.optional("roles_claim", json::text)?,
+            freshness: table.optional("freshness", Lifetime::read)?,
+        })
+    }
+
     /// How what this provider says becomes claims, where it is not the usual way: sessions that were
     /// made in another way are renewed, as an address that is believed no more must not live on in one.
     pub(super) fn reading(&self) -> Option<String> {
@@ -273,31 +306,29 @@ impl Default for Prefix {
     }
 }
 
-impl<'de> Deserialize<'de> for Prefix {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+impl Prefix {
+    fn parse(text: &str) -> Result<Self, String> {
         let segment = |segment: &str| {
             !matches!(segment, "" | "." | "..")
                 && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
         };
         if !text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment)) {
-            return Err(D::Error::custom(format!(
+            return Err(format!(
                 "{text:?} is not a prefix: write it as in \"/.auth\", of letters, digits, \"-\", \"_\", \".\" and \"~\", without a slash at the end"
-            )));
+            ));
         }
-        Ok(Self(text))
+        Ok(Self(text.to_owned()))
     }
 }
 
-impl<'de> Deserialize<'de> for ProviderId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let short = (1..=32).contains(&text.len());
-        if !short || !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
-            return Err(D::Error::custom(format!(
-                "{text:?} is not an id: up to 32 lower-case letters, digits and \"-\""
-            )));
-        }
-        Ok(Self(text))
+impl ProviderId {
+    pub(super) fn read(value: Value) -> Result<Self, JsonError> {
+        json::parsed(value, |text| {
+            let short = (1..=32).contains(&text.len());
+            if !short || !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+                return Err(format!("{text:?} is not an id: up to 32 lower-case letters, digits and \"-\""));
+            }
+            Ok(Self(text.to_owned()))
+        })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     ConfigError,
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     claims::{Assertion, Claims, Selection},
+    json::{self, JsonError, Table},
     oidc::{Algorithm, Issuer, Registration, TokenIssuer, TokenType},
     service_token::ServiceToken,
     time::{Lifetime, Timestamp},
@@ -34,10 +35,8 @@ pub(super) struct Tokens {
     pub(super) service: Vec<Rc<ServiceToken>>,
 }
 
-/// One of the two, by `issuer` or by `hash`. Of one shape and of types that other settings have, since
-/// each type more makes the module larger.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One of the two, by `issuer` or by `hash`.
+#[derive(Debug)]
 pub(super) struct TokenSettings {
     pub(super) id: ProviderId,
     issuer: Option<String>,
@@ -122,6 +121,27 @@ impl Tokens {
 }
 
 impl TokenSettings {
+    pub(super) fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::with_only(
+            "id issuer audiences algorithms types groups_claim roles_claim freshness hash expires name groups",
+            value,
+        )?;
+        Ok(Self {
+            id: table.required("id", ProviderId::read)?,
+            issuer: table.optional("issuer", json::text)?,
+            audiences: table.optional("audiences", json::texts)?,
+            algorithms: table.optional("algorithms", |all| json::list_of(all, Algorithm::read))?,
+            types: table.optional("types", json::texts)?,
+            groups_claim: table.optional("groups_claim", json::text)?,
+            roles_claim: table.optional("roles_claim", json::text)?,
+            freshness: table.optional("freshness", Lifetime::read)?,
+            hash: table.optional("hash", json::text)?,
+            expires: table.optional("expires", json::text)?,
+            name: table.optional("name", json::text)?,
+            groups: table.optional("groups", json::texts)?,
+        })
+    }
+
     fn issuer(
         self,
         providers: &[Registration],

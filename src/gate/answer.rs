@@ -3,7 +3,10 @@
 
 use std::borrow::Cow;
 
-use crate::pages::Document;
+use crate::{
+    json::{self, Object},
+    pages::Document,
+};
 
 /// An answer of the gate's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +46,10 @@ impl Answer {
     }
 
     /// JSON of a media type.
-    pub fn json(status: u16, kind: &str, value: &serde_json::Value) -> Self {
-        Self::new(status, format!("{value}\n")).with("content-type", kind)
+    pub(crate) fn json(status: u16, kind: &str, object: Object) -> Self {
+        let mut text = json::write(&object.into());
+        text.push('\n');
+        Self::new(status, text).with("content-type", kind)
     }
 
     /// A page, under the policy that belongs to it.

@@ -15,7 +15,6 @@ mod signed;
 use std::rc::Rc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 pub(super) use signed::Signed;
 use signed::Whom;
@@ -25,6 +24,7 @@ use crate::{
     claims::Claims,
     config::Fact,
     edge::{Edge, RequestHead},
+    json::{self, Object},
     keyring::PublicPoint,
     session::CookieEdit,
     time::{Lifetime, Timestamp},
@@ -135,21 +135,16 @@ fn payload<E: Edge, H: RequestHead>(request: &Request<'_, E, H>, claims: &Claims
     let mut id = [0; ID_BYTES];
     request.edge.fill(&mut id);
     let (site, now) = (&request.visit.site, request.now);
-    let mut members = Map::new();
-    let mut add = |name: &str, value: Value| {
-        members.insert(name.to_owned(), value);
-    };
-    add("iss", Value::from(site.address.as_str()));
-    add("aud", Value::from(site.host.as_str()));
-    add("sub", Value::from(claims.subject()));
-    add("idp", Value::from(claims.provider()));
-    // An address that nobody verified would let a person pass for another at the origin.
-    if let Some(email) = claims.verified_email() {
-        add("email", Value::from(email));
-    }
-    add("groups", Value::from(claims.groups()));
-    add("iat", Value::from(now.seconds()));
-    add("exp", Value::from(now.after(LIFETIME).seconds()));
-    add("jti", Value::from(URL_SAFE_NO_PAD.encode(id)));
-    Value::Object(members).to_string()
+    let payload = Object::default()
+        .with("iss", site.address.as_str())
+        .with("aud", site.host.as_str())
+        .with("sub", claims.subject())
+        .with("idp", claims.provider())
+        // An address that nobody verified would let a person pass for another at the origin.
+        .with_some("email", claims.verified_email())
+        .with("groups", claims.groups())
+        .with("iat", now)
+        .with("exp", now.after(LIFETIME))
+        .with("jti", URL_SAFE_NO_PAD.encode(id));
+    json::write(&payload.into())
 }

@@ -3,7 +3,7 @@
 //! JSON, with a stable code to search for and the request id that the visitor's page shows. No
 //! token, code, cookie or query is ever in it.
 
-use serde_json::{Map, Value};
+use crate::json::{self, Object};
 
 /// What happened. Together with the code it says what to look for in `docs/codes.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum EventKind {
 pub struct Event {
     kind: EventKind,
     code: &'static str,
-    fields: Map<String, Value>,
+    fields: Object,
 }
 
 impl EventKind {
@@ -67,15 +67,13 @@ impl EventKind {
 impl Event {
     /// A line for the request with this id.
     pub fn new(kind: EventKind, code: &'static str, request: &str) -> Self {
-        let mut fields = Map::new();
-        fields.insert("request".to_owned(), request.into());
-        Self { kind, code, fields }
+        Self { kind, code, fields: Object::default().with("request", request) }
     }
 
     /// With one more field.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
-        self.fields.insert(name.to_owned(), value.into());
+        self.fields = self.fields.with(name, value);
         self
     }
 
@@ -91,11 +89,7 @@ impl Event {
 
     /// The line.
     pub fn to_json(&self) -> String {
-        let mut line = Map::new();
-        line.insert("gate".to_owned(), "portcullis".into());
-        line.insert("event".to_owned(), self.kind.as_str().into());
-        line.insert("code".to_owned(), self.code.into());
-        line.extend(self.fields.clone());
-        Value::Object(line).to_string()
+        let line = self.fields.clone().with("gate", "portcullis").with("event", self.kind.as_str());
+        json::write(&line.with("code", self.code).into())
     }
 }

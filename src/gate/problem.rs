@@ -1,6 +1,7 @@
 //! What a program reads of a no: problem details, what to authenticate with, and which pages may see it.
 
 use super::{Answer, Visit};
+use crate::json::Object;
 
 /// Problem details (RFC 9457).
 pub(super) fn problem(
@@ -11,11 +12,15 @@ pub(super) fn problem(
     request: &str,
     login_url: Option<&str>,
 ) -> Answer {
-    let mut problem = serde_json::json!({ "type": "about:blank", "title": title, "status": status, "code": code, "detail": detail, "request": request });
-    if let (Some(members), Some(url)) = (problem.as_object_mut(), login_url) {
-        members.insert("login_url".to_owned(), url.into());
-    }
-    Answer::json(status, "application/problem+json", &problem)
+    let problem = Object::default()
+        .with("type", "about:blank")
+        .with("title", title)
+        .with("status", status)
+        .with("code", code)
+        .with("detail", detail)
+        .with("request", request)
+        .with_some("login_url", login_url);
+    Answer::json(status, "application/problem+json", problem)
 }
 
 /// The challenge that a 401 must carry (RFC 9110, 15.5.2): the scheme is the session cookie.

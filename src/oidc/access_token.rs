@@ -278,7 +278,7 @@ impl AccessToken {
         now: Timestamp,
         selection: &Selection,
     ) -> Result<Self, AccessTokenError> {
-        let ClaimSet(claims) = serde_json::from_str(claims).map_err(|_| AccessTokenError::Payload)?;
+        let ClaimSet(claims) = ClaimSet::read(claims).map_err(|_| AccessTokenError::Payload)?;
         let subject = subject(&claims).ok_or(AccessTokenError::Subject)?.to_owned();
         let validity = Validity { from: None, until: now.after(Lifetime::from_seconds(3_600)) };
         Ok(Self::of(Rc::clone(issuer), &subject, &claims, validity, now, selection))

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     claims::{Assertion, Claims, Selection},
+    json::{self, JsonError, Table},
     secret::Secret,
     time::{Lifetime, Timestamp},
 };
@@ -200,7 +201,7 @@ impl IdToken {
     /// [`IdTokenError::Payload`] and [`IdTokenError::Subject`], as for a token that was sent.
     #[cfg(feature = "check")]
     pub fn supposed(claims: &str, now: Timestamp) -> Result<Self, IdTokenError> {
-        let ClaimSet(claims) = serde_json::from_str(claims).map_err(|_| IdTokenError::Payload)?;
+        let ClaimSet(claims) = ClaimSet::read(claims).map_err(|_| IdTokenError::Payload)?;
         let issued = claims.get("iat").and_then(Value::as_u64).map_or(now, Timestamp::from_seconds);
         let subject = subject(&claims).ok_or(IdTokenError::Subject)?.to_owned();
         Ok(Self { subject, issued, claims })
@@ -300,6 +301,12 @@ fn access_token_hash(algorithm: Algorithm, access_token: &Secret<String>) -> Str
 /// The members of a payload, each of them there once (RFC 7519, 4 leaves it open; two readers that
 /// choose differently are how tokens get misread).
 pub(super) struct ClaimSet(pub(super) BTreeMap<String, Value>);
+
+impl ClaimSet {
+    pub(super) fn read(text: &str) -> Result<Self, JsonError> {
+        Ok(Self(Table::of(json::read(text)?)?.into_members().collect()))
+    }
+}
 
 impl<'de> Deserialize<'de> for ClaimSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,10 +1,10 @@
 //! [`KeySet`]: a provider's public keys (RFC 7517).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::Algorithm;
+use crate::json::{self, JsonError, Table};
 
 /// Keys looked at in one set. Providers publish two to six; a set of thousands is an attack on
 /// the one who tries them.
@@ -61,18 +61,11 @@ pub enum Material {
 #[error("not a key set")]
 pub struct KeySetError;
 
-#[derive(Deserialize)]
-struct Document {
-    keys: Vec<Value>,
-}
-
 /// The members of RFC 7517, 4 and RFC 7518, 6 that matter.
-#[derive(Deserialize)]
 struct Jwk {
     kty: String,
     kid: Option<String>,
     alg: Option<String>,
-    #[serde(rename = "use")]
     usage: Option<String>,
     key_ops: Option<Vec<String>>,
     crv: Option<String>,
@@ -80,8 +73,27 @@ struct Jwk {
     e: Option<String>,
     x: Option<String>,
     y: Option<String>,
-    d: Option<Value>,
-    k: Option<Value>,
+    /// The private half of one, or all of a symmetric one.
+    secret: Option<Value>,
+}
+
+impl Jwk {
+    fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::of(value)?;
+        Ok(Self {
+            kty: table.required("kty", json::text)?,
+            kid: table.optional("kid", json::text)?,
+            alg: table.optional("alg", json::text)?,
+            usage: table.optional("use", json::text)?,
+            key_ops: table.optional("key_ops", json::texts)?,
+            crv: table.optional("crv", json::text)?,
+            n: table.optional("n", json::text)?,
+            e: table.optional("e", json::text)?,
+            x: table.optional("x", json::text)?,
+            y: table.optional("y", json::text)?,
+            secret: table.optional("d", Ok)?.or(table.optional("k", Ok)?),
+        })
+    }
 }
 
 impl KeySet {
@@ -91,12 +103,9 @@ impl KeySet {
     /// # Errors
     /// [`KeySetError`] when the document is not an object with a list `keys`.
     pub fn parse(text: &str) -> Result<Self, KeySetError> {
-        let document: Document = serde_json::from_str(text).map_err(|_| KeySetError)?;
-        let keys = document
-            .keys
-            .into_iter()
-            .take(MOST_KEYS)
-            .filter_map(|key| PublicKey::from_jwk(serde_json::from_value(key).ok()?));
+        let listed = json::read(text).and_then(|document| Table::of(document)?.required("keys", json::list));
+        let keys = listed.map_err(|_| KeySetError)?;
+        let keys = keys.into_iter().take(MOST_KEYS).filter_map(|key| PublicKey::from_jwk(Jwk::read(key).ok()?));
         Ok(Self { keys: keys.collect() })
     }
 
@@ -137,7 +146,7 @@ impl PublicKey {
     fn from_jwk(jwk: Jwk) -> Option<Self> {
         let for_signatures = jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
             && jwk.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
-        if !for_signatures || jwk.d.is_some() || jwk.k.is_some() {
+        if !for_signatures || jwk.secret.is_some() {
             return None;
         }
         let material = match (jwk.kty.as_str(), jwk.crv.as_deref()) {

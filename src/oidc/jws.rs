@@ -2,9 +2,11 @@
 
 use jwt_compact::{Empty, UntrustedToken};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::PublicKey;
+use crate::json::{self, JsonError};
 
 /// The longest token parsed. One for a person in a thousand groups has some 50 KB.
 const LONGEST: usize = 131_072;
@@ -12,31 +14,23 @@ const LONGEST: usize = 131_072;
 /// A signature algorithm (RFC 7518, 3.1; RFC 8037, 3.1).
 ///
 /// The settings name the ones an ID token may have; what a token says of itself is only compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256
-    #[serde(rename = "RS256")]
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384
-    #[serde(rename = "RS384")]
     Rs384,
     /// RSASSA-PKCS1-v1_5 with SHA-512
-    #[serde(rename = "RS512")]
     Rs512,
     /// RSASSA-PSS with SHA-256
-    #[serde(rename = "PS256")]
     Ps256,
     /// RSASSA-PSS with SHA-384
-    #[serde(rename = "PS384")]
     Ps384,
     /// RSASSA-PSS with SHA-512
-    #[serde(rename = "PS512")]
     Ps512,
     /// ECDSA on P-256 with SHA-256
-    #[serde(rename = "ES256")]
     Es256,
     /// Ed25519
-    #[serde(rename = "EdDSA")]
     EdDsa,
 }
 
@@ -57,6 +51,10 @@ impl Algorithm {
             Self::Es256 => "ES256",
             Self::EdDsa => "EdDSA",
         }
+    }
+
+    pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
+        json::variant(value, &Self::ALL.map(|algorithm| (algorithm.as_str(), algorithm)))
     }
 
     /// The algorithm of this name.

@@ -1,9 +1,9 @@
 //! [`Metadata`]: what a provider publishes of itself (OpenID Connect Discovery 1.0).
 
-use serde::Deserialize;
 use url::Url;
 
 use super::{Issuer, Publisher, Registration, TokenAuth};
+use crate::json::{self, JsonError, Table};
 
 /// A provider's metadata, checked.
 #[derive(Clone, Debug)]
@@ -38,7 +38,6 @@ pub enum MetadataError {
 }
 
 /// Members of Discovery 1.0, 3, RFC 9207, 3 and RP-Initiated Logout, 2.1.
-#[derive(Deserialize)]
 struct Document {
     issuer: String,
     authorization_endpoint: Option<String>,
@@ -46,9 +45,27 @@ struct Document {
     jwks_uri: String,
     userinfo_endpoint: Option<String>,
     end_session_endpoint: Option<String>,
-    #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+impl Document {
+    fn read(text: &str) -> Result<Self, JsonError> {
+        let mut table = Table::of(json::read(text)?)?;
+        Ok(Self {
+            issuer: table.required("issuer", json::text)?,
+            authorization_endpoint: table.optional("authorization_endpoint", json::text)?,
+            token_endpoint: table.optional("token_endpoint", json::text)?,
+            jwks_uri: table.required("jwks_uri", json::text)?,
+            userinfo_endpoint: table.optional("userinfo_endpoint", json::text)?,
+            end_session_endpoint: table.optional("end_session_endpoint", json::text)?,
+            authorization_response_iss_parameter_supported: table
+                .given("authorization_response_iss_parameter_supported", json::flag)?
+                .unwrap_or_default(),
+            token_endpoint_auth_methods_supported: table
+                .optional("token_endpoint_auth_methods_supported", json::texts)?,
+        })
+    }
 }
 
 /// Where the metadata of `issuer` is: one slash at its end goes (Discovery 4.1).
@@ -66,8 +83,7 @@ impl Metadata {
     /// See [`MetadataError`].
     pub fn parse(text: &str, publisher: Publisher<'_>) -> Result<Self, MetadataError> {
         let issuer = publisher.issuer;
-        let document: Document =
-            serde_json::from_str(text).map_err(|error| MetadataError::Malformed(error.to_string()))?;
+        let document = Document::read(text).map_err(|error| MetadataError::Malformed(error.to_string()))?;
         if document.issuer != issuer.as_str() {
             return Err(MetadataError::OtherIssuer);
         }

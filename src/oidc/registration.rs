@@ -2,10 +2,14 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Value;
 
 use super::{Algorithm, metadata::is_endpoint};
-use crate::{secret::Secret, time::Lifetime};
+use crate::{
+    json::{self, JsonError},
+    secret::Secret,
+    time::Lifetime,
+};
 
 /// An issuer identifier, kept byte for byte: it is only ever compared whole (Core 3.1.3.7 step 2,
 /// RFC 9207, 2.4).
@@ -13,8 +17,7 @@ use crate::{secret::Secret, time::Lifetime};
 pub struct Issuer(String);
 
 /// How the client authenticates at the token endpoint (Core 9).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenAuth {
     /// As the provider's metadata says; `client_secret_basic` first. `none` without a secret.
     #[default]
@@ -28,8 +31,7 @@ pub enum TokenAuth {
 }
 
 /// What an email address of a provider is worth.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EmailTrust {
     /// An address counts when the provider says `email_verified: true`.
     #[default]
@@ -99,6 +101,21 @@ impl Registration {
     }
 }
 
+impl TokenAuth {
+    pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
+        json::variant(
+            value,
+            &[("auto", Self::Auto), ("basic", Self::Basic), ("post", Self::Post), ("none", Self::None)],
+        )
+    }
+}
+
+impl EmailTrust {
+    pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
+        json::variant(value, &[("demand", Self::Demand), ("trust", Self::Trust), ("never", Self::Never)])
+    }
+}
+
 impl Issuer {
     /// Takes an issuer: https (http on this machine), without query and fragment
     /// (Discovery 1.0, 3).
@@ -136,12 +153,6 @@ impl Issuer {
 impl fmt::Display for Issuer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Issuer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

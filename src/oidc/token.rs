@@ -1,12 +1,12 @@
 //! The token request and its answer (RFC 6749, 4.1.3; Core 3.1.3).
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::{ANSWER_BYTES, ANSWER_DEADLINE, Metadata, Registration, TokenAuth};
 use crate::{
     edge::{Call, Reply},
+    json::{self, JsonError, Table},
     secret::Secret,
 };
 
@@ -40,12 +40,23 @@ pub enum TokenError {
 }
 
 /// Members of RFC 6749, 5.1 and 5.2 and Core 3.1.3.3. One that is there twice is an error.
-#[derive(Deserialize)]
 struct Document {
     error: Option<String>,
     token_type: Option<String>,
     id_token: Option<String>,
     access_token: Option<String>,
+}
+
+impl Document {
+    fn read(text: &str) -> Result<Self, JsonError> {
+        let mut table = Table::of(json::read(text)?)?;
+        Ok(Self {
+            error: table.optional("error", json::text)?,
+            token_type: table.optional("token_type", json::text)?,
+            id_token: table.optional("id_token", json::text)?,
+            access_token: table.optional("access_token", json::text)?,
+        })
+    }
 }
 
 /// The request that exchanges `code`.
@@ -93,7 +104,7 @@ impl TokenResponse {
     /// # Errors
     /// See [`TokenError`].
     pub fn parse(reply: &Reply) -> Result<Self, TokenError> {
-        let document = serde_json::from_str::<Document>(&reply.body);
+        let document = Document::read(&reply.body);
         if let Ok(Document { error: Some(error), .. }) = &document {
             return Err(TokenError::Refused(error_code(error)));
         }

@@ -49,7 +49,7 @@ impl UserInfo {
         if reply.status != 200 {
             return Err(UserInfoError::Status(reply.status));
         }
-        let ClaimSet(claims) = serde_json::from_str(&reply.body).map_err(|_| UserInfoError::Malformed)?;
+        let ClaimSet(claims) = ClaimSet::read(&reply.body).map_err(|_| UserInfoError::Malformed)?;
         if claims.get("sub").and_then(Value::as_str) != Some(id_token.subject()) {
             return Err(UserInfoError::Subject);
         }

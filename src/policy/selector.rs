@@ -1,11 +1,11 @@
 //! [`Selector`]: one way to describe people and their requests.
 
-use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
 
 use super::{Facts, Network, StepUp};
 use crate::{
     claims::{ClaimTest, Claims, Wanted},
+    json,
     time::Lifetime,
     wildcard::Wildcard,
 };
@@ -143,8 +143,17 @@ impl Selector {
     }
 
     /// Reads a selector as it is written: a table with one name in it, and what belongs to it.
-    fn read(value: &Value, depth: usize) -> Result<Self, String> {
-        let table = value.as_object().ok_or_else(|| format!("{value} is not a selector: write {{ group = \"…\" }}"))?;
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(value: &Value) -> Result<Self, String> {
+        Self::within(value, 1)
+    }
+
+    fn within(value: &Value, depth: usize) -> Result<Self, String> {
+        let table = value
+            .as_object()
+            .ok_or_else(|| format!("{} is not a selector: write {{ group = \"…\" }}", json::write(value)))?;
         if depth > DEEPEST {
             return Err(format!("selectors stand within selectors more than {DEEPEST} deep"));
         }
@@ -164,7 +173,7 @@ impl Selector {
         let inner = || {
             let list = value.as_array().filter(|list| !list.is_empty());
             let list = list.ok_or_else(|| format!("{name} is not a list of selectors, or is empty"))?;
-            list.iter().map(|one| Self::read(one, depth.saturating_add(1))).collect::<Result<Vec<_>, _>>()
+            list.iter().map(|one| Self::within(one, depth.saturating_add(1))).collect::<Result<Vec<_>, _>>()
         };
         Ok(match name.as_str() {
             "group" => Self::Group(names(not_empty, "a name")?),
@@ -179,7 +188,7 @@ impl Selector {
             "acr" => Self::Acr(names(is_visible, "a class without spaces")?),
             "amr" => Self::Amr(names(not_empty, "a method")?),
             "max_age" => {
-                let age = Lifetime::deserialize(value).map_err(|error| error.to_string())?;
+                let age = Lifetime::read(value.clone()).map_err(|error| error.problem)?;
                 if age < SHORTEST_AGE {
                     return Err(format!("max_age {age} would be over before the page is there: from {SHORTEST_AGE}"));
                 }
@@ -220,12 +229,6 @@ impl Truth {
     }
 }
 
-impl<'de> Deserialize<'de> for Selector {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::read(&Value::deserialize(deserializer)?, 1).map_err(D::Error::custom)
-    }
-}
-
 /// `{ claim = "path", equals = … }`, `{ claim = "path", one_of = […] }` or `{ claim = "path", matches = "…" }`
 fn claim(table: &Map<String, Value>) -> Result<Selector, String> {
     let path = table.get("claim").and_then(Value::as_str).filter(|path| !path.is_empty());
@@ -256,7 +259,7 @@ fn names(name: &str, value: &Value, is_one: fn(&str) -> bool, what: &str) -> Res
     let one = |value: &Value| match value.as_str() {
         Some("") => Err(format!("{name} is empty")),
         Some(text) if is_one(text) => Ok(text.to_owned()),
-        _ => Err(format!("{value} is not {what}")),
+        _ => Err(format!("{} is not {what}", json::write(value))),
     };
     match value {
         Value::Array(values) if values.is_empty() => Err(format!("{name} is empty")),

@@ -6,7 +6,7 @@
 //! over once.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     CookieNames,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     edge::Entropy,
+    json::{self, JsonError, Object, Table},
     keyring::{KeyRing, Purpose},
     secret::Secret,
     time::{Lifetime, Timestamp},
@@ -32,8 +33,7 @@ const ID_BYTES: usize = 32;
 const NAME_CHARACTERS: usize = 12;
 
 /// A login's id: random, the same in its cookie and in its `state`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LoginId(String);
 
 /// What redeems the answer, kept in the browser that started the login.
@@ -54,31 +54,23 @@ pub struct PendingLogin {
 }
 
 /// What travels through the provider as `state`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct LoginState {
     /// The login's id.
-    #[serde(rename = "l")]
     pub id: LoginId,
     /// The provider asked.
-    #[serde(rename = "p")]
     pub provider: String,
     /// 0 for a login a person started, 1 for the one silent restart.
-    #[serde(rename = "n")]
     pub attempt: u8,
     /// When it was made.
-    #[serde(rename = "t")]
     pub issued: Timestamp,
     /// The page to go back to: a path with its query.
-    #[serde(rename = "r")]
     pub return_to: String,
     /// What the person asked the provider to do, for the restart: `login` or `select_account`.
-    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
     /// The key under which the browser keeps the page's fragment, when there is one.
-    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub fragment: Option<String>,
     /// Whether the page asked for more than any sign-in.
-    #[serde(rename = "s", default, skip_serializing_if = "core::ops::Not::not")]
     pub step_up: bool,
 }
 
@@ -91,20 +83,16 @@ pub enum LoginCookie {
     Landed(Timestamp),
 }
 
-#[derive(Serialize, Deserialize)]
-enum Sealed {
-    #[serde(rename = "p")]
-    Pending { id: LoginId, provider: String, issuer: String, nonce: String, verifier: String, started: Timestamp },
-    #[serde(rename = "d")]
-    Landed { at: Timestamp },
-}
-
 impl LoginId {
     /// A new id.
     pub fn new(entropy: &impl Entropy) -> Self {
         let mut id = [0; ID_BYTES];
         entropy.fill(&mut id);
         Self(URL_SAFE_NO_PAD.encode(id))
+    }
+
+    fn read(value: Value) -> Result<Self, JsonError> {
+        json::text(value).map(Self)
     }
 
     /// The part of it that names the login's cookie and the browser's stored fragment.
@@ -125,15 +113,26 @@ impl PendingLogin {
         host: &str,
         entropy: &impl Entropy,
     ) -> Result<String, NotOurs> {
-        let sealed = Sealed::Pending {
-            id: self.id.clone(),
-            provider: self.provider.clone(),
-            issuer: self.issuer.clone(),
-            nonce: self.nonce.expose().clone(),
-            verifier: self.verifier.expose().clone(),
-            started: self.started,
-        };
-        line(&sealed, &self.id, keys, names, host, PENDING_LIFETIME, entropy)
+        let sealed = Object::default()
+            .with("id", self.id.0.as_str())
+            .with("provider", self.provider.as_str())
+            .with("issuer", self.issuer.as_str())
+            .with("nonce", self.nonce.expose().as_str())
+            .with("verifier", self.verifier.expose().as_str())
+            .with("started", self.started);
+        line(Object::default().with("p", sealed), &self.id, keys, names, host, PENDING_LIFETIME, entropy)
+    }
+
+    fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::of(value)?;
+        Ok(Self {
+            id: table.required("id", LoginId::read)?,
+            provider: table.required("provider", json::text)?,
+            issuer: table.required("issuer", json::text)?,
+            nonce: Secret::new(table.required("nonce", json::text)?),
+            verifier: Secret::new(table.required("verifier", json::text)?),
+            started: table.required("started", Timestamp::read)?,
+        })
     }
 }
 
@@ -152,15 +151,25 @@ impl LoginCookie {
     ) -> Result<Self, NotOurs> {
         let name = names.login(short_id);
         let text = Secret::new(seal::open(keys, Place { purpose: Purpose::PendingLogin, name: &name, host }, value)?);
-        match serde_json::from_slice(text.expose()).map_err(|_| NotOurs)? {
-            Sealed::Pending { id, provider, issuer, nonce, verifier, started }
-                if now.since(started) <= PENDING_LIFETIME =>
-            {
-                let (nonce, verifier) = (Secret::new(nonce), Secret::new(verifier));
-                Ok(Self::Pending(PendingLogin { id, provider, issuer, nonce, verifier, started }))
-            }
-            Sealed::Landed { at } if now.since(at) <= LANDED_LIFETIME => Ok(Self::Landed(at)),
-            Sealed::Pending { .. } | Sealed::Landed { .. } => Err(NotOurs),
+        let login = json::read(text.expose()).and_then(Self::read).map_err(|_| NotOurs)?;
+        if now.since(login.time()) <= login.lifetime() { Ok(login) } else { Err(NotOurs) }
+    }
+
+    /// What the cookie holds: one of the two, `p` or `d`.
+    fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::with_only("p d", value)?;
+        let landed = |value| Table::of(value)?.required("at", Timestamp::read);
+        match (table.given("p", PendingLogin::read)?, table.given("d", landed)?) {
+            (Some(login), None) => Ok(Self::Pending(login)),
+            (None, Some(at)) => Ok(Self::Landed(at)),
+            _ => Err(JsonError::new("is not one of the two")),
+        }
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        match self {
+            Self::Pending(_) => PENDING_LIFETIME,
+            Self::Landed(_) => LANDED_LIFETIME,
         }
     }
 
@@ -176,7 +185,15 @@ impl LoginCookie {
         now: Timestamp,
         entropy: &impl Entropy,
     ) -> Result<String, NotOurs> {
-        line(&Sealed::Landed { at: now }, id, keys, names, host, LANDED_LIFETIME, entropy)
+        line(
+            Object::default().with("d", Object::default().with("at", now)),
+            id,
+            keys,
+            names,
+            host,
+            LANDED_LIFETIME,
+            entropy,
+        )
     }
 
     /// When it was started or finished.
@@ -189,7 +206,7 @@ impl LoginCookie {
 }
 
 fn line(
-    sealed: &Sealed,
+    sealed: Object,
     id: &LoginId,
     keys: &KeyRing,
     names: CookieNames,
@@ -198,8 +215,13 @@ fn line(
     entropy: &impl Entropy,
 ) -> Result<String, NotOurs> {
     let name = names.login(id.short());
-    let text = Secret::new(serde_json::to_vec(sealed).map_err(|_| NotOurs)?);
-    let value = seal::seal(keys, Place { purpose: Purpose::PendingLogin, name: &name, host }, text.expose(), entropy)?;
+    let text = Secret::new(json::write(&sealed.into()));
+    let value = seal::seal(
+        keys,
+        Place { purpose: Purpose::PendingLogin, name: &name, host },
+        text.expose().as_bytes(),
+        entropy,
+    )?;
     Ok(names.line(&name, &value, "/", lifetime))
 }
 
@@ -209,8 +231,17 @@ impl LoginState {
     /// # Errors
     /// [`NotOurs`] when there is no key to seal with.
     pub fn seal(&self, keys: &KeyRing, host: &str, entropy: &impl Entropy) -> Result<String, NotOurs> {
-        let text = serde_json::to_vec(self).map_err(|_| NotOurs)?;
-        seal::seal(keys, Place { purpose: Purpose::State, name: "state", host }, &text, entropy)
+        let text = Object::default()
+            .with("l", self.id.0.as_str())
+            .with("p", self.provider.as_str())
+            .with("n", self.attempt)
+            .with("t", self.issued)
+            .with("r", self.return_to.as_str())
+            .with_some("q", self.prompt.as_deref())
+            .with_some("f", self.fragment.as_deref())
+            .with_some("s", self.step_up.then_some(true));
+        let text = json::write(&text.into());
+        seal::seal(keys, Place { purpose: Purpose::State, name: "state", host }, text.as_bytes(), entropy)
     }
 
     /// Opens a `state` parameter.
@@ -219,7 +250,23 @@ impl LoginState {
     /// [`NotOurs`] for everything that this gate did not seal on this host.
     pub fn open(state: &str, keys: &KeyRing, host: &str) -> Result<Self, NotOurs> {
         let text = seal::open(keys, Place { purpose: Purpose::State, name: "state", host }, state)?;
-        serde_json::from_slice(&text).map_err(|_| NotOurs)
+        json::read(text).and_then(Self::read).map_err(|_| NotOurs)
+    }
+
+    fn read(value: Value) -> Result<Self, JsonError> {
+        let mut table = Table::of(value)?;
+        Ok(Self {
+            id: table.required("l", LoginId::read)?,
+            provider: table.required("p", json::text)?,
+            attempt: table.required("n", |attempt| {
+                u8::try_from(json::whole(attempt)?).map_err(|_| JsonError::new("is more than a byte"))
+            })?,
+            issued: table.required("t", Timestamp::read)?,
+            return_to: table.required("r", json::text)?,
+            prompt: table.optional("q", json::text)?,
+            fragment: table.optional("f", json::text)?,
+            step_up: table.given("s", json::flag)?.unwrap_or_default(),
+        })
     }
 }
 
@@ -282,6 +329,28 @@ mod tests {
         assert!(open(login.id.short(), &sealed, HOST, NOW).is_err());
         assert_eq!(LoginState::open(&sealed, &ring(1, None), HOST).unwrap().id, login.id);
         assert!(LoginState::open(&sealed, &ring(1, None), "docs.example.net").is_err());
+    }
+
+    #[test]
+    fn what_was_sealed_is_taken_whole_or_not_at_all() {
+        let pending = r#"{"p":{"id":"i","provider":"work","issuer":"https://id.example","nonce":"n","verifier":"v","started":1}}"#;
+        let cookie = |text: &str| json::read(text).and_then(LoginCookie::read);
+        assert!(matches!(cookie(pending), Ok(LoginCookie::Pending(login)) if login.nonce.expose() == "n"));
+        assert!(matches!(cookie(r#"{"d":{"at":1}}"#), Ok(LoginCookie::Landed(at)) if at.seconds() == 1));
+        for text in ["{}", "[]", r#""d""#, r#"{"d":1}"#, r#"{"d":{"at":"1"}}"#, r#"{"d":{"at":1},"e":1}"#] {
+            assert!(cookie(text).is_err(), "{text}");
+        }
+        assert!(cookie(&pending.replacen('{', r#"{"d":{"at":1},"#, 1)).is_err(), "both");
+        assert!(cookie(&pending.replace(r#""nonce":"n","#, "")).is_err(), "no nonce");
+        assert!(cookie(&pending.replace(r#""nonce":"n""#, r#""nonce":"n","nonce":"n""#)).is_err(), "two nonces");
+        let state = r#"{"l":"i","p":"work","n":1,"t":1,"r":"/"}"#;
+        let opened = |text: &str| json::read(text).and_then(LoginState::read);
+        assert!(opened(state).is_ok_and(|state| state.attempt == 1 && !state.step_up && state.prompt.is_none()));
+        for (part, by) in
+            [(r#""n":1"#, r#""n":256"#), (r#""n":1"#, r#""n":-1"#), (r#""p":"work","#, ""), ("}", r#","s":1}"#)]
+        {
+            assert!(opened(&state.replace(part, by)).is_err(), "{by}");
+        }
     }
 
     #[test]

@@ -123,6 +123,40 @@ fn rfc8725_3_11_other_tokens_of_the_same_key_are_no_sessions() {
 }
 
 #[test]
+fn a_payload_is_taken_whole_or_not_at_all() {
+    let keys = ring(1, None);
+    let (header, _) = parts(&session().sign(&keys).unwrap());
+    let opened = |payload: &str| open(&forge(&keys, &header, payload), &keys, BINDING, NOW);
+    // In the order in which earlier versions wrote the members, with one that a later version may add.
+    let other = r#"{"iss":"https://id.example","aud":"docs.example.com","sid":"AAECAwQFBgcICQoLDA0ODw","iat":1800000000,"exp":1800003600,"fp":"fp","who":{"sub":"ada-1","idp":"work","email":"ada@example.com","ev":true,"name":"Ada","groups":["admins"],"later":[]},"later":1}"#;
+    let found = opened(other).unwrap();
+    assert_eq!(found.claims(), session().claims());
+    assert_eq!((found.issued(), found.expires()), (session().issued(), session().expires()));
+    for (part, by) in [
+        (r#""sub":"ada-1""#, r#""sub":"ada-1","sub":"ada-1""#),
+        (r#""sub":"ada-1""#, r#""sub":1"#),
+        (r#""sub":"ada-1","#, ""),
+        (r#""ev":true"#, r#""ev":"true""#),
+        (r#""groups":["admins"]"#, r#""groups":"admins""#),
+        (r#""groups":["admins"]"#, r#""groups":["admins",1]"#),
+        (r#""groups":["admins"]"#, r#""groups":null"#),
+        (r#""exp":1800003600"#, r#""exp":1800003600.0"#),
+        (r#""exp":1800003600"#, r#""exp":"1800003600""#),
+        (r#""exp":1800003600"#, r#""exp":-1"#),
+        (r#""exp":1800003600"#, r#""exp":1800003600,"exp":1800003600"#),
+        (r#""who":{"#, r#""who":{"more":[],"#),
+        (r#""who":{"#, r#""who":{"more":{"a":1},"#),
+        (r#""who":{"#, r#""who":{"auth_time":"1","#),
+    ] {
+        let changed = other.replacen(part, by, 1);
+        assert_ne!(changed, other, "{part}");
+        assert_eq!(opened(&changed), Err(SessionError::NotOurs), "{by}");
+    }
+    assert_eq!(opened(&format!("[{other}]")), Err(SessionError::NotOurs));
+    assert_eq!(opened(&format!("{other}{other}")), Err(SessionError::NotOurs));
+}
+
+#[test]
 fn rfc7515_a_session_is_a_jwt_that_others_can_read() {
     use jwt_compact::{
         AlgorithmExt, UntrustedToken,
@@ -132,9 +166,9 @@ fn rfc7515_a_session_is_a_jwt_that_others_can_read() {
     let cookie = session().sign(&ring(1, None)).unwrap();
     let token = UntrustedToken::new(&cookie).unwrap();
     assert_eq!((token.algorithm(), token.header().token_type.as_deref()), ("HS256", Some("portcullis-session+jwt")));
-    let claims = token.deserialize_claims_unchecked::<serde_json::Value>().unwrap();
+    let claims = token.deserialize_claims_unchecked::<Value>().unwrap();
     assert_eq!(claims.expiration.unwrap().timestamp(), 1_800_003_600);
-    assert!(Hs256.validator::<serde_json::Value>(&Hs256Key::new(secret)).validate(&token).is_err());
+    assert!(Hs256.validator::<Value>(&Hs256Key::new(secret)).validate(&token).is_err());
 }
 
 #[test]

@@ -17,7 +17,7 @@ impl Telling<'_> {
                 "email": claims.email(),
                 "email_verified": claims.verified_email().is_some(),
                 "machine": self.explanation.machine,
-                "claims": claims,
+                "claims": Value::from(claims),
             })
         });
         let identity = match &self.explanation.decision {

@@ -1,8 +1,9 @@
 use super::*;
+use crate::json;
 
 /// The names that these settings of `headers` give, with an assertion or without.
 fn parse(settings: &str, assertion: bool, several: bool) -> Result<Headers, String> {
-    let settings: HeaderSettings = serde_json::from_str(settings).map_err(|error| error.to_string())?;
+    let settings = json::read(settings).and_then(HeaderSettings::read).map_err(|error| error.to_string())?;
     settings.parse(assertion, several, None).map_err(|error| error.to_string())
 }
 

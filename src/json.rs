@@ -1,0 +1,352 @@
+//! JSON (RFC 8259): [`read`] makes a value of a text, and [`Table`] and the functions beside it make
+//! typed things of values; [`JsonError`] says what does not fit, and where.
+//!
+//! A member that is there twice is refused, however deep it stands: two readers that choose differently
+//! are how a text gets misread. There is one reader for every text, since what is derived is made anew
+//! for each type, and that was a tenth of the module.
+
+use core::fmt;
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Number, Value};
+
+/// What does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JsonError {
+    /// Where it stands, as in `rules[0].path`; empty for the whole.
+    pub(crate) place: String,
+    /// What is wrong with it.
+    pub(crate) problem: String,
+}
+
+/// The members of an object, from which they are taken by name.
+pub(crate) struct Table {
+    members: Map<String, Value>,
+    /// All names there may be, with spaces between them; none stands for any.
+    names: &'static str,
+}
+
+/// An object to be written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Object(Map<String, Value>);
+
+/// The value that `text` stands for. It ends where the value does, and is no more than 128 deep.
+pub(crate) fn read(text: impl AsRef<[u8]>) -> Result<Value, JsonError> {
+    fn whole(text: &[u8]) -> serde_json::Result<Value> {
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        let value = Strict.deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(value)
+    }
+    whole(text.as_ref()).map_err(|error| JsonError::new(error.to_string()))
+}
+
+/// The text of `value`.
+pub(crate) fn write(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A text.
+pub(crate) fn text(value: Value) -> Result<String, JsonError> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(JsonError::kind(other, "a text")),
+    }
+}
+
+/// A truth value.
+pub(crate) fn flag(value: Value) -> Result<bool, JsonError> {
+    value.as_bool().ok_or_else(|| JsonError::kind(value, "true or false"))
+}
+
+/// A whole number that is not negative.
+pub(crate) fn whole(value: Value) -> Result<u64, JsonError> {
+    value.as_u64().ok_or_else(|| JsonError::kind(value, "a whole number"))
+}
+
+/// A list.
+pub(crate) fn list(value: Value) -> Result<Vec<Value>, JsonError> {
+    match value {
+        Value::Array(values) => Ok(values),
+        other => Err(JsonError::kind(other, "a list")),
+    }
+}
+
+/// A list of texts.
+pub(crate) fn texts(value: Value) -> Result<Vec<String>, JsonError> {
+    list_of(value, text)
+}
+
+/// A list of what `one` reads.
+pub(crate) fn list_of<T>(value: Value, one: impl Fn(Value) -> Result<T, JsonError>) -> Result<Vec<T>, JsonError> {
+    let mut all = Vec::new();
+    for (rank, value) in list(value)?.into_iter().enumerate() {
+        all.push(one(value).map_err(|error| error.at(&format!("[{rank}]")))?);
+    }
+    Ok(all)
+}
+
+/// A text that `parse` takes.
+pub(crate) fn parsed<T>(value: Value, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, JsonError> {
+    parse(&text(value)?).map_err(JsonError::new)
+}
+
+/// Which of `names` it is.
+pub(crate) fn variant<T: Copy>(value: Value, names: &[(&'static str, T)]) -> Result<T, JsonError> {
+    let text = text(value)?;
+    names.iter().find(|(name, _)| *name == text).map(|(_, variant)| *variant).ok_or_else(|| {
+        let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        JsonError::new(format!("unknown variant {}", expected(&text, &names)))
+    })
+}
+
+impl Table {
+    /// The members of `value`, whatever they are.
+    pub(crate) fn of(value: Value) -> Result<Self, JsonError> {
+        match value {
+            Value::Object(members) => Ok(Self { members, names: "" }),
+            other => Err(JsonError::kind(other, "a table")),
+        }
+    }
+
+    /// The members of `value`, each of which has one of these names.
+    pub(crate) fn with_only(names: &'static str, value: Value) -> Result<Self, JsonError> {
+        let table = Self { names, ..Self::of(value)? };
+        match table.members.keys().find(|name| !table.takes(name)) {
+            Some(name) => {
+                let names: Vec<&str> = names.split(' ').collect();
+                Err(JsonError::new(format!("unknown field {}", expected(name, &names))).at(name))
+            }
+            None => Ok(table),
+        }
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.split(' ').any(|taken| taken == name)
+    }
+
+    /// All members there are.
+    pub(crate) fn into_members(self) -> impl Iterator<Item = (String, Value)> {
+        self.members.into_iter()
+    }
+
+    /// The member of this name, which must be there.
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Value) -> Result<T, JsonError>,
+    ) -> Result<T, JsonError> {
+        self.given(name, read)?.ok_or_else(|| JsonError::new(format!("missing field `{name}`")))
+    }
+
+    /// The member of this name, where it is there and is not `null`.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Value) -> Result<T, JsonError>,
+    ) -> Result<Option<T>, JsonError> {
+        if self.members.get(name).is_some_and(Value::is_null) { Ok(None) } else { self.given(name, read) }
+    }
+
+    /// The member of this name, where it is there; `null` is a value like others.
+    pub(crate) fn given<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Value) -> Result<T, JsonError>,
+    ) -> Result<Option<T>, JsonError> {
+        debug_assert!(self.takes(name), "{name} is not among the names");
+        self.members.remove(name).map(|value| read(value).map_err(|error| error.at(name))).transpose()
+    }
+}
+
+impl Object {
+    /// With this member.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.put(name, value.into());
+        self
+    }
+
+    /// With this member, if it has a value.
+    #[must_use]
+    pub(crate) fn with_some(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    fn put(&mut self, name: &str, value: Value) {
+        self.0.insert(name.to_owned(), value);
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Self {
+        Self::Object(object.0)
+    }
+}
+
+impl JsonError {
+    pub(crate) fn new(problem: impl Into<String>) -> Self {
+        Self { place: String::new(), problem: problem.into() }
+    }
+
+    fn kind(value: Value, expected: &str) -> Self {
+        let found = match value {
+            Value::Array(_) => "a list".to_owned(),
+            Value::Object(_) => "a table".to_owned(),
+            plain => write(&plain),
+        };
+        Self::new(format!("invalid type: {found}, expected {expected}"))
+    }
+
+    /// The same of a value within which it stands.
+    pub(crate) fn at(mut self, name: &str) -> Self {
+        if !self.place.is_empty() && !self.place.starts_with('[') {
+            self.place.insert(0, '.');
+        }
+        self.place.insert_str(0, name);
+        self
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let between = if self.place.is_empty() { "" } else { ": " };
+        write!(formatter, "{}{between}{}", self.place, self.problem)
+    }
+}
+
+fn expected(found: &str, names: &[&str]) -> String {
+    let among = if names.len() > 1 { "one of " } else { "" };
+    format!("`{found}`, expected {among}`{}`", names.join("`, `"))
+}
+
+/// Reads a value in which no member is there twice.
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Bool(flag))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Number(number.into()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Number(number.into()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(number).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::String(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = sequence.next_element_seed(Self)? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if members.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+            }
+            members.insert(name, map.next_value_seed(Self)?);
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc8259_4_a_member_is_there_once_at_every_depth() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"a":{"b":1,"c":2,"b":1}}"#,
+            r#"[[{"":1,"":2}]]"#,
+            r#"{"a":null,"a":null}"#,
+        ] {
+            let problem = read(text).unwrap_err().problem;
+            assert!(problem.contains("duplicate field"), "{text}: {problem}");
+        }
+        for text in [r#"{"A":1,"a":1}"#, r#"{"a":{"a":{"a":1}}}"#, r#"[{"a":1},{"a":1}]"#] {
+            assert_eq!(write(&read(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn a_text_is_one_value_of_bounded_depth() {
+        for text in
+            ["", " ", "{", "{}{}", "{} x", "nul", "01", "1.", "'a'", "[1,]", "{\"a\":1,}", "\u{feff}{}", "1e999"]
+        {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert!(read([0xff]).is_err() && read(b"\"\xff\"").is_err() && read(r#""\ud800""#).is_err());
+        let nested = |depth: usize| read(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+        assert!(nested(127).is_ok() && nested(128).is_err() && nested(100_000).is_err());
+        for text in ["null", "true", "18446744073709551615", "-1", "1.5", r#""a\"b""#, r#"[1,"a",{"b":[]}]"#] {
+            assert_eq!(write(&read(text).unwrap()), text);
+            assert_eq!(read(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_by_its_place() {
+        let place = |text: &str| {
+            let within = |value| Table::with_only("c d", value)?.required("c", flag);
+            let table = Table::of(read(text).unwrap())
+                .and_then(|mut table| table.optional("a", |value| list_of(value, within)));
+            table.map(|_| ()).map_err(|error| error.to_string())
+        };
+        for (text, expected) in [
+            ("1", "invalid type: 1, expected a table"),
+            (r#"{"a":{}}"#, "a: invalid type: a table, expected a list"),
+            (r#"{"a":[[]]}"#, "a[0]: invalid type: a list, expected a table"),
+            (r#"{"a":[{"c":true},{"c":null}]}"#, "a[1].c: invalid type: null, expected true or false"),
+            (r#"{"a":[{"d":1}]}"#, "a[0]: missing field `c`"),
+            (r#"{"a":[{"c":true,"e":1}]}"#, "a[0].e: unknown field `e`, expected one of `c`, `d`"),
+        ] {
+            assert_eq!(place(text), Err(expected.to_owned()), "{text}");
+        }
+        for text in ["{}", r#"{"a":null,"b":1}"#, r#"{"a":[]}"#, r#"{"a":[{"c":false,"d":{}}]}"#] {
+            assert_eq!(place(text), Ok(()), "{text}");
+        }
+        assert_eq!(variant("x".into(), &[("y", 1)]).unwrap_err().problem, "unknown variant `x`, expected `y`");
+        assert!(whole((-1).into()).is_err() && whole(1.0.into()).is_err() && whole("1".into()).is_err());
+    }
+}
