@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -51,7 +52,10 @@ export async function build({
 }
 
 function workerBuild({ tools, directory, features }) {
-  const cargo = ['--locked', ...(features ? ['--features', features] : [])];
+  // A panic names a file; where this machine keeps the crates is nobody's business, and would make other bytes elsewhere.
+  const crates = join(process.env.CARGO_HOME ?? join(homedir(), '.cargo'), 'registry', 'src');
+  const flags = `target.wasm32-unknown-unknown.rustflags=[${JSON.stringify(`--remap-path-prefix=${crates}=crates`)}]`;
+  const cargo = ['--locked', '--config', flags, ...(features ? ['--features', features] : [])];
   const args = ['--release', '--out-dir', directory, '.', ...cargo];
   // Named outright, because worker-build would download them from a code host instead.
   return run(tools.workerBuild, args, { WASM_BINDGEN_BIN: tools.wasmBindgen, ESBUILD_BIN: join(BINARIES, 'esbuild') });

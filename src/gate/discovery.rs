@@ -279,13 +279,14 @@ impl Gate {
             return Err(Trouble::Budget);
         }
         self.shelf::<D>(provider).under_way = Some(now);
-        let result = fetch::<D, E>(edge, provider, url).await;
+        let result =
+            get(edge, url).await.and_then(|text| Ok((D::parse(&text, provider).map_err(Trouble::Unusable)?, text)));
         self.shelf::<D>(provider).under_way = None;
         match result {
             Ok((document, text)) => {
                 let kept = Kept { document: Rc::new(document), fetched: now };
                 self.shelf::<D>(provider).kept = Some(kept.clone());
-                self.store::<D, E>(edge, provider, url, &text, now).await;
+                self.store(D::KIND, edge, provider, url, &text, now).await;
                 Ok(kept)
             }
             Err(trouble) => {
@@ -314,57 +315,56 @@ impl Gate {
 
     /// Reads a document from KV. Without our MAC, or unreadable, it is as good as not there.
     async fn load<D: Published, E: Edge>(&self, edge: &E, provider: Publisher<'_>, url: &str) -> Option<Kept<D>> {
-        let entry = edge.load(&key::<D>(provider, url)).await?;
-        let (fetched, text) = self.opened::<D>(&entry, provider, url)?;
+        let entry = edge.load(&key(D::KIND, provider, url)).await?;
+        let (fetched, text) = self.opened(D::KIND, &entry, provider, url)?;
         Some(Kept { document: Rc::new(D::parse(text, provider).ok()?), fetched })
     }
 
     /// Writes a document to KV when it is another than the one there, or that one is half through
     /// its time: KV takes few writes, and every isolate would make its own.
-    async fn store<D: Published, E: Edge>(
+    async fn store<E: Edge>(
         &self,
+        kind: &str,
         edge: &E,
         provider: Publisher<'_>,
         url: &str,
         text: &str,
         now: Timestamp,
     ) {
-        let key = key::<D>(provider, url);
+        let key = key(kind, provider, url);
         let present = edge.load(&key).await;
         let young_and_same = present
             .as_deref()
-            .and_then(|entry| self.opened::<D>(entry, provider, url))
+            .and_then(|entry| self.opened(kind, entry, provider, url))
             .is_some_and(|(fetched, present)| present == text && now.since(fetched) < provider.freshness.half());
         if !young_and_same {
             let fetched = now.seconds().to_string();
-            let tag = self.keys.authenticate(&[D::KIND, provider.issuer.as_str(), url, &fetched, text]);
+            let tag = self.keys.authenticate(&[kind, provider.issuer.as_str(), url, &fetched, text]);
             edge.store(&key, format!("{tag} {fetched} {text}"), provider.freshness.plus(STALE)).await;
         }
     }
 
     /// The parts of a KV entry that bears our MAC for this document of this issuer at this address.
-    fn opened<'e, D: Published>(
+    fn opened<'e>(
         &self,
+        kind: &str,
         entry: &'e str,
         provider: Publisher<'_>,
         url: &str,
     ) -> Option<(Timestamp, &'e str)> {
         let mut parts = entry.splitn(3, ' ');
         let (tag, fetched, text) = (parts.next()?, parts.next()?, parts.next()?);
-        let authentic = self.keys.is_authentic(&[D::KIND, provider.issuer.as_str(), url, fetched, text], tag);
+        let authentic = self.keys.is_authentic(&[kind, provider.issuer.as_str(), url, fetched, text], tag);
         authentic.then_some((Timestamp::from_seconds(fetched.parse().ok()?), text))
     }
 }
 
-async fn fetch<D: Published, E: Edge>(edge: &E, provider: Publisher<'_>, url: &str) -> Result<(D, String), Trouble> {
+/// The text at `url`.
+async fn get<E: Edge>(edge: &E, url: &str) -> Result<String, Trouble> {
     let call =
         Call { url: url.to_owned(), form: None, authorization: None, limit: ANSWER_BYTES, deadline: ANSWER_DEADLINE };
     let reply = edge.fetch(call).await.map_err(Trouble::Unreachable)?;
-    if reply.status != 200 {
-        return Err(Trouble::Status(reply.status));
-    }
-    let document = D::parse(&reply.body, provider).map_err(Trouble::Unusable)?;
-    Ok((document, reply.body))
+    if reply.status == 200 { Ok(reply.body) } else { Err(Trouble::Status(reply.status)) }
 }
 
 /// Tries the keys that may have signed it: a handful at most.
@@ -383,7 +383,7 @@ async fn try_keys<E: Edge>(
 }
 
 /// The name in KV: short, and different for every document, issuer and address.
-fn key<D: Published>(provider: Publisher<'_>, url: &str) -> String {
-    let digest = Sha256::digest(format!("{}\0{}\0{url}", D::KIND, provider.issuer));
-    format!("portcullis:{}:{}", D::KIND, URL_SAFE_NO_PAD.encode(digest.get(..15).unwrap_or_default()))
+fn key(kind: &str, provider: Publisher<'_>, url: &str) -> String {
+    let digest = Sha256::digest(format!("{kind}\0{}\0{url}", provider.issuer));
+    format!("portcullis:{kind}:{}", URL_SAFE_NO_PAD.encode(digest.get(..15).unwrap_or_default()))
 }
