@@ -57,7 +57,7 @@ pub struct Claims {
 
 /// What a provider said of a person, before the selection.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Assertion {
+pub(crate) struct Said {
     pub(crate) email: Option<String>,
     pub(crate) email_verified: bool,
     pub(crate) name: Option<String>,
@@ -130,7 +130,7 @@ impl<'w> FromIterator<Wanted<'w>> for Selection {
 impl Claims {
     /// Keeps of `said` what `selection` asks for. The caller has the ID token's word for
     /// `subject`: see [`IdToken::claims`](crate::oidc::IdToken::claims).
-    pub(crate) fn select(provider: &str, subject: &str, said: Assertion, selection: &Selection) -> Self {
+    pub(crate) fn select(provider: &str, subject: &str, said: Said, selection: &Selection) -> Self {
         let email = said.email.filter(|email| email.len() <= EMAIL_BYTES && !email.is_empty());
         let more = said.more.into_iter().map(|(path, value)| {
             let passing = selection.passing(&path, value);
@@ -278,12 +278,12 @@ pub(crate) mod tests {
 
     /// Claims as a login would select them.
     pub(crate) fn claims(selection: &Selection, groups: &[&str], email: Option<(&str, bool)>) -> Claims {
-        let said = Assertion {
+        let said = Said {
             email: email.map(|(email, _)| email.to_owned()),
             email_verified: email.is_some_and(|(_, verified)| verified),
             name: Some("Ada".to_owned()),
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
-            ..Assertion::default()
+            ..Said::default()
         };
         Claims::select("work", "ada-1", said, selection)
     }
@@ -297,7 +297,7 @@ pub(crate) mod tests {
         };
         let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
         let at = |path: &str| path.split('.').try_fold(said, |value, part| value.get(part)).cloned();
-        let assertion = Assertion {
+        let person = Said {
             email: text("email"),
             email_verified: said.get("email_verified") == Some(&Value::Bool(true)),
             name: text("name"),
@@ -308,7 +308,7 @@ pub(crate) mod tests {
             auth_time: said.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds),
             more: selection.paths().filter_map(|path| Some((path.to_owned(), at(path)?))).collect(),
         };
-        Claims::select(said.get("idp").and_then(Value::as_str).unwrap_or("work"), "ada-1", assertion, selection)
+        Claims::select(said.get("idp").and_then(Value::as_str).unwrap_or("work"), "ada-1", person, selection)
     }
 
     #[test]
@@ -330,12 +330,8 @@ pub(crate) mod tests {
 
     #[test]
     fn oversized_values_for_showing_are_left_out() {
-        let said = Assertion {
-            email: Some("a".repeat(321)),
-            email_verified: true,
-            name: Some("n".repeat(257)),
-            ..Assertion::default()
-        };
+        let said =
+            Said { email: Some("a".repeat(321)), email_verified: true, name: Some("n".repeat(257)), ..Said::default() };
         let kept = Claims::select("work", "ada-1", said, &Selection::default());
         assert_eq!((kept.email(), kept.verified_email(), kept.name()), (None, None, None));
         assert_eq!(kept.shown_as(), "ada-1");
@@ -350,7 +346,7 @@ pub(crate) mod tests {
                 .into_iter()
                 .collect();
         let kept = |path: &str, value: Value| {
-            let said = Assertion { more: vec![(path.to_owned(), value)], ..Assertion::default() };
+            let said = Said { more: vec![(path.to_owned(), value)], ..Said::default() };
             Claims::select("work", "ada-1", said, &selection).values(path).to_vec()
         };
         for (path, value, expected) in [

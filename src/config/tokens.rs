@@ -10,7 +10,7 @@ use super::{
     settings::{DEFAULT_FRESHNESS, LONGEST_FRESHNESS, ProviderId, SHORTEST_FRESHNESS, within},
 };
 use crate::{
-    claims::{Assertion, Claims, Selection},
+    claims::{Claims, Said, Selection},
     json::{self, JsonError, Table},
     oidc::{Algorithm, Issuer, Registration, TokenIssuer, TokenType},
     service_token::ServiceToken,
@@ -208,7 +208,7 @@ impl TokenSettings {
             )
         })?;
         let id = self.id.0;
-        let said = Assertion { name: self.name, groups: self.groups.unwrap_or_default(), ..Assertion::default() };
+        let said = Said { name: self.name, groups: self.groups.unwrap_or_default(), ..Said::default() };
         let claims = Rc::new(Claims::select(&id, &id, said, selection));
         Ok(ServiceToken { id, hash, expires, claims })
     }

@@ -16,7 +16,7 @@ use super::{
     jws::{PinnedJws, UntrustedJws},
 };
 use crate::{
-    claims::{Assertion, Claims, Selection},
+    claims::{Claims, Said, Selection},
     time::{Lifetime, Timestamp},
 };
 
@@ -303,7 +303,7 @@ impl AccessToken {
         };
         // A moment that lies ahead would be fresh for ever.
         let authenticated = claims.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds);
-        let said = Assertion {
+        let said = Said {
             groups: names(&issuer.groups_claim),
             roles: names(&issuer.roles_claim),
             // RFC 9068, 2.2.1: how the person authenticated on whose behalf the token is.
@@ -311,7 +311,7 @@ impl AccessToken {
             amr: names_in(&[claims], "amr"),
             auth_time: authenticated.filter(|authenticated| *authenticated <= now.after(LEEWAY)),
             more: claims_at(selection, &[claims]),
-            ..Assertion::default()
+            ..Said::default()
         };
         let audience = claims.get("aud").cloned();
         let claims = Rc::new(Claims::select(&issuer.id, subject, said, selection));

@@ -21,7 +21,7 @@ use super::{
     jws::{PinnedJws, UntrustedJws},
 };
 use crate::{
-    claims::{Assertion, Claims, Selection},
+    claims::{Claims, Said, Selection},
     json::{self, JsonError, Table},
     secret::Secret,
     time::{Lifetime, Timestamp},
@@ -219,7 +219,7 @@ impl IdToken {
         let more = userinfo.map_or(&nothing, UserInfo::claims);
         let source = |name: &str| if self.claims.contains_key(name) { &self.claims } else { more };
         let from = source("email");
-        let said = Assertion {
+        let said = Said {
             email: text(from, "email").map(str::to_owned),
             email_verified: match provider.email {
                 // Only `true` is a yes: not "true", not 1, not silence.
