@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::{ConfigError, Host, Origin, Taken, settings::ProviderId, tokens::Tokens};
+use super::{ConfigError, Host, Origin, Taken, settings::ShortName, tokens::Tokens};
 use crate::{
     json::{self, JsonError, Table},
     policy::{Policy, Selector},
@@ -43,7 +43,7 @@ pub struct Rule {
 #[derive(Debug)]
 pub(super) struct RuleSettings {
     /// It stands in the log and in commands.
-    id: Option<ProviderId>,
+    id: Option<ShortName>,
     host: Option<String>,
     path: String,
     methods: Option<Vec<String>>,
@@ -173,7 +173,7 @@ impl RuleSettings {
             value,
         )?;
         Ok(Self {
-            id: table.optional("id", ProviderId::read)?,
+            id: table.optional("id", ShortName::read)?,
             host: table.optional("host", json::text)?,
             path: table.required("path", json::text)?,
             methods: table.optional("methods", json::texts)?,

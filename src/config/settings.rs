@@ -60,7 +60,7 @@ pub(super) struct OriginSettings {
 
 #[derive(Debug)]
 pub(super) struct ProviderSettings {
-    pub(super) id: ProviderId,
+    pub(super) id: ShortName,
     title: String,
     issuer: Issuer,
     client_id: String,
@@ -78,9 +78,9 @@ pub(super) struct ProviderSettings {
 #[derive(Debug)]
 pub(super) struct Prefix(pub(super) String);
 
-/// A provider's id: part of addresses, log lines and the name of a secret.
+/// The id of a provider, of tokens or of a rule: part of addresses, log lines and the name of a secret.
 #[derive(Debug)]
-pub(super) struct ProviderId(pub(super) String);
+pub(super) struct ShortName(pub(super) String);
 
 impl Settings {
     pub(super) fn parse(text: SettingsText<'_>) -> Result<Self, ConfigError> {
@@ -200,7 +200,7 @@ impl ProviderSettings {
             value,
         )?;
         Ok(Self {
-            id: table.required("id", ProviderId::read)?,
+            id: table.required("id", ShortName::read)?,
             title: table.required("title", json::text)?,
             issuer: table.required("issuer", |issuer| json::parsed(issuer, Issuer::parse))?,
             client_id: table.required("client_id", json::text)?,
@@ -321,7 +321,7 @@ impl Prefix {
     }
 }
 
-impl ProviderId {
+impl ShortName {
     pub(super) fn read(value: Value) -> Result<Self, JsonError> {
         json::parsed(value, |text| {
             let short = (1..=32).contains(&text.len());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     ConfigError,
-    settings::{DEFAULT_FRESHNESS, LONGEST_FRESHNESS, ProviderId, SHORTEST_FRESHNESS, within},
+    settings::{DEFAULT_FRESHNESS, LONGEST_FRESHNESS, SHORTEST_FRESHNESS, ShortName, within},
 };
 use crate::{
     claims::{Claims, Said, Selection},
@@ -38,7 +38,7 @@ pub(super) struct Tokens {
 /// One of the two, by `issuer` or by `hash`.
 #[derive(Debug)]
 pub(super) struct TokenSettings {
-    pub(super) id: ProviderId,
+    pub(super) id: ShortName,
     issuer: Option<String>,
     audiences: Option<Vec<String>>,
     algorithms: Option<Vec<Algorithm>>,
@@ -127,7 +127,7 @@ impl TokenSettings {
             value,
         )?;
         Ok(Self {
-            id: table.required("id", ProviderId::read)?,
+            id: table.required("id", ShortName::read)?,
             issuer: table.optional("issuer", json::text)?,
             audiences: table.optional("audiences", json::texts)?,
             algorithms: table.optional("algorithms", |all| json::list_of(all, Algorithm::read))?,
