@@ -37,11 +37,16 @@ pub(crate) struct Object(Map<String, Value>);
 pub(crate) fn read(text: impl AsRef<[u8]>) -> Result<Value, JsonError> {
     fn whole(text: &[u8]) -> serde_json::Result<Value> {
         let mut reader = serde_json::Deserializer::from_slice(text);
-        let value = Strict.deserialize(&mut reader)?;
+        let value = strictly(&mut reader)?;
         reader.end()?;
         Ok(value)
     }
     whole(text.as_ref()).map_err(|error| JsonError::new(error.to_string()))
+}
+
+/// The value that `reader` has, as strict as [`read`]: for what a library reads.
+pub(crate) fn strictly<'de, D: Deserializer<'de>>(reader: D) -> Result<Value, D::Error> {
+    Strict.deserialize(reader)
 }
 
 /// The text of `value`.

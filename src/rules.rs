@@ -200,6 +200,14 @@ mod tests {
     }
 
     #[test]
+    fn readings_that_cut_at_one_mark_alone_are_among_them() {
+        let rules = rules(&["/api/*/admin", "/api/**"]);
+        for path in ["/api/a%23b/admin%3Fz", "/api/a%3Fb/admin%23z"] {
+            assert_eq!(judge(&rules, path), Err(Ambiguous), "{path}");
+        }
+    }
+
+    #[test]
     fn readings_that_agree_are_judged() {
         let rules = rules(&["/public/**", "/admin/**", "/café/**"]);
         for (path, rank) in [

@@ -341,11 +341,11 @@ fn what_an_origin_could_take_for_an_identity_is_not_passed_on() {
             "x-host",
             "X_Host",
             "x-original-host",
-            "x-forwarded-server",
             "x-http-host-override",
             "X_HTTP_Host_Override",
             "x_forwarded_host",
             "X.Forwarded-Host",
+            "X_Forwarded_Server",
         ] {
             assert_eq!(
                 status(&isolate, &ask(proxy, "GET", "/open/x").with(name, "/admin")),
@@ -355,6 +355,7 @@ fn what_an_origin_could_take_for_an_identity_is_not_passed_on() {
         }
         for name in [
             "forwarded",
+            "x-forwarded-server",
             "x-author",
             "x-auth-emails",
             "xauthemail",
@@ -366,6 +367,20 @@ fn what_an_origin_could_take_for_an_identity_is_not_passed_on() {
         }
         assert!(world.take_events().contains(&"refused check_identity".to_owned()));
     }
+}
+
+#[test]
+fn what_traefik_sends_of_its_own_is_no_forgery() {
+    let world = World::new();
+    let isolate = isolate(&world, "traefik");
+    let own = [
+        ("x-real-ip", "192.0.2.1"),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-server", "node-1"),
+    ];
+    let head = own.into_iter().fold(ask("traefik", "GET", "/open/x"), |head, (name, value)| head.with(name, value));
+    assert_eq!(status(&isolate, &head), 202);
 }
 
 #[test]

@@ -301,6 +301,9 @@ fn rfc7519_4_a_member_that_is_there_twice_is_refused() {
             assert_eq!(with_payload(&payload), Verdict::step(IdTokenError::Payload), "{payload}");
         }
     }
+    // However deep it stands.
+    let nested = format!(r#"{{{WHOLE},"realm_access":{{"roles":["a"],"roles":["admins"]}}}}"#);
+    assert_eq!(with_payload(&nested), Verdict::step(IdTokenError::Payload));
     for name in ["email", "groups", "azp", "nbf", "at_hash"] {
         let payload = format!(r#"{{{WHOLE},"{name}":1,"{name}":1}}"#);
         assert_eq!(with_payload(&payload), Verdict::step(IdTokenError::Payload), "{name}");

@@ -126,7 +126,7 @@ fn every_header_that_is_sent_or_removed_is_in_the_settings_manual() {
     let names = |file: &str, begin: &str, end: &str| quoted(between(&read(file), begin, end), header);
     let presets = names("src/config/headers.rs", "const X_AUTH:", "/// Headers that mean something");
     let withheld = names("src/gate/withheld.rs", "const PATH_HEADERS", "pub const METHOD_HEADERS");
-    assert!(presets.len() > 15 && withheld.len() == 8, "{presets:?} {withheld:?}");
+    assert!(presets.len() > 15 && withheld.len() >= 8, "{presets:?} {withheld:?}");
     for name in presets.iter().chain(&withheld) {
         assert!(manual.contains(&format!("`{name}`")), "{name}");
     }

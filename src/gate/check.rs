@@ -30,7 +30,8 @@ impl Gate {
     ///
     /// 1. The proxy proves itself. To anybody else there is nothing at this address.
     /// 2. It says which request it asks about, in its own headers alone (else 400).
-    /// 3. It has no header left that the gate would remove on the way to an origin (else 400).
+    /// 3. It has no header left that the gate would remove on the way to an origin, and that is not the
+    ///    proxy's to set or to take away (else 400).
     /// 4. The request is decided as if it had come here. The gate's own addresses are not for a proxy
     ///    to let pass (403).
     /// 5. The proxy gets the answer in a form that it can use.

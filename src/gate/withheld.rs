@@ -8,10 +8,11 @@ use crate::config::Headers;
 /// rules judged.
 const PATH_HEADERS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
 
-/// The same for another host; proxies say the true one by the first two.
+/// The same for another host.
 const HOST_HEADERS: [&str; 6] =
-    [PROXYS[0], PROXYS[1], "x-forwarded-server", "x-original-host", "x-host", "x-http-host-override"];
-const PROXYS: [&str; 2] = ["x-forwarded-host", "forwarded"];
+    ["x-forwarded-host", "forwarded", "x-forwarded-server", "x-original-host", "x-host", "x-http-host-override"];
+/// Those by which proxies say the true host, or their own.
+const PROXYS: [&str; 3] = ["x-forwarded-host", "forwarded", "x-forwarded-server"];
 
 /// Headers by which some origins take a request for one with another method. Refused where a rule
 /// turns on the method; a spelling that only such an origin would read as one of them (`_` for `-`,

@@ -9,10 +9,7 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
-};
+use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
@@ -298,7 +295,7 @@ fn access_token_hash(algorithm: Algorithm, access_token: &Secret<String>) -> Str
     URL_SAFE_NO_PAD.encode(hash.get(..hash.len() >> 1).unwrap_or_default())
 }
 
-/// The members of a payload, each of them there once (RFC 7519, 4 leaves it open; two readers that
+/// The members of a payload, each of them there once, however deep (RFC 7519, 4 leaves it open; two readers that
 /// choose differently are how tokens get misread).
 pub(super) struct ClaimSet(pub(super) BTreeMap<String, Value>);
 
@@ -309,27 +306,10 @@ impl ClaimSet {
 }
 
 impl<'de> Deserialize<'de> for ClaimSet {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-
-        impl<'de> Visitor<'de> for Members {
-            type Value = ClaimSet;
-
-            fn expecting(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                formatter.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ClaimSet, A::Error> {
-                let mut members = BTreeMap::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if members.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a member is there twice"));
-                    }
-                }
-                Ok(ClaimSet(members))
-            }
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        match json::strictly(reader)? {
+            Value::Object(members) => Ok(Self(members.into_iter().collect())),
+            _ => Err(D::Error::custom("not an object")),
         }
-
-        deserializer.deserialize_map(Members)
     }
 }

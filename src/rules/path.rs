@@ -170,14 +170,15 @@ type Step = fn(&str) -> Result<String, PathError>;
 /// do cut before they decode, resolve before they cut, decode all but the separators; a list of the
 /// orders in use would be out of date.
 fn closure(path: String) -> Result<Vec<String>, PathError> {
-    let steps: [Step; 10] = [
+    let steps: [Step; 11] = [
         |path| decode(path, |_| true),
         |path| decode(path, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
         |path| decode(path, |byte| !is_separator(byte)),
         |path| decode(path, is_separator),
         |path| Ok(path.replace('\\', "/")),
         |path| Ok(cut_parameters(path)),
-        |path| Ok(path.split(['?', '#']).next().unwrap_or_default().to_owned()),
+        |path| Ok(path.split('?').next().unwrap_or_default().to_owned()),
+        |path| Ok(path.split('#').next().unwrap_or_default().to_owned()),
         |path| Ok(merge_slashes(path)),
         |path| Ok(resolve_dots(path, str::to_owned)),
         |path| Ok(resolve_dots(path, |segment| segment.replace("%2e", ".").replace("%2E", "."))),
@@ -299,7 +300,7 @@ mod tests {
 
     #[test]
     fn every_reading_is_listed() {
-        let rows: [(&str, &[&str]); 19] = [
+        let rows: [(&str, &[&str]); 20] = [
             ("/a%2Fb", &["/a%2Fb", "/a/b"]),
             ("/a%252Fb", &["/a%252Fb", "/a%2Fb", "/a/b"]),
             ("/a\\b", &["/a\\b", "/a/b"]),
@@ -319,6 +320,7 @@ mod tests {
             ("/a/.", &["/a/.", "/a/"]),
             ("/a/..", &["/a/..", "/"]),
             ("/a%3Fb/c", &["/a%3Fb/c", "/a?b/c", "/a"]),
+            ("/a%23b%3Fc", &["/a%23b%3Fc", "/a#b?c", "/a#b", "/a"]),
             ("/a/%2523", &["/a/%2523", "/a/%23", "/a/#", "/a/"]),
         ];
         for (path, expected) in rows {

@@ -21,7 +21,8 @@ pub(crate) fn readings(path: &str) -> BTreeSet<String> {
         let mut next = vec![
             (path.replace('\\', "/"), decodings),
             (without_parameters(&path), decodings),
-            (without_query(&path), decodings),
+            (cut_at(&path, '?'), decodings),
+            (cut_at(&path, '#'), decodings),
             (without_doubled_slashes(&path), decodings),
             (without_dots(&path, false), decodings),
             (without_dots(&path, true), decodings),
@@ -71,8 +72,8 @@ fn without_parameters(path: &str) -> String {
 }
 
 /// As an origin does that decodes, and then parses what came out.
-fn without_query(path: &str) -> String {
-    path.chars().take_while(|character| !"?#".contains(*character)).collect()
+fn cut_at(path: &str, mark: char) -> String {
+    path.chars().take_while(|character| *character != mark).collect()
 }
 
 fn without_doubled_slashes(path: &str) -> String {

@@ -232,7 +232,7 @@ for (const name of ['nginx', 'caddy']) {
 
     test('no header of a client says another host to the site', async () => {
       const { port } = site.proxy;
-      const headers = [['X-Forwarded-Host', 'admin.example'], ['Forwarded', 'host=admin.example']];
+      const headers = [['X-Forwarded-Host', 'admin.example'], ['X-Forwarded-Server', 'admin.example'], ['Forwarded', 'host=admin.example']];
       const answer = await site.send('/public/x', { headers });
       assert.equal(answer.status, 200);
       const arrived = await only();
