@@ -2,10 +2,10 @@
 //! typed things of values; [`JsonError`] says what does not fit, and where.
 //!
 //! A member that is there twice is refused, however deep it stands: two readers that choose differently
-//! are how a text gets misread. There is one reader for every text, since what is derived is made anew
+//! are how a text gets misread. Only [`read_sparing`] gives up no more than what it stands in. There is one reader for every text, since what is derived is made anew
 //! for each type, and that was a tenth of the module.
 
-use core::fmt;
+use core::{cell::Cell, fmt};
 
 use serde::{
     Deserializer,
@@ -35,18 +35,26 @@ pub(crate) struct Object(Map<String, Value>);
 
 /// The value that `text` stands for. It ends where the value does, and is no more than 128 deep.
 pub(crate) fn read(text: impl AsRef<[u8]>) -> Result<Value, JsonError> {
-    fn whole(text: &[u8]) -> serde_json::Result<Value> {
-        let mut reader = serde_json::Deserializer::from_slice(text);
-        let value = strictly(&mut reader)?;
-        reader.end()?;
-        Ok(value)
-    }
-    whole(text.as_ref()).map_err(|error| JsonError::new(error.to_string()))
+    read_whole(text.as_ref(), &Twice::default())
+}
+
+/// The same, where one entry of a list may be as broken as it likes: one within which a member is there
+/// twice is `null`.
+pub(crate) fn read_sparing(text: &str) -> Result<Value, JsonError> {
+    let twice = Twice { noted: true, found: Cell::new(false) };
+    let value = read_whole(text.as_bytes(), &twice)?;
+    if twice.found.get() { Err(JsonError::new("duplicate field")) } else { Ok(value) }
+}
+
+fn read_whole(text: &[u8], twice: &Twice) -> Result<Value, JsonError> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = Reader(twice).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    value.map_err(|error| JsonError::new(error.to_string()))
 }
 
 /// The value that `reader` has, as strict as [`read`]: for what a library reads.
 pub(crate) fn strictly<'de, D: Deserializer<'de>>(reader: D) -> Result<Value, D::Error> {
-    Strict.deserialize(reader)
+    Reader(&Twice::default()).deserialize(reader)
 }
 
 /// The text of `value`.
@@ -231,10 +239,19 @@ fn expected(found: &str, names: &[&str]) -> String {
     format!("`{found}`, expected {among}`{}`", names.join("`, `"))
 }
 
-/// Reads a value in which no member is there twice.
-struct Strict;
+/// What becomes of a member that is there twice: it is noted, or an error.
+#[derive(Default)]
+struct Twice {
+    noted: bool,
+    /// Whether there was one in the entry of a list that is being read, or else in the whole.
+    found: Cell<bool>,
+}
 
-impl<'de> DeserializeSeed<'de> for Strict {
+/// Reads a value, and sees a member that is there twice.
+#[derive(Clone, Copy)]
+struct Reader<'t>(&'t Twice);
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
@@ -242,7 +259,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -275,9 +292,12 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = sequence.next_element_seed(Self)? {
-            values.push(value);
+        // What was seen so far is of what the list stands in.
+        let around = self.0.found.take();
+        while let Some(value) = sequence.next_element_seed(self)? {
+            values.push(if self.0.found.take() { Value::Null } else { value });
         }
+        self.0.found.set(around);
         Ok(Value::Array(values))
     }
 
@@ -285,9 +305,12 @@ impl<'de> Visitor<'de> for Strict {
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             if members.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+                if !self.0.noted {
+                    return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+                }
+                self.0.found.set(true);
             }
-            members.insert(name, map.next_value_seed(Self)?);
+            members.insert(name, map.next_value_seed(self)?);
         }
         Ok(Value::Object(members))
     }
@@ -312,6 +335,28 @@ mod tests {
         for text in [r#"{"A":1,"a":1}"#, r#"{"a":{"a":{"a":1}}}"#, r#"[{"a":1},{"a":1}]"#] {
             assert_eq!(write(&read(text).unwrap()), text);
         }
+    }
+
+    #[test]
+    fn a_member_that_is_there_twice_spoils_the_entry_of_a_list_where_that_is_asked_for() {
+        for (text, expected) in [
+            (r#"{"k":[{"a":1,"a":1},{"a":2}]}"#, r#"{"k":[null,{"a":2}]}"#),
+            (r#"{"k":[{"a":1,"a":1,"b":[1]},2]}"#, r#"{"k":[null,2]}"#),
+            (r#"{"k":[{"b":[1],"a":{"c":1,"c":1}},2]}"#, r#"{"k":[null,2]}"#),
+            (r#"{"k":[{"b":[{"a":1,"a":1},3]},2]}"#, r#"{"k":[{"b":[null,3]},2]}"#),
+            (r#"[[{"a":1,"a":1}],{"a":[]}]"#, r#"[[null],{"a":[]}]"#),
+        ] {
+            assert_eq!(write(&read_sparing(text).unwrap()), expected, "{text}");
+        }
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"a":1,"k":[1]}"#,
+            r#"{"k":[1],"k":[]}"#,
+            r#"{"k":[{"a":1}],"b":{"c":1,"c":1}}"#,
+        ] {
+            assert!(read_sparing(text).is_err(), "{text}");
+        }
+        assert!(read_sparing("[{}").is_err() && read_sparing("[{}]]").is_err());
     }
 
     #[test]

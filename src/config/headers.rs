@@ -31,7 +31,8 @@ const REMOTE: [&str; 6] = ["remote-user", "remote-email", "remote-name", "remote
 /// managed name is removed from every request, and so none of them can be one.
 const TAKEN: &str = "authorization cache-control connection cookie cookie2 date expect forwarded host keep-alive \
      origin pragma range referer set-cookie te trailer transfer-encoding true-client-ip upgrade user-agent via \
-     x-http-method x-http-method-override x-method-override x-original-method x-original-url x-real-ip x-rewrite-url";
+     x-forwarded-server x-host x-http-host-override x-http-method x-http-method-override x-method-override x-original-host \
+     x-original-method x-original-url x-real-ip x-rewrite-url";
 /// The same by how they begin.
 const TAKEN_FAMILIES: &str = "accept- access-control- cf- content- if- portcullis- proxy- sec- x-forwarded-for- x-forwarded-host- \
      x-forwarded-method- x-forwarded-port- x-forwarded-proto- x-forwarded-uri-";

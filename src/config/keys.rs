@@ -90,8 +90,7 @@ pub(super) fn check_origin_secret(text: &str, secret: &impl Fn(&str) -> Option<S
 fn is_secret(text: &str, name: &str, secret: &impl Fn(&str) -> Option<String>) -> bool {
     let Some(own) = secret(name).map(Secret::new) else { return false };
     let bytes = |text: &str| decode(name, text.to_owned()).ok();
-    let same_bytes = bytes(text).zip(bytes(own.expose())).is_some_and(|(one, other)| one.equals(other.expose()));
-    same_bytes || own.expose().trim() == text.trim()
+    bytes(text).zip(bytes(own.expose())).is_some_and(|(one, other)| one.equals(other.expose()))
 }
 
 fn decode(name: &str, text: String) -> Result<Secret<Vec<u8>>, ConfigError> {

@@ -103,7 +103,7 @@ impl KeySet {
     /// # Errors
     /// [`KeySetError`] when the document is not an object with a list `keys`.
     pub fn parse(text: &str) -> Result<Self, KeySetError> {
-        let listed = json::read(text).and_then(|document| Table::of(document)?.required("keys", json::list));
+        let listed = json::read_sparing(text).and_then(|document| Table::of(document)?.required("keys", json::list));
         let keys = listed.map_err(|_| KeySetError)?;
         let keys = keys.into_iter().take(MOST_KEYS).filter_map(|key| PublicKey::from_jwk(Jwk::read(key).ok()?));
         Ok(Self { keys: keys.collect() })
@@ -263,6 +263,10 @@ mod tests {
             let keys = set(&[key.clone(), rsa_key()]);
             assert_eq!(keys.len(), 1, "{key}");
         }
+        for twice in [r#"{"kty":"RSA","kty":"RSA"}"#, r#"{"kty":"RSA","x":{"y":1,"y":1}}"#] {
+            let keys = KeySet::parse(&format!(r#"{{"keys":[{twice},{}]}}"#, rsa_key())).unwrap();
+            assert_eq!(keys.len(), 1, "{twice}");
+        }
     }
 
     #[test]
@@ -289,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_is_no_key_set() {
-        for text in ["", "[]", "{}", r#"{"keys":{}}"#, "<html>"] {
+        for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, "<html>"] {
             assert!(KeySet::parse(text).is_err(), "{text}");
         }
         assert!(set(&[]).is_empty());
