@@ -4,6 +4,7 @@
 import Inner from './build/index.js';
 import settings from './portcullis.json';
 import { forward } from './src/worker/forward.js';
+import { Decider } from './src/worker/decider.js';
 import { trouble } from './src/worker/trouble.js';
 
 /** How long the gate may take for an answer of its own: six calls to a provider at 8 s each, and some. */
@@ -20,27 +21,32 @@ const BROKEN = {
 
 /** worker-build's record of the instance: whether it broke, and which one it is. */
 const instance = globalThis.__worker_init_state;
-const { decide, managed_headers: managedHeaders } = Inner.prototype;
+const { managed_headers: managedHeaders } = Inner.prototype;
+const decider = new Decider(Inner.prototype);
 
 export default {
-  fetch(request, env, context) {
-    if (instance.criticalError) return answer(request, env, context);
+  fetch(incoming, env, context) {
+    let request;
+    let names;
     let plan;
     try {
-      const { headers } = request;
-      plan = decide(request, request.method, request.url, headers.get('cookie'), headers.get('upgrade'), Date.now());
+      // A copy, since its headers can be edited. Nothing else looks at what came: each object of the platform's costs.
+      request = new Request(incoming);
+      names = [...request.headers.keys()];
+      if (instance.criticalError) decider.forget();
+      else plan = decider.plan(request, names, Date.now());
     } catch (error) {
       return broken(error);
     }
-    if (plan === undefined) return answer(request, env, context);
-    return forward(request, env, plan, managedHeaders);
+    if (plan === undefined) return answer(request, names, env, context);
+    return forward(request, names, env, plan, managedHeaders);
   },
 };
 
 /** Everything that `decide` does not forward. */
-async function answer(request, env, context) {
+async function answer(request, names, env, context) {
   const outcome = await respond(request, env, context);
-  return typeof outcome === 'string' ? forward(request, env, outcome, managedHeaders) : outcome;
+  return Array.isArray(outcome) ? forward(request, names, env, outcome, managedHeaders) : outcome;
 }
 
 /**
@@ -70,6 +76,7 @@ async function respond(request, env, context) {
 
 /** The gate threw. After a panic the next request gets a fresh instance; any other error is this request's alone. */
 function broken(error) {
+  decider.forget();
   if (error instanceof WebAssembly.RuntimeError) instance.criticalError = true;
   return trouble(BROKEN, error);
 }

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { command, root, setup, SetupError } from './setup.mjs';
 
-const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', '.cargo'];
+const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', '.cargo', 'scripts/build.mjs'];
 const BINARIES = join(root, 'node_modules', '.bin');
 const STAMP = '.built-from';
 /**
@@ -23,13 +23,15 @@ const STAMP = '.built-from';
  */
 const WASM_OPT = [
   ...['simd', 'mutable-globals', 'sign-ext', 'nontrapping-float-to-int', 'bulk-memory', 'multivalue', 'reference-types', 'exception-handling'].map((feature) => `--enable-${feature}`),
-  // A panic says its file and line without the names of functions, which are a tenth of the module.
-  '--strip-debug',
   '--strip-producers',
   '--low-memory-unused',
   '-O',
   // What is called once is inlined only when small: all of it inlined compresses worse, by 17 KB.
   '--one-caller-inline-max-function-size=20',
+  // What is of one kind stands together, which compresses better, by 3 KB.
+  '--reorder-functions-by-name',
+  // A panic says its file and line without the names of functions, which are a tenth of the module.
+  '--strip-debug',
 ];
 
 export async function build({

@@ -67,7 +67,7 @@ pub struct Config {
     /// What the origin knows the gate by.
     pub origin_secret: Option<OriginSecret>,
     /// The names under which the origin learns who is there.
-    pub headers: Headers,
+    pub headers: Rc<Headers>,
     /// The providers people can sign in with, in the order of the chooser. Never empty.
     pub providers: Vec<Registration>,
     /// The issuers whose access tokens rules can take.
@@ -141,7 +141,7 @@ impl Config {
             origin,
             check,
             origin_secret,
-            headers,
+            headers: Rc::new(headers),
             providers,
             token_issuers: tokens.issuers,
             selection,

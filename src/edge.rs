@@ -12,6 +12,7 @@ use crate::{
     keyring::{PublicPoint, SigningKey},
     oidc::{Algorithm, PublicKey},
     secret::Secret,
+    session::Held,
     time::{Lifetime, Timestamp},
 };
 
@@ -73,6 +74,10 @@ pub trait RequestHead {
     /// The value of `Cookie`: what every decision reads, and so not copied where it is at hand.
     fn cookie(&self) -> Option<Cow<'_, str>> {
         self.header("cookie").map(Cow::Owned)
+    }
+    /// What the value of `Cookie` holds, where that very text was read before.
+    fn held(&self) -> Option<&Held> {
+        None
     }
     /// The address it came from, as the platform saw it: never from a header that the client sends.
     fn client_address(&self) -> Option<String>;

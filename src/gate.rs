@@ -56,14 +56,14 @@ pub use visit::{Audience, Visit, path_and_query, scheme_and_host};
 pub use withheld::{METHOD_HEADERS, Withheld};
 
 use crate::{
-    config::{Config, ConfigError, Fact, Secrets, SettingsText},
+    config::{Config, ConfigError, Fact, Secrets, SettingsText, Site},
     edge::{Edge, RequestHead},
     json::Object,
     keyring::KeyRing,
     oidc::AccessToken,
     pages::{self, Page},
     policy::StepUp,
-    session::{Binding, CookieNames, Cookies, Recent, Session, SessionError},
+    session::{Binding, CookieNames, Cookies, Held, Recent, Session, SessionError},
     time::Timestamp,
 };
 
@@ -166,7 +166,7 @@ impl Gate {
             Decision::Forward(forward) => return Outcome::Forward(forward),
             Decision::Sign(admitted, cookies, visit) => {
                 let request = Request::new(edge, head, now, visit);
-                return self.sign_and_pass(&request, &admitted, cookies).await;
+                return self.sign_and_pass(&request, admitted, cookies).await;
             }
             Decision::Own(_, visit) => (Rejection::NotFound, visit),
             Decision::SignIn(visit) => {
@@ -248,26 +248,38 @@ impl Gate {
     /// The session of a request, if it has one that opens here and now.
     fn session(&self, head: &impl RequestHead, visit: &Visit, now: Timestamp) -> Option<Rc<Session>> {
         let header = head.cookie()?;
-        self.session_of(&Cookies::parse(&header, visit.cookie_names()), visit, now)
+        self.session_of(&Cookies::parse(&header, visit.cookie_names()), &visit.site, now)
     }
 
-    fn session_of(&self, cookies: &Cookies<'_>, visit: &Visit, now: Timestamp) -> Option<Rc<Session>> {
-        self.open_session(cookies, visit, now).ok()
+    fn session_of(&self, cookies: &Cookies<'_>, site: &Site, now: Timestamp) -> Option<Rc<Session>> {
+        self.open_session(cookies, site, now).ok()
     }
 
-    fn open_session(&self, cookies: &Cookies<'_>, visit: &Visit, now: Timestamp) -> Result<Rc<Session>, SessionError> {
-        let is_issuer_of = |id: &str, issuer: &str| {
-            self.config.provider(id).is_some_and(|provider| provider.issuer.as_str() == issuer)
-        };
+    fn open_session(&self, cookies: &Cookies<'_>, site: &Site, now: Timestamp) -> Result<Rc<Session>, SessionError> {
         let cookie = cookies.session().ok_or(SessionError::Absent)?;
         let session = self.recent.borrow_mut().verify(cookie, &self.keys)?;
-        session.check(self.binding(visit), is_issuer_of, now)?;
+        self.check_session(&session, site, now)?;
         Ok(session)
     }
 
-    fn binding<'b>(&'b self, visit: &'b Visit) -> Binding<'b> {
+    /// Whether a session that was verified counts here and now.
+    fn check_session(&self, session: &Session, site: &Site, now: Timestamp) -> Result<(), SessionError> {
+        let is_issuer_of = |id: &str, issuer: &str| {
+            self.config.provider(id).is_some_and(|provider| provider.issuer.as_str() == issuer)
+        };
+        session.check(self.binding(site), is_issuer_of, now)
+    }
+
+    /// Reads a `Cookie` header for the requests that come with the same again; on a development host or on
+    /// any other. `None` if there is nothing in it to remember.
+    pub fn hold(&self, header: String, development: bool) -> Option<Held> {
+        let names = CookieNames::new(development);
+        Held::read(header, names, &mut self.recent.borrow_mut(), &self.keys)
+    }
+
+    fn binding<'b>(&'b self, site: &'b Site) -> Binding<'b> {
         Binding {
-            host: &visit.site.host,
+            host: &site.host,
             selection: self.config.selection.fingerprint(),
             lifetime: self.config.session_lifetime,
         }

@@ -7,6 +7,7 @@
 //! This room knows cookies, seals and what they hold; it knows no token endpoint and no policy.
 
 mod cookie;
+mod held;
 mod hint;
 mod pending;
 mod recent;
@@ -15,6 +16,7 @@ mod token;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 pub use cookie::{COOKIE_BYTES, CookieEdit, CookieNames, Cookies};
+pub use held::Held;
 pub use hint::LogoutHint;
 pub use pending::{LoginCookie, LoginId, LoginState, PENDING_LIFETIME, PENDING_LIMIT, PendingLogin};
 pub use recent::Recent;

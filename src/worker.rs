@@ -1,31 +1,28 @@
 //! The platform: what Cloudflare Workers give, as an [`Edge`](crate::edge::Edge).
 //!
-//! Two functions are exported to `entry.js`. [`decide`] is synchronous and forwards what needs no
-//! I/O; [`respond`] answers the rest. Neither takes a body: a request that is forwarded is a plan of
-//! edits, a line each, that the entry carries out on the platform's own objects.
+//! Two functions are exported to `entry.js` that answer. [`decide`] is synchronous and forwards what needs no
+//! I/O; [`respond`] does the rest. Neither takes a body: a request that is forwarded is a plan of
+//! edits that the entry carries out on the platform's own objects.
 
 mod crypto;
 mod head;
+mod plan;
 mod platform;
 
 use std::{cell::RefCell, rc::Rc};
 
 use head::Head;
+use js_sys::Array;
+use plan::plan;
 use platform::Platform;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response, ResponseInit};
 
 use crate::{
-    config::{Config, ConfigError, Origin, SettingsText},
-    edge::RequestHead,
-    gate::{
-        Answer, Cacheable, Decision, Forward, Gate, Outcome, Withheld, misconfigured, path_and_query, scheme_and_host,
-    },
-    session::CookieEdit,
+    config::{ConfigError, Origin, SettingsText},
+    gate::{Answer, Decision, Gate, Outcome, Withheld, misconfigured},
+    session::Held,
 };
-
-/// As long as most plans are, so that they are not copied while they grow.
-const PLAN_BYTES: usize = 512;
 
 thread_local! {
     /// The gate of this isolate, once the first request brought the settings.
@@ -33,27 +30,43 @@ thread_local! {
 }
 
 /// Decides a request that needs no I/O: the plan to forward it by, or nothing, and then [`respond`]
-/// has the word. What most decisions read comes as arguments, since the entry reads it for a fraction
-/// of what a call from here costs; the request itself is for the rest.
+/// has the word. What most decisions read comes as `lines` (see [`Head`]), since the entry reads it for a
+/// fraction of what calls from here cost; the request itself is for the rest.
 #[wasm_bindgen]
-pub fn decide(
-    request: &Request,
-    method: String,
-    url: String,
-    cookie: Option<String>,
-    upgrade: Option<String>,
-    milliseconds: f64,
-) -> Option<String> {
+pub fn decide(request: &Request, lines: String, milliseconds: f64) -> Option<Array> {
+    decide_with(request, lines, None, milliseconds)
+}
+
+/// A `Cookie` header that was read, for the entry to keep by its text. One of an instance that broke is of no
+/// use to the next: every call of it throws.
+#[wasm_bindgen]
+pub struct Cookies(Held);
+
+#[wasm_bindgen]
+impl Cookies {
+    /// The same as [`decide`], for a request with this very header, which its `lines` leave out.
+    pub fn decide(&self, request: &Request, lines: String, milliseconds: f64) -> Option<Array> {
+        decide_with(request, lines, Some(&self.0), milliseconds)
+    }
+}
+
+/// Reads a `Cookie` header that came over plain http, or not. Nothing if no session is in it.
+#[wasm_bindgen]
+pub fn read_cookies(header: String, plain: bool) -> Option<Cookies> {
+    GATE.with_borrow(Clone::clone)?.hold(header, plain).map(Cookies)
+}
+
+fn decide_with(request: &Request, lines: String, held: Option<&Held>, milliseconds: f64) -> Option<Array> {
     let gate = GATE.with_borrow(Clone::clone)?;
     let now = platform::timestamp(milliseconds);
     if !gate.knows_switches(now) {
         return None;
     }
-    let head = Head::read(request, method, url, cookie, upgrade);
+    let head = Head::read(request, lines, held)?;
     #[cfg(feature = "panic-drill")]
     drill(&head, "/.auth/drill/fast");
     match gate.decide(&head, now) {
-        Decision::Forward(forward) => Some(plan(&forward, gate.config(), &head)),
+        Decision::Forward(forward) => Some(plan(forward, gate.config(), &head)),
         _ => None,
     }
 }
@@ -78,7 +91,7 @@ pub async fn respond(
         Err(error) => return response(&misconfigured(&platform, &head, &error)).map(Into::into),
     };
     match gate.respond(&platform, &head).await {
-        Outcome::Forward(forward) => Ok(plan(&forward, gate.config(), &head).into()),
+        Outcome::Forward(forward) => Ok(plan(forward, gate.config(), &head).into()),
         Outcome::Answer(answer) => response(&answer).map(Into::into),
     }
 }
@@ -121,48 +134,6 @@ fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
     Ok(gate)
 }
 
-/// A plan: where to, the `Cookie` header (`=` stays, `-` goes, `+…` becomes), who may keep the answer
-/// (`*` as the origin says, `1` the visitor alone, `-` behind it: `Authorization` goes), then names and
-/// values of headers to set: what was asked for, where the origin has an address of its own; the origin's
-/// secret; who is there. No part has a line break in it: header
-/// values come without, and ours are escaped.
-fn plan(forward: &Forward, config: &Config, head: &Head) -> String {
-    let mut plan = String::with_capacity(PLAN_BYTES);
-    let origin = match &config.origin {
-        Origin::Assets(binding) | Origin::Service(binding) => ["binding ", binding, ""],
-        Origin::Zone => ["zone ", "", ""],
-        Origin::Address(address) => ["address ", address, path_and_query(head.url())],
-    };
-    plan.extend(origin);
-    plan.push_str(match &forward.cookies {
-        CookieEdit::Keep => "\n=",
-        CookieEdit::Remove => "\n-",
-        CookieEdit::Replace(_) => "\n+",
-    });
-    if let CookieEdit::Replace(cookies) = &forward.cookies {
-        plan.push_str(cookies);
-    }
-    plan.push_str(match forward.cacheable {
-        Cacheable::AsTheOriginSays => "\n*",
-        Cacheable::Privately => "\n1",
-    });
-    if forward.keeps_token {
-        plan.push('-');
-    }
-    let mut set = |name: &str, value: &str| plan.extend(["\n", name, "\n", value]);
-    if let (Origin::Address(_), Some((scheme, host))) = (&config.origin, scheme_and_host(head.url())) {
-        set("x-forwarded-host", host);
-        set("x-forwarded-proto", scheme);
-    }
-    if let Some(secret) = &config.origin_secret {
-        set(secret.header.as_ref(), secret.value.expose());
-    }
-    for (name, value) in &forward.identity {
-        set(name.as_ref(), value);
-    }
-    plan
-}
-
 fn response(answer: &Answer) -> Result<Response, JsValue> {
     let headers = Headers::new()?;
     for (name, value) in &answer.headers {
@@ -177,7 +148,8 @@ fn response(answer: &Answer) -> Result<Response, JsValue> {
 /// Panics when the path asks for it. Only in the build that the tests of panics run.
 #[cfg(feature = "panic-drill")]
 fn drill(head: &Head<'_>, path: &str) {
-    assert!(!head.url().ends_with(path), "drill");
+    let url = crate::edge::RequestHead::url(head);
+    assert!(!url.ends_with(path), "drill");
 }
 
 #[cfg(feature = "panic-drill")]

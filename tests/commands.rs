@@ -234,7 +234,7 @@ fn explain_says_what_the_gate_does() {
             Outcome::Forward(forward) => {
                 assert_eq!(told["forwarded"], true, "{row}");
                 let identity: Map<String, Value> =
-                    forward.identity.iter().map(|(name, value)| (name.as_ref().to_owned(), json!(value))).collect();
+                    forward.identity().iter().map(|(name, value)| (name.as_ref().to_owned(), json!(value))).collect();
                 assert_eq!(told["identity"], Value::Object(identity), "{row}");
             }
             Outcome::Answer(answer) if decision == "own-endpoint" => {

@@ -43,7 +43,7 @@ fn an_access_token_opens_the_rules_that_name_its_issuer() {
     assert_eq!(identity("x-auth-subject").as_deref(), Some("robot"));
     assert_eq!(identity("x-auth-provider").as_deref(), Some("api"));
     assert_eq!((identity("x-auth-email"), identity("x-auth-groups"), identity("x-auth-name")), (None, None, None));
-    assert_eq!((arrived.cacheable, arrived.keeps_token), (Cacheable::Privately, true));
+    assert_eq!((arrived.cacheable(), arrived.keeps_token()), (Cacheable::Privately, true));
     let keys = ["GET https://id.example/.well-known/openid-configuration", "GET https://id.example/jwks"];
     assert_eq!(machine.world.take_calls(), keys);
     assert!(machine.world.take_events().is_empty(), "who is let in is not logged");
@@ -59,7 +59,7 @@ fn a_service_token_opens_the_rules_that_name_it() {
         assert_eq!(identity("x-auth-provider").as_deref(), Some("ci"));
         assert_eq!(identity("x-auth-name").as_deref(), Some("Build"));
         assert_eq!(identity("x-auth-groups").as_deref(), Some("deployers"));
-        assert_eq!((arrived.cacheable, arrived.keeps_token), (Cacheable::Privately, false));
+        assert_eq!((arrived.cacheable(), arrived.keeps_token()), (Cacheable::Privately, false));
     }
     assert!(machine.world.take_calls().is_empty());
     assert_eq!(machine.verdict(&service("/jobs/x", OLD)), Verdict::invalid("the rule names no such service token"));
@@ -83,7 +83,7 @@ fn where_no_rule_names_tokens_authorization_is_the_origins() {
         [("/open/x", "nonsense"), ("/members", "nonsense"), ("/jobs/x", "nonsense"), ("/jobs/x", &machine.good())]
     {
         let Outcome::Forward(arrived) = ada.send(&machine.isolate, bearer(path, token)) else { panic!("{path}") };
-        assert!(!arrived.keeps_token, "{path}");
+        assert!(!arrived.keeps_token(), "{path}");
     }
     for path in ["/members", "/admin/x", "/jobs/x", "/.auth/me"] {
         assert_eq!(status(&machine.isolate, &bearer(path, &machine.good())), 401, "{path}");
@@ -95,7 +95,7 @@ fn where_no_rule_names_tokens_authorization_is_the_origins() {
     let basic = Head::new("GET", "/api/x").with("authorization", "Basic Zm9vOmJhcg==");
     assert_eq!(status(&machine.isolate, &basic), 401);
     let Outcome::Forward(arrived) = ada.send(&machine.isolate, basic) else { panic!("ada is signed in") };
-    assert!(!arrived.keeps_token);
+    assert!(!arrived.keeps_token());
     assert_eq!(identity(&arrived, "x-auth-provider").as_deref(), Some("work"));
 }
 
@@ -281,11 +281,11 @@ fn a_machine_needs_no_same_origin() {
 #[test]
 fn a_rule_forwards_access_tokens_where_it_says_so_and_service_tokens_never() {
     let machine = Machine::new();
-    assert!(!forward(&machine.isolate, &bearer("/seen/x", &machine.good())).keeps_token);
-    assert!(forward(&machine.isolate, &bearer("/both/x", &machine.good())).keeps_token);
+    assert!(!forward(&machine.isolate, &bearer("/seen/x", &machine.good())).keeps_token());
+    assert!(forward(&machine.isolate, &bearer("/both/x", &machine.good())).keeps_token());
     // Beside a service token, Authorization is another matter.
     let both = service("/jobs/x", CI).with("authorization", "Bearer for-the-origin");
-    assert!(!forward(&machine.isolate, &both).keeps_token);
+    assert!(!forward(&machine.isolate, &both).keeps_token());
 }
 
 #[test]
@@ -311,14 +311,14 @@ fn a_rule_that_lets_everybody_pass_for_a_while_keeps_its_tokens() {
             ("/jobs/x", "Bearer for-the-origin".to_owned(), false),
         ] {
             let arrived = forward(&machine.isolate, &Head::new("GET", path).with("authorization", &value));
-            assert_eq!((arrived.keeps_token, arrived.identity.len()), (keeps, 0), "{mode} {path} {value}");
+            assert_eq!((arrived.keeps_token(), arrived.identity().len()), (keeps, 0), "{mode} {path} {value}");
         }
     }
     // So it is with preflights, which no browser sends with a token.
     let machine = Machine::with(|settings| settings["rules"][2]["preflight"] = json!(true));
     let preflight = Head { method: "OPTIONS".to_owned(), ..bearer("/api/x", &machine.good()) };
     let preflight = preflight.with("origin", "https://app.example.com").with("access-control-request-method", "GET");
-    assert!(forward(&machine.isolate, &preflight).keeps_token);
+    assert!(forward(&machine.isolate, &preflight).keeps_token());
 }
 
 #[test]

@@ -18,7 +18,10 @@ use portcullis::{
 };
 use proptest::{collection, option, prelude::*, sample::select, test_runner::RngSeed};
 use serde_json::{Value, json};
-use support::world::{HOST, Head, Isolate, SECRET, World, settings};
+use support::{
+    held::decide,
+    world::{HOST, Head, Isolate, SECRET, World, settings},
+};
 
 const NAME: &str = "__Host-portcullis";
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=.~ ,;\"%";
@@ -84,7 +87,7 @@ impl Site {
             Some(value) => head.with("cookie", &format!("{NAME}={value}")),
             None => head,
         };
-        self.isolate.gate.decide(&head, self.now)
+        decide(&self.isolate.gate, head, self.now)
     }
 
     /// Whether this value is one of the two sessions, whole: then it may be what it is.
@@ -97,7 +100,7 @@ impl Site {
     fn is_at_most(&self, person: &str, value: &str) {
         for path in ["/optional/x", "/x"] {
             if let Decision::Forward(forward) = self.decide(Head::new("GET", path), Some(value)) {
-                let subject = forward.identity.iter().find(|(name, _)| *name == "x-auth-subject");
+                let subject = forward.identity().into_iter().find(|(name, _)| *name == "x-auth-subject");
                 assert!(subject.is_none_or(|(_, subject)| subject == person), "{path} {value}: {forward:?}");
             }
         }
@@ -111,7 +114,7 @@ impl Site {
                 let without = self.decide(Head::new(method, path), None);
                 assert_eq!(discriminant(&with), discriminant(&without), "{method} {path} {value}: {with:?}");
                 if let Decision::Forward(forward) = with {
-                    assert!(forward.identity.is_empty(), "{method} {path} {value}: {forward:?}");
+                    assert!(forward.identity().is_empty(), "{method} {path} {value}: {forward:?}");
                 }
             }
         }

@@ -56,16 +56,16 @@ fn optional_passes_everybody_and_says_who_it_is_where_somebody_is() {
     let world = World::new();
     let (isolate, ada) = signed_in(&world, json!([{ "path": "/page/**", "sso": "optional" }]));
     let nobody = forward(isolate.send(&Head::navigation(&format!("{HOST}/page"))));
-    assert_eq!((nobody.identity.len(), nobody.cacheable), (0, Cacheable::Privately));
+    assert_eq!((nobody.identity().len(), nobody.cacheable()), (0, Cacheable::Privately));
     let somebody = forward(ada.send(&isolate, Head::navigation(&format!("{HOST}/page"))));
-    assert_eq!(somebody.cacheable, Cacheable::Privately);
-    assert!(somebody.identity.iter().any(|(name, value)| *name == "x-auth-subject" && value == "ada"));
+    assert_eq!(somebody.cacheable(), Cacheable::Privately);
+    assert!(somebody.identity().iter().any(|(name, value)| *name == "x-auth-subject" && value == "ada"));
     assert_eq!(somebody.cookies, CookieEdit::Remove);
     // A session that is over, or broken, is none.
     world.pass(9 * 3_600);
-    assert!(forward(ada.send(&isolate, Head::new("GET", "/page"))).identity.is_empty());
+    assert!(forward(ada.send(&isolate, Head::new("GET", "/page"))).identity().is_empty());
     let broken = Head::new("GET", "/page").with("cookie", "__Host-portcullis=x");
-    assert!(forward(isolate.send(&broken)).identity.is_empty());
+    assert!(forward(isolate.send(&broken)).identity().is_empty());
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn where_sign_in_is_optional_another_sites_post_passes_as_nobodys() {
     let (isolate, ada) = signed_in(&world, json!([{ "path": "/page/**", "sso": "optional" }]));
     let post = || Head::new("POST", "/page");
     let foreign = forward(ada.send(&isolate, post().with("origin", OTHER).with("sec-fetch-site", "cross-site")));
-    assert_eq!((foreign.identity.len(), foreign.cookies), (0, CookieEdit::Remove));
+    assert_eq!((foreign.identity().len(), foreign.cookies), (0, CookieEdit::Remove));
     let own = forward(ada.send(&isolate, post().with("origin", HOST).with("sec-fetch-site", "same-origin")));
-    assert!(!own.identity.is_empty());
+    assert!(!own.identity().is_empty());
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn a_rule_that_watches_reports_and_never_decides() {
         "{log}"
     );
     // A public page under it: reported for whoever is signed in, forwarded for everybody.
-    assert!(forward(ada.send(&isolate, Head::new("GET", "/docs/open/x"))).identity.is_empty());
+    assert!(forward(ada.send(&isolate, Head::new("GET", "/docs/open/x"))).identity().is_empty());
     assert_eq!(world.take_events().len(), 2);
     assert_eq!(status(&isolate.send(&Head::new("GET", "/docs/open/x"))), 200);
     assert_eq!(status(&isolate.send(&Head::new("GET", "/docs/x"))), 401);
@@ -329,7 +329,7 @@ fn a_preflight_passes_without_identity_where_the_rule_says_so() {
         Head::new("OPTIONS", "/api/x").with("origin", OTHER).with("access-control-request-method", method)
     };
     let passed = forward(ada.send(&isolate, preflight("POST")));
-    assert_eq!((passed.identity.len(), passed.cookies), (0, CookieEdit::Remove));
+    assert_eq!((passed.identity().len(), passed.cookies), (0, CookieEdit::Remove));
     assert_eq!(status(&isolate.send(&preflight("POST"))), 200);
     // Another method's rule does not let it pass, nor does anything that is no preflight.
     assert_eq!(status(&isolate.send(&preflight("PUT"))), 401);

@@ -138,7 +138,7 @@ proptest! {
         let open = |reading: &String| is_open(&rules, host, method, reading);
         match decision {
             Decision::Forward(forward) => {
-                prop_assert!(forward.identity.is_empty());
+                prop_assert!(forward.identity().is_empty());
                 if let Some(other) = all.iter().find(|reading| own(reading) || !open(reading)) {
                     prop_assert!(false, "{method} {} is forwarded, and reads as {}: {:?}", head.url, other, rules);
                 }

@@ -88,7 +88,7 @@ fn what_is_switched_to_sign_in_is_not_for_shared_caches() {
         switch(&world, &switches);
         let fresh = world.isolate(&switchable());
         match ada.send(&fresh, Head::new("GET", "/open/x")) {
-            Outcome::Forward(forward) => assert_eq!(forward.cacheable, cacheable, "{switches}"),
+            Outcome::Forward(forward) => assert_eq!(forward.cacheable(), cacheable, "{switches}"),
             Outcome::Answer(answer) => panic!("{}", answer.status),
         }
     }

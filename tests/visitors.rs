@@ -178,7 +178,7 @@ fn rules_see_the_path_alone_and_every_reading_of_it() {
         "/open/caf%C3%A9",
     ] {
         let forward = forward(isolate.send(&Head::new("GET", path)));
-        assert_eq!((forward.identity, forward.cacheable), (Vec::new(), Cacheable::AsTheOriginSays), "{path}");
+        assert_eq!((forward.identity(), forward.cacheable()), (Vec::new(), Cacheable::AsTheOriginSays), "{path}");
     }
     for path in [
         "/open/../admin",

@@ -3,18 +3,18 @@
 
 import gate from './entry.js';
 import Module from './build/index.js';
+import { Decider } from './src/worker/decider.js';
 
-const { decide } = Module.prototype;
+const decider = new Decider(Module.prototype);
 
 export default {
   fetch(request, env, context) {
     const times = Number(request.headers.get('x-decide') ?? 0);
     if (!times) return gate.fetch(request, env, context);
-    const { headers } = request;
-    const [method, url, cookie, now] = [request.method, request.url, headers.get('cookie'), Date.now()];
+    const [names, now] = [[...request.headers.keys()], Date.now()];
     let forwarded = 0;
     for (let time = 0; time < times; time += 1) {
-      if (decide(request, method, url, cookie, null, now) !== undefined) forwarded += 1;
+      if (decider.plan(request, names, now) !== undefined) forwarded += 1;
     }
     return new Response(String(forwarded));
   },

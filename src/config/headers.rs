@@ -59,7 +59,7 @@ pub enum Fact {
 pub struct HeaderName(Rc<str>);
 
 /// The names of the headers that say who is there.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Headers {
     sent: [Option<HeaderName>; 6],
     managed: String,

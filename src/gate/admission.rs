@@ -54,14 +54,14 @@ pub struct Finding {
 }
 
 /// Proof that a rule admits a request. Only this file makes one, and [`Forward`] demands it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Admitted {
     identity: Identity,
     keeps_token: bool,
 }
 
 /// Who is admitted.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Identity {
     /// Everybody; nobody looked who it is.
     Anyone,
@@ -114,12 +114,14 @@ impl Admitted {
 }
 
 /// A request that a rule was found for.
-struct Ruled<'g, 'h, H> {
+pub(super) struct Ruled<'g, 'h, H> {
     head: &'h H,
-    now: Timestamp,
-    site: Site,
+    pub(super) now: Timestamp,
+    pub(super) site: Site,
     address: Address<'h>,
     rule: &'g Rule,
+    /// Whether access tokens count here.
+    takes_bearer: bool,
 }
 
 impl Gate {
@@ -189,7 +191,7 @@ impl Gate {
             return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
         }
         let watching = matcher.watching(&path, Target { host: &site.host, method: head.method() }, rank);
-        let ruled = Ruled { head, now, site, address, rule: self.config.rule(rank) };
+        let ruled = Ruled { head, now, site, address, rule: self.config.rule(rank), takes_bearer: false };
         if watching.is_empty() {
             return self.admit(ruled, preflight);
         }
@@ -199,58 +201,64 @@ impl Gate {
     }
 
     /// Steps 6 to 10.
-    fn admit<H: RequestHead>(&self, ruled: Ruled<'_, '_, H>, preflight: bool) -> Decision {
-        let Ruled { head, now, site, address, rule } = ruled;
+    fn admit<H: RequestHead>(&self, mut ruled: Ruled<'_, '_, H>, preflight: bool) -> Decision {
+        let Ruled { head, now, rule, .. } = ruled;
         // The header is read once: for the session, and for what the origin gets of it.
-        let header = head.cookie();
-        let names = CookieNames::new(site.development);
+        let names = CookieNames::new(ruled.site.development);
+        let held = head.held().filter(|held| held.is_under(names));
+        let header = if held.is_some() { None } else { head.cookie() };
         let cookies = header.as_deref().map(|header| Cookies::parse(header, names)).unwrap_or_default();
-        let edit = if header.is_some() { cookies.for_origin() } else { CookieEdit::Keep };
+        let edit = match held {
+            Some(held) => held.for_origin(),
+            None if header.is_some() => cookies.for_origin(),
+            None => CookieEdit::Keep,
+        };
+        let session = |site: &Site| match held {
+            Some(held) => self.check_session(held.session(), site, now).is_ok().then(|| Rc::clone(held.session())),
+            None => self.session_of(&cookies, site, now),
+        };
         // 6. Public. A rule that is switched to that keeps the tokens it takes all the same.
         let keeps = || rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
         if preflight {
-            return self.pass_anyone(&Admitted::anyone().keeping(keeps()), edit);
+            return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit);
         }
         let policy = match self.access(rule, now) {
-            Access::Public => return self.pass_anyone(&Admitted::anyone().keeping(keeps()), edit),
+            Access::Public => return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit),
             Access::Optional => {
-                let visit = Visit::new(site, address);
-                let origin = SameOrigin::check(head, &visit.site, &rule.origins);
-                let session = self.session_of(&cookies, &visit, now).zip(origin);
-                return self.pass(Admitted::optionally(session).keeping(keeps()), edit, visit, now);
+                let origin = SameOrigin::check(head, &ruled.site, &rule.origins);
+                let session = session(&ruled.site).zip(origin);
+                return self.pass(Admitted::optionally(session).keeping(keeps()), edit, &ruled);
             }
             Access::SignedIn(policy) => policy,
         };
-        let mut visit = Visit::new(site, address);
         // 7. A token.
         if let Some(taken) = &rule.tokens {
-            visit.takes_bearer = !taken.issuers.is_empty();
+            ruled.takes_bearer = !taken.issuers.is_empty();
             if let Some(shown) = self.shown(head, taken, now).transpose() {
-                let visit = visit.readable_by(allowed_origin(head, &rule.origins));
                 let rejection = match shown {
-                    Ok(Shown::Unchecked(token)) => return Decision::Verify(token, visit),
+                    Ok(Shown::Unchecked(token)) => return Decision::Verify(token, ruled.readable_visit()),
                     Ok(Shown::Machine(machine)) => match judge(policy, machine.claims(), head, now) {
-                        Ok(granted) => return self.pass(Admitted::machine(machine, &granted), edit, visit, now),
+                        Ok(granted) => return self.pass(Admitted::machine(machine, &granted), edit, &ruled),
                         Err(denied) => machine.denied(&rule.name, denied),
                     },
                     Err(rejection) => rejection,
                 };
-                return Decision::Refuse(Rejection::Machine(rejection), visit);
+                return Decision::Refuse(Rejection::Machine(rejection), ruled.readable_visit());
             }
         }
         // 8. The session.
-        let Some(session) = self.session_of(&cookies, &visit, now) else {
-            return Decision::SignIn(visit.readable_by(allowed_origin(head, &rule.origins)));
+        let Some(session) = session(&ruled.site) else {
+            return Decision::SignIn(ruled.readable_visit());
         };
         // 9. Whose doing it is.
-        let Some(same_origin) = SameOrigin::check(head, &visit.site, &rule.origins) else {
-            return Decision::Refuse(Rejection::CrossSite, visit);
+        let Some(same_origin) = SameOrigin::check(head, &ruled.site, &rule.origins) else {
+            return Decision::Refuse(Rejection::CrossSite, ruled.visit());
         };
         // 10. The policy.
         match judge(policy, session.claims(), head, now) {
-            Ok(granted) => self.pass(Admitted::person(session, &granted, &same_origin), edit, visit, now),
+            Ok(granted) => self.pass(Admitted::person(session, &granted, &same_origin), edit, &ruled),
             Err(Denied { by, step_up }) => {
-                let visit = visit.readable_by(allowed_origin(head, &rule.origins));
+                let visit = ruled.readable_visit();
                 if let Some(step_up) = step_up {
                     return Decision::StepUp(step_up, visit);
                 }
@@ -273,7 +281,7 @@ impl Gate {
     }
 
     /// The way on for everybody.
-    fn pass_anyone(&self, admitted: &Admitted, edit: CookieEdit) -> Decision {
+    fn pass_anyone(&self, admitted: Admitted, edit: CookieEdit) -> Decision {
         Decision::Forward(Forward::new(admitted, edit, &self.config.headers, None))
     }
 
@@ -352,9 +360,15 @@ fn survives_parsing(origin: &str, path: &str) -> bool {
     !path.contains('^') && url::Url::parse(&format!("{origin}{path}")).is_ok_and(|url| url.path() == path)
 }
 
-impl<H> Ruled<'_, '_, H> {
+impl<H: RequestHead> Ruled<'_, '_, H> {
+    /// Where it came to, for what does not go on at once.
     fn visit(&self) -> Visit {
-        Visit::new(self.site.clone(), self.address)
+        Visit { takes_bearer: self.takes_bearer, ..Visit::new(self.site.clone(), self.address) }
+    }
+
+    /// The same, with answers that pages of an origin may read that the rule trusts.
+    pub(super) fn readable_visit(&self) -> Visit {
+        self.visit().readable_by(allowed_origin(self.head, &self.rule.origins))
     }
 }
 

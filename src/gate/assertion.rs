@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 pub(super) use signed::Signed;
 use signed::Whom;
 
-use super::{Admitted, Answer, Decision, Forward, Gate, Outcome, Rejection, Request, Visit};
+use super::{Admitted, Answer, Decision, Forward, Gate, Outcome, Rejection, Request, admission::Ruled};
 use crate::{
     claims::Claims,
     config::Fact,
@@ -27,7 +27,7 @@ use crate::{
     json::{self, Object},
     keyring::PublicPoint,
     session::CookieEdit,
-    time::{Lifetime, Timestamp},
+    time::Lifetime,
 };
 
 /// How long an assertion lasts: long enough to be used for a page's every picture, and short enough
@@ -53,27 +53,32 @@ pub(super) struct Published {
 
 impl Gate {
     /// The way on for whom a rule admits: at once, unless an assertion has to be signed first.
-    pub(super) fn pass(&self, admitted: Admitted, cookies: CookieEdit, visit: Visit, now: Timestamp) -> Decision {
+    pub(super) fn pass<H: RequestHead>(
+        &self,
+        admitted: Admitted,
+        cookies: CookieEdit,
+        ruled: &Ruled<'_, '_, H>,
+    ) -> Decision {
         let names = &self.config.headers;
         let mut assertion = None;
         if let (Some(whom), Some(_)) = (Whom::of(&admitted), names.name(Fact::Assertion)) {
-            assertion = self.signed.borrow().find(&whom, &visit.site.address, now);
+            assertion = self.signed.borrow().find(&whom, &ruled.site.address, ruled.now);
             if assertion.is_none() {
-                return Decision::Sign(admitted, cookies, visit);
+                return Decision::Sign(admitted, cookies, ruled.readable_visit());
             }
         }
-        Decision::Forward(Forward::new(&admitted, cookies, names, assertion))
+        Decision::Forward(Forward::new(admitted, cookies, names, assertion))
     }
 
     /// Signs an assertion for who is admitted, keeps it, and lets the request go on with it.
     pub(super) async fn sign_and_pass<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
-        admitted: &Admitted,
+        admitted: Admitted,
         cookies: CookieEdit,
     ) -> Outcome {
         let mut assertion = None;
-        if let Some(whom) = Whom::of(admitted) {
+        if let Some(whom) = Whom::of(&admitted) {
             assertion = self.sign(request, whom.claims()).await;
             let Some(token) = &assertion else {
                 return Outcome::Answer(self.refuse(request, &Rejection::Unsigned));

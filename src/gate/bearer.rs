@@ -22,7 +22,7 @@ use crate::{
 pub const TOKEN_HEADER: &str = "portcullis-token";
 
 /// A machine whose token was checked. Only this file makes one.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Machine {
     scheme: Scheme,
     claims: Rc<Claims>,

@@ -201,7 +201,8 @@ impl Gate {
         let (edge, names, host, lifetime) =
             (request.edge, request.names(), &request.visit.site.host, self.config.session_lifetime);
         let subject = claims.subject().to_owned();
-        let session = Session::begin(claims, provider.issuer.as_str(), self.binding(&request.visit), edge.now(), edge);
+        let session =
+            Session::begin(claims, provider.issuer.as_str(), self.binding(&request.visit.site), edge.now(), edge);
         let Ok(cookie) = session.sign(&self.keys) else {
             return self.finish_without(request, state, &Rejection::TooManyClaims, back);
         };
@@ -265,7 +266,7 @@ impl Gate {
         state: &LoginState,
         back: &ReturnTo,
     ) -> Answer {
-        if self.session_of(cookies, &request.visit, request.now).is_some() {
+        if self.session_of(cookies, &request.visit.site, request.now).is_some() {
             return self.go_back(request, state, back);
         }
         if state.attempt > 0 {

@@ -122,14 +122,15 @@ fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names:
         CookieEdit::Remove => None,
         CookieEdit::Replace(cookies) => Some(cookies.clone()),
     };
-    let authorization = original.header("authorization").filter(|_| !forward.keeps_token);
+    let authorization = original.header("authorization").filter(|_| !forward.keeps_token());
     // Traefik copies a header under its own name alone. Elsewhere a server on the way need not wonder
     // about an answer with a request's headers.
     let rest = match proxy {
         Proxy::Traefik => ["cookie", "authorization"],
         Proxy::Nginx | Proxy::Caddy => ["portcullis-cookie", "portcullis-authorization"],
     };
-    let mut headers: Vec<_> = forward.identity.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
+    let identity = forward.identity();
+    let mut headers: Vec<_> = identity.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
     headers.extend(
         rest.into_iter().zip([&cookies, &authorization]).filter_map(|(name, value)| Some((name, value.as_deref()?))),
     );

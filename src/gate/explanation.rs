@@ -145,7 +145,7 @@ impl Gate {
         };
         let visit = Visit::new(site, address);
         let claims = token.claims(provider, None, &self.config.selection);
-        let session = Session::begin(claims, provider.issuer.as_str(), self.binding(&visit), now, entropy);
+        let session = Session::begin(claims, provider.issuer.as_str(), self.binding(&visit.site), now, entropy);
         let cookie = session.sign(&self.keys).map_err(|_| NotSupposed::TooLong)?;
         Ok(Some(format!("{}={cookie}", visit.cookie_names().session())))
     }
@@ -173,7 +173,7 @@ impl Gate {
         // What is to be signed on the way goes on: nothing more is judged.
         let decision = match decision {
             Decision::Sign(admitted, cookies, _) => {
-                Decision::Forward(super::Forward::new(&admitted, cookies, &self.config.headers, None))
+                Decision::Forward(super::Forward::new(admitted, cookies, &self.config.headers, None))
             }
             decision => decision,
         };

@@ -3,7 +3,7 @@
 //! Bodies are not its business: the adapter hands the platform's own objects through and makes
 //! the edits that are listed here.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, rc::Rc};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -18,17 +18,14 @@ use crate::{
 /// reader can decode every value alike, nor what was outside ASCII.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// An admitted request: the edits to make.
+/// An admitted request, and the edits to make. Two that are equal are carried out alike.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Forward {
+    admitted: Admitted,
     /// The request's `Cookie` header.
     pub cookies: CookieEdit,
-    /// The identity headers to set, once every managed one of the client's is removed.
-    pub identity: Vec<(HeaderName, String)>,
-    /// What may keep the answer.
-    pub cacheable: Cacheable,
-    /// Whether `Authorization` is removed: it held a token that was meant for the gate.
-    pub keeps_token: bool,
+    assertion: Option<String>,
+    names: Rc<Headers>,
 }
 
 /// Who may keep the origin's answer.
@@ -43,23 +40,33 @@ pub enum Cacheable {
 impl Forward {
     /// The edits for an admitted request, under these names, with the assertion of who sent it where one
     /// was asked for.
-    pub fn new(admitted: &Admitted, cookies: CookieEdit, names: &Headers, assertion: Option<String>) -> Self {
-        let keeps_token = admitted.keeps_token();
-        let claims: &Claims = match admitted.identity() {
-            Identity::Anyone => {
-                let cacheable = Cacheable::AsTheOriginSays;
-                return Self { cookies, identity: Vec::new(), cacheable, keeps_token };
-            }
-            Identity::Nobody => {
-                let cacheable = Cacheable::Privately;
-                return Self { cookies, identity: Vec::new(), cacheable, keeps_token };
-            }
+    pub(super) fn new(admitted: Admitted, cookies: CookieEdit, names: &Rc<Headers>, assertion: Option<String>) -> Self {
+        Self { admitted, cookies, assertion, names: Rc::clone(names) }
+    }
+
+    /// The identity headers to set, once every managed one of the client's is removed.
+    pub fn identity(&self) -> Vec<(HeaderName, String)> {
+        let claims: &Claims = match self.admitted.identity() {
+            Identity::Anyone | Identity::Nobody => return Vec::new(),
             Identity::Person(session) => session.claims(),
             Identity::Machine(machine) => machine.claims(),
         };
-        let mut identity = identity(claims, names);
-        identity.extend(names.name(Fact::Assertion).cloned().zip(assertion));
-        Self { cookies, identity, cacheable: Cacheable::Privately, keeps_token }
+        let mut identity = identity(claims, &self.names);
+        identity.extend(self.names.name(Fact::Assertion).cloned().zip(self.assertion.clone()));
+        identity
+    }
+
+    /// What may keep the answer.
+    pub fn cacheable(&self) -> Cacheable {
+        match self.admitted.identity() {
+            Identity::Anyone => Cacheable::AsTheOriginSays,
+            Identity::Nobody | Identity::Person(_) | Identity::Machine(_) => Cacheable::Privately,
+        }
+    }
+
+    /// Whether `Authorization` is removed: it held a token that was meant for the gate.
+    pub fn keeps_token(&self) -> bool {
+        self.admitted.keeps_token()
     }
 }
 

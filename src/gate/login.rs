@@ -207,7 +207,7 @@ impl Gate {
     fn landed_without_session<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Option<Vec<String>> {
         let header = request.head.cookie()?;
         let cookies = Cookies::parse(&header, request.names());
-        let most = match self.open_session(&cookies, &request.visit, request.now) {
+        let most = match self.open_session(&cookies, &request.visit.site, request.now) {
             Ok(_) => return None,
             Err(SessionError::OtherSettings) => 2,
             Err(_) => 0,

@@ -23,7 +23,7 @@ impl Gate {
     ) -> Answer {
         let header = request.head.cookie().unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
-        let session = self.session_of(&cookies, &request.visit, request.now);
+        let session = self.session_of(&cookies, &request.visit.site, request.now);
         let (provider, _) = self.provider_of(request, &cookies);
         let end_session = match provider {
             Some(provider) => {
@@ -59,7 +59,7 @@ impl Gate {
         let mut lines =
             vec![names.deletion(&names.session(), "/"), names.deletion(&names.hint(), &self.path_of(Endpoint::Logout))];
         lines.extend(self.login_deletions(request, &cookies));
-        let session = self.session_of(&cookies, &request.visit, request.now);
+        let session = self.session_of(&cookies, &request.visit.site, request.now);
         let subject = session.as_ref().map_or("", |session| session.claims().subject());
         request.log(
             EventKind::Logout,
@@ -95,7 +95,7 @@ impl Gate {
         let hint = cookies
             .hint()
             .and_then(|value| LogoutHint::open(value, &self.keys, request.names(), &request.visit.site.host));
-        let session = self.session_of(cookies, &request.visit, request.now);
+        let session = self.session_of(cookies, &request.visit.site, request.now);
         let id = session
             .as_ref()
             .map(|session| session.claims().provider())

@@ -34,37 +34,32 @@ const UNREADABLE = {
 let managed;
 
 /**
- * Forwards `request` by `plan` (see worker.rs): a line each for the origin, the Cookie header, who may
- * keep the answer and whether `Authorization` goes, and then names and values of the headers to set. `managedHeaders` names those that no
- * client may use: the settings are known by then, and they are the same for as long as this isolate lives.
+ * Forwards `request`, whose headers can be edited and have these `names`, by `plan` (see plan.rs). `managedHeaders`
+ * says which no client may use: the settings are known by then, and they are the same for as long as this isolate
+ * lives.
  */
-export function forward(request, env, plan, managedHeaders) {
-  const lines = plan.split('\n');
-  const [origin, cookies, keep] = lines;
+export function forward(request, names, env, plan, managedHeaders) {
+  const [kind, where, cookies, others, keep] = plan;
   const privately = keep[0] === '1';
-  const space = origin.indexOf(' ');
-  const kind = origin.slice(0, space);
-  const where = origin.slice(space + 1);
   let answer;
   try {
     managed ??= new Managed(managedHeaders().split(','));
-    const edited = kind === 'binding' ? new Request(request) : outgoing(kind === 'zone' ? request : new Request(where, request), privately);
-    const { headers } = edited;
-    if (!managed.remove(headers)) return trouble(UNREADABLE, 'a name outside ASCII');
-    if (cookies[0] === '-') headers.delete('cookie');
-    else if (cookies[0] === '+') headers.set('cookie', cookies.slice(1));
+    const { headers } = request;
+    if (!managed.remove(names, headers)) return trouble(UNREADABLE, 'a name outside ASCII');
+    if (cookies === '-') headers.delete('cookie');
+    else if (cookies === '+') headers.set('cookie', others);
     if (keep[1] === '-') headers.delete('authorization');
-    for (let line = 3; line < lines.length; line += 2) headers.set(lines[line], lines[line + 1]);
-    answer = kind === 'binding' ? env[where].fetch(edited) : fetch(edited);
+    for (let line = 5; line < plan.length; line += 2) headers.set(plan[line], plan[line + 1]);
+    answer = kind === 'binding' ? env[where].fetch(request) : fetchFrom(kind === 'zone' ? request : new Request(where, request), privately);
   } catch (error) {
     return failed(error);
   }
   return answer.then(privately ? asPrivate : withoutOwnCookies, failed);
 }
 
-/** A request to a server: what is fetched for one person must not come out of the zone's cache for another. */
-function outgoing(request, privately) {
-  return privately ? new Request(request, { cache: 'no-store' }) : new Request(request);
+/** Fetches from a server: what is fetched for one person must not come out of the zone's cache for another. */
+function fetchFrom(request, privately) {
+  return privately ? fetch(request, { cache: 'no-store' }) : fetch(request);
 }
 
 /**
@@ -81,9 +76,9 @@ class Managed {
   }
 
   /** Whether it could: bytes outside ASCII, which no name has (RFC 9110, 5.1), are not found again by it. */
-  remove(headers) {
+  remove(names, headers) {
     let found;
-    for (const name of headers.keys()) {
+    for (const name of names) {
       if (this.shapes.has(shape(name)) && this.has(name)) (found ??= []).push(name);
     }
     if (!found) return true;

@@ -139,10 +139,10 @@ impl Arrival {
     }
 
     /// An identity header at the origin.
-    pub fn identity(&self, name: &str) -> Option<&str> {
+    pub fn identity(&self, name: &str) -> Option<String> {
         match self {
             Self::Origin(_, forward) => {
-                forward.identity.iter().find(|(header, _)| *header == name).map(|(_, value)| value.as_str())
+                forward.identity().into_iter().find(|(header, _)| *header == name).map(|(_, value)| value)
             }
             Self::Page(..) => None,
         }

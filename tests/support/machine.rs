@@ -178,7 +178,7 @@ pub fn is_for_machines(answer: &Answer, code: &str) -> u16 {
 }
 
 pub fn identity(forward: &Forward, name: &str) -> Option<String> {
-    forward.identity.iter().find(|(header, _)| *header == name).map(|(_, value)| value.clone())
+    forward.identity().iter().find(|(header, _)| *header == name).map(|(_, value)| value.clone())
 }
 
 impl Verdict {

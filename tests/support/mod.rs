@@ -11,6 +11,7 @@
 
 pub mod browser;
 pub mod head;
+pub mod held;
 pub mod machine;
 pub mod operator;
 pub mod provider;

@@ -70,8 +70,8 @@ pub fn end(isolate: &Isolate, browser: &Browser, path: &str) -> String {
     isolate.world.run_background();
     match outcome {
         Outcome::Forward(forward) => {
-            let subject = forward.identity.iter().find(|(name, _)| *name == "x-auth-subject");
-            subject.map_or("anyone".to_owned(), |(_, value)| value.clone())
+            let subject = forward.identity().into_iter().find(|(name, _)| *name == "x-auth-subject");
+            subject.map_or("anyone".to_owned(), |(_, value)| value)
         }
         Outcome::Answer(answer) => answer.status.to_string(),
     }

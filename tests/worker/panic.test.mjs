@@ -63,6 +63,17 @@ describe('a panic', { timeout: 30_000 }, () => {
         }
       });
 
+      test('takes with it what was remembered of a cookie', async () => {
+        for (let round = 0; round < 3; round += 1) {
+          await site.send('/public/x');
+          for (let visit = 0; visit < 3; visit += 1) {
+            const answer = await site.send('/x', { headers: { cookie } });
+            assert.deepEqual([answer.status, answer.body], [200, 'from the origin'], `${round}, ${visit}`);
+          }
+          assert.equal((await site.send(path, { headers: { cookie } })).status, 503);
+        }
+      });
+
       test('shows the origin nothing', async () => {
         await site.arrived();
         await site.send(path, { headers: { cookie } });

@@ -45,7 +45,7 @@ pub fn access_token(data: &[u8]) {
     let now = NOW.seconds() as f64;
     assert!(seconds("exp").expect("an end") > now - 61.0, "{claims}");
     assert!(["nbf", "iat"].iter().all(|name| seconds(name).is_none_or(|time| time < now + 61.0)), "{claims}");
-    let subject = forward.identity.iter().find(|(name, _)| *name == "x-auth-subject").expect("a subject");
+    let subject = forward.identity().into_iter().find(|(name, _)| *name == "x-auth-subject").expect("a subject");
     let escaped = claims["sub"].as_str().expect("a text").replace('%', "%25");
     assert_eq!(subject.1.replace("%20", " "), escaped.replace("%20", " "), "{claims}");
 }

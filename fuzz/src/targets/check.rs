@@ -96,7 +96,7 @@ fn answered(gate: &Rc<Gate>, head: &Head) -> (u16, Option<String>) {
 fn forwarded(gate: &Rc<Gate>, head: &Head) -> Option<Option<String>> {
     match block_on(gate.respond(&Outside::new(), head)) {
         Outcome::Forward(forward) => {
-            Some(forward.identity.into_iter().find(|(name, _)| *name == "x-auth-subject").map(|(_, value)| value))
+            Some(forward.identity().into_iter().find(|(name, _)| *name == "x-auth-subject").map(|(_, value)| value))
         }
         Outcome::Answer(_) => None,
     }

@@ -36,7 +36,7 @@ pub fn path(data: &[u8]) {
     let head = Head::new(method, &format!("{HOST}{path}"));
     let decision = gate().decide(&head, NOW);
     let Decision::Forward(forward) = decision else { return };
-    assert!(forward.identity.is_empty(), "{path:?}");
+    assert!(forward.identity().is_empty(), "{path:?}");
     assert_eq!(path_and_query(head.url()), path, "forwarded as it came");
     let (bare, _) = path.split_once('?').unwrap_or((path, ""));
     let url = Url::parse(head.url()).expect("what a URL parser refuses is not forwarded");

@@ -26,10 +26,10 @@ pub fn session(data: &[u8]) {
             let with = gate().decide(&head().with("cookie", &header), NOW);
             let without = gate().decide(&head(), NOW);
             let who = match &with {
-                Decision::Forward(forward) => forward.identity.iter().find(|(name, _)| *name == "x-auth-subject"),
+                Decision::Forward(forward) => forward.identity().into_iter().find(|(name, _)| *name == "x-auth-subject"),
                 _ => None,
             };
-            match who.map(|(_, subject)| subject.as_str()) {
+            match who.as_ref().map(|(_, subject)| subject.as_str()) {
                 Some("ada") => assert!(is_whole(&ada), "{header} is ada"),
                 Some("bob") => assert!(is_whole(&bob) && path != "/admin/x", "{header} is bob at {path}"),
                 Some(other) => panic!("{header} is {other}"),

@@ -46,7 +46,7 @@ fn whole(text: &str) {
             for host in &config.hosts {
                 let url = format!("https://{}{path}", host.name());
                 let Decision::Forward(forward) = gate.decide(&Head::new(method, &url), NOW) else { continue };
-                assert!(forward.identity.is_empty());
+                assert!(forward.identity().is_empty());
                 let parsed = portcullis::rules::RequestPath::parse(path).expect("a path");
                 let rank = config.matcher().first_match(&parsed, Target { host: host.name(), method });
                 let rule = config.rule(rank.expect("one rule"));

@@ -22,7 +22,7 @@ impl Telling<'_> {
         });
         let identity = match &self.explanation.decision {
             Decision::Forward(forward) => {
-                forward.identity.iter().map(|(name, value)| (name.as_ref().to_owned(), json!(value))).collect()
+                forward.identity().iter().map(|(name, value)| (name.as_ref().to_owned(), json!(value))).collect()
             }
             _ => serde_json::Map::new(),
         };

@@ -42,7 +42,7 @@ impl Verdict {
             Decision::Forward(_) if explanation.preflight => ("preflight", None, None),
             Decision::Forward(forward) => match access {
                 Some(Access::SignedIn(_)) => ("admitted", None, None),
-                Some(Access::Optional) if forward.identity.is_empty() => ("anonymous", None, None),
+                Some(Access::Optional) if forward.identity().is_empty() => ("anonymous", None, None),
                 Some(Access::Optional) => ("identified", None, None),
                 Some(Access::Public) | None => ("public", None, None),
             },

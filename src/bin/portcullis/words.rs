@@ -49,7 +49,7 @@ impl Telling<'_> {
         text.push_str(&self.who());
         text.push_str(&format!("\n{}: {}\n", verdict.decision, self.meaning(&verdict)));
         if let Decision::Forward(forward) = &self.explanation.decision {
-            for (name, value) in &forward.identity {
+            for (name, value) in forward.identity() {
                 text.push_str(&format!("  {}: {value}\n", name.as_ref()));
             }
         }

@@ -1,0 +1,47 @@
+//! [`Held`]: what a `Cookie` header holds, for as long as the same header comes again.
+
+use std::rc::Rc;
+
+use super::{CookieEdit, CookieNames, Cookies, Recent, Session};
+use crate::keyring::KeyRing;
+
+/// A `Cookie` header in which a session was verified: it is neither read nor verified again while it is, byte
+/// for byte, the same. Whether the session counts here and now is checked each time all the same.
+#[derive(Debug)]
+pub struct Held {
+    header: String,
+    names: CookieNames,
+    session: Rc<Session>,
+    for_origin: CookieEdit,
+}
+
+impl Held {
+    /// What `header` holds under these names. `None` without a session that one of the keys signed: what else
+    /// there is in a header is not worth the place.
+    pub fn read(header: String, names: CookieNames, recent: &mut Recent<Session>, keys: &KeyRing) -> Option<Self> {
+        let cookies = Cookies::parse(&header, names);
+        let session = recent.verify(cookies.session()?, keys).ok()?;
+        let for_origin = cookies.for_origin();
+        Some(Self { header, names, session, for_origin })
+    }
+
+    /// The header, as it came.
+    pub fn header(&self) -> &str {
+        &self.header
+    }
+
+    /// Whether it was read under these names.
+    pub fn is_under(&self, names: CookieNames) -> bool {
+        self.names == names
+    }
+
+    /// The session, verified and not yet checked.
+    pub fn session(&self) -> &Rc<Session> {
+        &self.session
+    }
+
+    /// What the origin gets of it.
+    pub fn for_origin(&self) -> CookieEdit {
+        self.for_origin.clone()
+    }
+}

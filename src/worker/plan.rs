@@ -1,0 +1,95 @@
+//! The plan that the entry forwards a request by: texts in an array, the edits it is to make.
+//!
+//! From one request of a page to the next it is the same, so the plans written last are kept as the arrays that
+//! they became: one is used again for what is forwarded alike.
+
+use std::cell::RefCell;
+
+use js_sys::{Array, JsString};
+
+use super::head::Head;
+use crate::{
+    config::{Config, Origin},
+    edge::RequestHead,
+    gate::{Cacheable, Forward, path_and_query, scheme_and_host},
+    session::CookieEdit,
+};
+
+/// Plans kept per isolate. With the longest cookies they are a megabyte.
+const MOST: usize = 64;
+
+thread_local! {
+    static KEPT: RefCell<Kept> = const { RefCell::new(Kept { plans: Vec::new(), next: 0 }) };
+}
+
+/// The plans written last, in a ring: what they carry out, and the array.
+struct Kept {
+    plans: Vec<(Forward, Array)>,
+    next: usize,
+}
+
+impl Kept {
+    fn find(&self, forward: &Forward) -> Option<Array> {
+        self.plans.iter().find(|(kept, _)| kept == forward).map(|(_, plan)| plan.clone())
+    }
+
+    fn keep(&mut self, forward: Forward, plan: Array) {
+        match self.plans.get_mut(self.next) {
+            Some(oldest) => *oldest = (forward, plan),
+            None => self.plans.push((forward, plan)),
+        }
+        self.next = self.next.saturating_add(1) % MOST;
+    }
+}
+
+/// The plan of `forward`.
+pub(super) fn plan(forward: Forward, config: &Config, head: &Head<'_>) -> Array {
+    // With an address of its own, the origin's plan says what was asked for.
+    if let Origin::Address(_) = config.origin {
+        return array(&forward, config, head);
+    }
+    if let Some(plan) = KEPT.with_borrow(|kept| kept.find(&forward)) {
+        return plan;
+    }
+    let plan = array(&forward, config, head);
+    KEPT.with_borrow_mut(|kept| kept.keep(forward, plan.clone()));
+    plan
+}
+
+/// A line each: what kind of origin; where it is; what becomes of the `Cookie` header (`=` it stays, `-` it
+/// goes, `+` it is to be what the next line says); that; who may keep the answer (`*` as the origin says, `1`
+/// the visitor alone, `-` behind it: `Authorization` goes). Then names and values of headers to set: what was
+/// asked for, where the origin has an address of its own; the origin's secret; who is there. No part has a
+/// line break in it: header values come without, and ours are escaped.
+fn array(forward: &Forward, config: &Config, head: &Head<'_>) -> Array {
+    let mut plan = String::new();
+    plan.extend(match &config.origin {
+        Origin::Assets(binding) | Origin::Service(binding) => ["binding\n", binding, ""],
+        Origin::Zone => ["zone\n", "", ""],
+        Origin::Address(address) => ["address\n", address, path_and_query(head.url())],
+    });
+    plan.extend(match &forward.cookies {
+        CookieEdit::Keep => ["\n=\n", ""],
+        CookieEdit::Remove => ["\n-\n", ""],
+        CookieEdit::Replace(cookies) => ["\n+\n", cookies],
+    });
+    plan.push_str(match forward.cacheable() {
+        Cacheable::AsTheOriginSays => "\n*",
+        Cacheable::Privately => "\n1",
+    });
+    if forward.keeps_token() {
+        plan.push('-');
+    }
+    let mut set = |name: &str, value: &str| plan.extend(["\n", name, "\n", value]);
+    if let (Origin::Address(_), Some((scheme, host))) = (&config.origin, scheme_and_host(head.url())) {
+        set("x-forwarded-host", host);
+        set("x-forwarded-proto", scheme);
+    }
+    if let Some(secret) = &config.origin_secret {
+        set(secret.header.as_ref(), secret.value.expose());
+    }
+    for (name, value) in forward.identity() {
+        set(name.as_ref(), &value);
+    }
+    JsString::from(plan).split("\n")
+}
