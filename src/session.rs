@@ -38,9 +38,10 @@ const ID_BYTES: usize = 16;
 /// (RFC 7519, 4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
+    /// The first field, since it tells two sessions apart.
+    id: String,
     issuer: String,
     host: String,
-    id: String,
     issued: Timestamp,
     expires: Timestamp,
     selection: String,
