@@ -3,8 +3,8 @@
 
 import Inner from './build/index.js';
 import settings from './portcullis.json';
-import { forward } from './src/worker/forward.js';
 import { Decider } from './src/worker/decider.js';
+import { forward } from './src/worker/forward.js';
 import { trouble } from './src/worker/trouble.js';
 
 /** How long the gate may take for an answer of its own: six calls to a provider at 8 s each, and some. */
