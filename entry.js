@@ -33,8 +33,11 @@ export default {
       // A copy, since its headers can be edited. Nothing else looks at what came: each object of the platform's costs.
       request = new Request(incoming);
       names = [...request.headers.keys()];
-      if (instance.criticalError) decider.forget();
-      else plan = decider.plan(request, names, Date.now());
+    } catch (error) {
+      return trouble(BROKEN, error);
+    }
+    try {
+      if (!instance.criticalError) plan = decider.plan(request, names, Date.now());
     } catch (error) {
       return broken(error);
     }
@@ -74,9 +77,11 @@ async function respond(request, env, context) {
   }
 }
 
-/** The gate threw. After a panic the next request gets a fresh instance; any other error is this request's alone. */
+/**
+ * The gate threw, which is never meant: whatever it was – a panic, a stack that is full – the next request gets a fresh
+ * instance, since the one that threw may refuse every call from now on.
+ */
 function broken(error) {
-  decider.forget();
-  if (error instanceof WebAssembly.RuntimeError) instance.criticalError = true;
+  instance.criticalError = true;
   return trouble(BROKEN, error);
 }

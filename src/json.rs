@@ -38,8 +38,8 @@ pub(crate) fn read(text: impl AsRef<[u8]>) -> Result<Value, JsonError> {
     read_whole(text.as_ref(), &Twice::default())
 }
 
-/// The same, where one entry of a list may be as broken as it likes: one within which a member is there
-/// twice is `null`.
+/// The same, where one entry of a list may be as broken as it likes: the innermost one within which a member is
+/// there twice is `null`.
 pub(crate) fn read_sparing(text: &str) -> Result<Value, JsonError> {
     let twice = Twice { noted: true, found: Cell::new(false) };
     let value = read_whole(text.as_bytes(), &twice)?;

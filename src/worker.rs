@@ -8,6 +8,7 @@ mod crypto;
 mod head;
 mod plan;
 mod platform;
+mod remembered;
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -21,7 +22,6 @@ use web_sys::{Headers, Request, Response, ResponseInit};
 use crate::{
     config::{ConfigError, Origin, SettingsText},
     gate::{Answer, Decision, Gate, Outcome, Withheld, misconfigured},
-    session::Held,
 };
 
 thread_local! {
@@ -31,44 +31,33 @@ thread_local! {
 
 /// Decides a request that needs no I/O: the plan to forward it by, or nothing, and then [`respond`]
 /// has the word. What most decisions read comes as `lines` (see [`Head`]), since the entry reads it for a
-/// fraction of what calls from here cost; the request itself is for the rest.
+/// fraction of what calls from here cost; the request itself is for the rest. A `Cookie` header that was
+/// [read](read_cookies) comes as its number, and is not among the lines.
 #[wasm_bindgen]
-pub fn decide(request: &Request, lines: String, milliseconds: f64) -> Option<Array> {
-    decide_with(request, lines, None, milliseconds)
-}
-
-/// A `Cookie` header that was read, for the entry to keep by its text. One of an instance that broke is of no
-/// use to the next: every call of it throws.
-#[wasm_bindgen]
-pub struct Cookies(Held);
-
-#[wasm_bindgen]
-impl Cookies {
-    /// The same as [`decide`], for a request with this very header, which its `lines` leave out.
-    pub fn decide(&self, request: &Request, lines: String, milliseconds: f64) -> Option<Array> {
-        decide_with(request, lines, Some(&self.0), milliseconds)
-    }
-}
-
-/// Reads a `Cookie` header that came over plain http, or not. Nothing if no session is in it.
-#[wasm_bindgen]
-pub fn read_cookies(header: String, plain: bool) -> Option<Cookies> {
-    GATE.with_borrow(Clone::clone)?.hold(header, plain).map(Cookies)
-}
-
-fn decide_with(request: &Request, lines: String, held: Option<&Held>, milliseconds: f64) -> Option<Array> {
+pub fn decide(request: &Request, lines: String, cookies: Option<f64>, milliseconds: f64) -> Option<Array> {
     let gate = GATE.with_borrow(Clone::clone)?;
     let now = platform::timestamp(milliseconds);
     if !gate.knows_switches(now) {
         return None;
     }
-    let head = Head::read(request, lines, held)?;
+    let held = match cookies {
+        Some(number) => Some(remembered::find(number)?),
+        None => None,
+    };
+    let head = Head::read(request, lines, held.as_deref())?;
     #[cfg(feature = "panic-drill")]
     drill(&head, "/.auth/drill/fast");
     match gate.decide(&head, now) {
         Decision::Forward(forward) => Some(plan(forward, gate.config(), &head)),
         _ => None,
     }
+}
+
+/// Reads a `Cookie` header, which came over `plain` http or not, for the requests that come with the same
+/// again: its number. Nothing if there is no session in it.
+#[wasm_bindgen]
+pub fn read_cookies(header: String, plain: bool) -> Option<f64> {
+    GATE.with_borrow(Clone::clone)?.hold(header, plain).and_then(remembered::remember)
 }
 
 /// Answers a request: a `Response`, or a plan to forward it by.

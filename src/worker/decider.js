@@ -6,7 +6,7 @@ const LONGEST = 8_192;
 
 /**
  * Decides by the module's functions (see worker.rs). A page comes with twenty pictures and the same Cookie header for
- * each: it is handed over and read once, and remembered by its text if there is a session in it.
+ * each: it is handed over and read once, and remembered by its text if it was a session's that counted.
  */
 export class Decider {
   constructor({ decide, read_cookies: readCookies }) {
@@ -21,27 +21,31 @@ export class Decider {
     // A line each: see head.rs.
     const upgrade = names.includes('upgrade') ? `=${headers.get('upgrade')}` : '';
     const lines = `${method}\n${url}\n${upgrade}\n`;
-    if (!names.includes('cookie')) return this.decide(request, lines, now);
+    if (!names.includes('cookie')) return this.decide(request, lines, undefined, now);
     const cookie = headers.get('cookie');
-    const cookies = this.remembered.get(cookie);
-    if (cookies) return cookies.decide(request, lines, now);
-    const plan = this.decide(request, `${lines}=${cookie}`, now);
-    if (plan && cookie.length <= LONGEST) this.remember(cookie, this.readCookies(cookie, url.startsWith('http:')));
+    const number = this.remembered.get(cookie);
+    if (number === undefined) {
+      const plan = this.decide(request, `${lines}=${cookie}`, undefined, now);
+      if (isForOne(plan) && cookie.length <= LONGEST) this.remember(cookie, this.readCookies(cookie, url.startsWith('http:')));
+      return plan;
+    }
+    const plan = this.decide(request, lines, number, now);
+    // The number may be known no more: then the header is read again.
+    if (plan === undefined) this.remembered.delete(cookie);
     return plan;
   }
 
-  remember(cookie, cookies) {
-    if (!cookies) return;
+  remember(cookie, number) {
+    if (number === undefined) return;
     if (this.remembered.size >= MOST) {
-      const [[oldest, its]] = this.remembered;
+      const [oldest] = this.remembered.keys();
       this.remembered.delete(oldest);
-      its.free();
     }
-    this.remembered.set(cookie, cookies);
+    this.remembered.set(cookie, number);
   }
+}
 
-  /** What an instance remembers is gone with it. */
-  forget() {
-    this.remembered.clear();
-  }
+/** Whether the answer is for one person (see plan.rs): what is public is not worth remembering. */
+function isForOne(plan) {
+  return plan !== undefined && plan[4][0] === '1';
 }

@@ -15,8 +15,10 @@ use crate::{
     session::CookieEdit,
 };
 
-/// Plans kept per isolate. With the longest cookies they are a megabyte.
+/// Plans kept per isolate.
 const MOST: usize = 64;
+/// The longest `Cookie` header in a plan that is kept, in bytes: anybody can send one to a public page.
+const LONGEST: usize = 8_192;
 
 thread_local! {
     static KEPT: RefCell<Kept> = const { RefCell::new(Kept { plans: Vec::new(), next: 0 }) };
@@ -45,7 +47,8 @@ impl Kept {
 /// The plan of `forward`.
 pub(super) fn plan(forward: Forward, config: &Config, head: &Head<'_>) -> Array {
     // With an address of its own, the origin's plan says what was asked for.
-    if let Origin::Address(_) = config.origin {
+    let is_of_one_address = matches!(config.origin, Origin::Address(_));
+    if is_of_one_address || matches!(&forward.cookies, CookieEdit::Replace(cookies) if cookies.len() > LONGEST) {
         return array(&forward, config, head);
     }
     if let Some(plan) = KEPT.with_borrow(|kept| kept.find(&forward)) {

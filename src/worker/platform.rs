@@ -44,6 +44,14 @@ pub(super) fn timestamp(milliseconds: f64) -> Timestamp {
     Timestamp::from_seconds((milliseconds / 1_000.0) as u64)
 }
 
+/// A number that nobody can predict.
+#[expect(clippy::disallowed_methods, reason = "this is the randomness")]
+pub(super) fn draw() -> Option<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(u64::from_le_bytes(bytes))
+}
+
 impl Platform {
     pub(super) fn new(env: worker::Env, context: worker::Context) -> Self {
         Self(Rc::new(Inner { env, context }))

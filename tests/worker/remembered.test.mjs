@@ -57,13 +57,26 @@ describe('in workerd', { timeout: 60_000 }, () => {
 });
 
 describe('the decider', () => {
-  /** The module's functions, which say how they were called. */
-  function pretended({ plan = [], readable = true } = {}) {
+  const lines = 'GET\nhttps://docs.example.com/x\n\n';
+  const forOne = ['binding', 'SITE', '=', '', '1'];
+  const forAll = ['binding', 'SITE', '=', '', '*'];
+
+  /** The module's functions, which say how they were called; `known` numbers decide, and so do texts. */
+  function pretended({ plan = forOne, readable = true } = {}) {
     const calls = [];
+    const known = new Set();
     return {
       calls,
-      decide: (_request, lines) => (calls.push(lines), plan),
-      read_cookies: (cookie) => readable ? { decide: (_request, lines) => (calls.push(`${cookie}: ${lines}`), plan), free: () => calls.push(`free ${cookie}`) } : undefined,
+      known,
+      decide: (_request, text, number) => {
+        calls.push(number === undefined ? text : `${number}: ${text}`);
+        return number === undefined || known.has(number) ? (plan ?? undefined) : undefined;
+      },
+      read_cookies: () => {
+        if (!readable) return undefined;
+        known.add(calls.length);
+        return calls.length;
+      },
     };
   }
 
@@ -72,33 +85,41 @@ describe('the decider', () => {
     return decider.plan(request, [...request.headers.keys()], 0);
   }
 
-  const lines = 'GET\nhttps://docs.example.com/x\n\n';
-
-  test('hands a header over once, and then what was read of it', () => {
+  test('hands a header over once, and then its number', () => {
     const module = pretended();
     const decider = new Decider(module);
     for (let visit = 0; visit < 3; visit += 1) ask(decider, 'a=1');
     ask(decider, 'a=2');
     ask(decider);
-    assert.deepEqual(module.calls, [`${lines}=a=1`, `a=1: ${lines}`, `a=1: ${lines}`, `${lines}=a=2`, lines]);
+    assert.deepEqual(module.calls, [`${lines}=a=1`, `1: ${lines}`, `1: ${lines}`, `${lines}=a=2`, lines]);
   });
 
-  test('remembers nothing that was not forwarded, holds no session, or is too long', () => {
-    for (const [module, cookie] of [[pretended({ plan: null }), 'a=1'], [pretended({ readable: false }), 'a=1'], [pretended(), `a=${'1'.repeat(8_192)}`]]) {
+  test('remembers nothing that was not forwarded, is for all, holds no session, or is too long', () => {
+    for (const [how, cookie] of [[{ plan: null }, 'a=1'], [{ plan: forAll }, 'a=1'], [{ readable: false }, 'a=1'], [{}, `a=${'1'.repeat(8_192)}`]]) {
+      const module = pretended(how);
       const decider = new Decider(module);
       for (let visit = 0; visit < 2; visit += 1) ask(decider, cookie);
       assert.deepEqual(module.calls, [`${lines}=${cookie}`, `${lines}=${cookie}`]);
     }
   });
 
-  test('gives the place of the oldest to the newest, and frees it', () => {
+  test('reads a header again whose number is not known any more', () => {
     const module = pretended();
     const decider = new Decider(module);
-    for (let visitor = 0; visitor < 258; visitor += 1) ask(decider, `a=${visitor}`);
-    assert.deepEqual(module.calls.filter((call) => call.startsWith('free')), ['free a=0', 'free a=1']);
-    decider.forget();
+    ask(decider, 'a=1');
+    module.known.clear();
+    assert.equal(ask(decider, 'a=1'), undefined);
+    assert.equal(ask(decider, 'a=1'), forOne);
+    assert.deepEqual(module.calls, [`${lines}=a=1`, `1: ${lines}`, `${lines}=a=1`]);
+  });
+
+  test('gives the place of the oldest to the newest', () => {
+    const module = pretended();
+    const decider = new Decider(module);
+    for (let visitor = 0; visitor < 257; visitor += 1) ask(decider, `a=${visitor}`);
     module.calls.length = 0;
-    ask(decider, 'a=257');
-    assert.deepEqual(module.calls, [`${lines}=a=257`]);
+    ask(decider, 'a=0');
+    ask(decider, 'a=256');
+    assert.deepEqual(module.calls, [`${lines}=a=0`, `257: ${lines}`]);
   });
 });

@@ -1,0 +1,45 @@
+//! The `Cookie` headers that were read last, each named by a number that the entry keeps with the text.
+
+use std::{cell::RefCell, rc::Rc};
+
+use super::platform;
+use crate::session::Held;
+
+/// Headers remembered per isolate: the lowest byte of a number is the place.
+const MOST: usize = 256;
+
+thread_local! {
+    static REMEMBERED: RefCell<Remembered> = const { RefCell::new(Remembered { held: Vec::new(), next: 0 }) };
+}
+
+struct Remembered {
+    held: Vec<(u64, Rc<Held>)>,
+    next: usize,
+}
+
+/// Remembers what a header holds, in the place of the oldest. Its number is drawn at random, so that one of an
+/// instance that is gone, or of a place that was given away, finds nothing.
+pub(super) fn remember(held: Held) -> Option<f64> {
+    let drawn = platform::draw()?;
+    REMEMBERED.with_borrow_mut(|Remembered { held: all, next }| {
+        // 52 bits, all of which a float keeps: 44 of chance, and the place.
+        let number = drawn >> 20 << 8 | u64::try_from(*next).ok()?;
+        let known = (number, Rc::new(held));
+        match all.get_mut(*next) {
+            Some(oldest) => *oldest = known,
+            None => all.push(known),
+        }
+        *next = next.saturating_add(1) % MOST;
+        Some(number as f64)
+    })
+}
+
+/// What was remembered under `number`.
+pub(super) fn find(number: f64) -> Option<Rc<Held>> {
+    let number = number as u64;
+    let place = usize::try_from(number & 0xff).ok()?;
+    REMEMBERED.with_borrow(|remembered| {
+        let (known, held) = remembered.held.get(place)?;
+        (*known == number).then(|| Rc::clone(held))
+    })
+}
