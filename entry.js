@@ -37,7 +37,8 @@ export default {
       return trouble(BROKEN, error);
     }
     try {
-      if (!instance.criticalError) plan = decider.plan(request, names, Date.now());
+      if (instance.criticalError) decider.forget();
+      else plan = decider.plan(request, names, Date.now());
     } catch (error) {
       return broken(error);
     }
@@ -82,6 +83,7 @@ async function respond(request, env, context) {
  * instance, since the one that threw may refuse every call from now on.
  */
 function broken(error) {
+  decider.forget();
   instance.criticalError = true;
   return trouble(BROKEN, error);
 }

@@ -46,7 +46,10 @@ pub fn decide(request: &Request, lines: String, cookies: Option<f64>, millisecon
     };
     let head = Head::read(request, lines, held.as_deref())?;
     #[cfg(feature = "panic-drill")]
-    drill(&head, "/.auth/drill/fast");
+    {
+        drill(&head, "/.auth/drill/fast");
+        drill_deep(&head);
+    }
     match gate.decide(&head, now) {
         Decision::Forward(forward) => Some(plan(forward, gate.config(), &head)),
         _ => None,
@@ -139,6 +142,17 @@ fn response(answer: &Answer) -> Result<Response, JsValue> {
 fn drill(head: &Head<'_>, path: &str) {
     let url = crate::edge::RequestHead::url(head);
     assert!(!url.ends_with(path), "drill");
+}
+
+/// Fills the stack when the path asks for it, which throws something else than a panic does.
+#[cfg(feature = "panic-drill")]
+fn drill_deep(head: &Head<'_>) {
+    fn deepen(depth: u64) -> u64 {
+        if core::hint::black_box(depth) == u64::MAX { depth } else { deepen(depth.saturating_add(1)) ^ depth }
+    }
+    if crate::edge::RequestHead::url(head).ends_with("/.auth/drill/deep") {
+        core::hint::black_box(deepen(0));
+    }
 }
 
 #[cfg(feature = "panic-drill")]

@@ -43,6 +43,11 @@ export class Decider {
     }
     this.remembered.set(cookie, number);
   }
+
+  /** What an instance remembers is gone with it. */
+  forget() {
+    this.remembered.clear();
+  }
 }
 
 /** Whether the answer is for one person (see plan.rs): what is public is not worth remembering. */

@@ -1,7 +1,7 @@
 // A panic in WebAssembly takes the whole instance with it. What must be left of that is one clean answer
 // for everybody who was waiting, and a fresh instance for the next request.
 //
-// The build for these tests panics on demand, at three addresses (see src/worker.rs); it is made when it is
+// The build for these tests panics on demand, at four addresses (see src/worker.rs); it is made when it is
 // not there, which takes a minute or two.
 
 import assert from 'node:assert/strict';
@@ -36,6 +36,7 @@ describe('a panic', { timeout: 30_000 }, () => {
     ['before anything is awaited', '/.auth/drill/now'],
     ['after something was awaited', '/.auth/drill/later'],
     ['in the synchronous part', '/.auth/drill/fast'],
+    ['by a full stack', '/.auth/drill/deep'],
   ];
   for (const [place, path] of places) {
     describe(place, () => {
