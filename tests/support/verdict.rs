@@ -68,7 +68,7 @@ impl Attempt {
         let browser = Browser::new("ada");
         let arrival = browser.open(&isolate, "/.auth/login?provider=work&return_to=%2Fmembers");
         if let Arrival::Origin(..) = arrival {
-            return Verdict::Accepted(arrival.identity("x-auth-subject").unwrap().to_owned());
+            return Verdict::Accepted(arrival.identity("x-auth-subject").unwrap());
         }
         let log = self.world.log();
         let last: Value = serde_json::from_str(log.lines().next_back().unwrap()).unwrap();

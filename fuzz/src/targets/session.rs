@@ -26,7 +26,9 @@ pub fn session(data: &[u8]) {
             let with = gate().decide(&head().with("cookie", &header), NOW);
             let without = gate().decide(&head(), NOW);
             let who = match &with {
-                Decision::Forward(forward) => forward.identity().into_iter().find(|(name, _)| *name == "x-auth-subject"),
+                Decision::Forward(forward) => {
+                    forward.identity().into_iter().find(|(name, _)| *name == "x-auth-subject")
+                }
                 _ => None,
             };
             match who.as_ref().map(|(_, subject)| subject.as_str()) {
