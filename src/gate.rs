@@ -219,7 +219,7 @@ impl Gate {
 
     /// `/.auth/signed-out`: the page after a logout, with a way back in.
     fn signed_out<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
-        let sign_in = self.login_path(&ReturnTo::home(&request.visit.site));
+        let sign_in = self.login_path(&ReturnTo::home(request.visit.site()));
         self.page(request, 200, &Page::SignedOut { sign_in })
     }
 
@@ -241,21 +241,21 @@ impl Gate {
                         .with("expires", session.expires()),
                 )
             }
-            None => self.unauthenticated(request, &ReturnTo::home(&request.visit.site), &StepUp::default()),
+            None => self.unauthenticated(request, &ReturnTo::home(request.visit.site()), &StepUp::default()),
         }
     }
 
     /// The session of a request, if it has one that opens here and now.
     fn session(&self, head: &impl RequestHead, visit: &Visit, now: Timestamp) -> Option<Rc<Session>> {
         let header = head.cookie()?;
-        self.session_of(&Cookies::parse(&header, visit.cookie_names()), &visit.site, now)
+        self.session_of(&Cookies::parse(&header, visit.cookie_names()), visit.site(), now)
     }
 
-    fn session_of(&self, cookies: &Cookies<'_>, site: &Site, now: Timestamp) -> Option<Rc<Session>> {
+    fn session_of(&self, cookies: &Cookies<'_>, site: Site<'_>, now: Timestamp) -> Option<Rc<Session>> {
         self.open_session(cookies, site, now).ok()
     }
 
-    fn open_session(&self, cookies: &Cookies<'_>, site: &Site, now: Timestamp) -> Result<Rc<Session>, SessionError> {
+    fn open_session(&self, cookies: &Cookies<'_>, site: Site<'_>, now: Timestamp) -> Result<Rc<Session>, SessionError> {
         let cookie = cookies.session().ok_or(SessionError::Absent)?;
         let session = self.recent.borrow_mut().verify(cookie, &self.keys)?;
         self.check_session(&session, site, now)?;
@@ -263,7 +263,7 @@ impl Gate {
     }
 
     /// Whether a session that was verified counts here and now.
-    fn check_session(&self, session: &Session, site: &Site, now: Timestamp) -> Result<(), SessionError> {
+    fn check_session(&self, session: &Session, site: Site<'_>, now: Timestamp) -> Result<(), SessionError> {
         let is_issuer_of = |id: &str, issuer: &str| {
             self.config.provider(id).is_some_and(|provider| provider.issuer.as_str() == issuer)
         };
@@ -277,9 +277,9 @@ impl Gate {
         Held::read(header, names, &mut self.recent.borrow_mut(), &self.keys)
     }
 
-    fn binding<'b>(&'b self, site: &'b Site) -> Binding<'b> {
+    fn binding<'b>(&'b self, site: Site<'b>) -> Binding<'b> {
         Binding {
-            host: &site.host,
+            host: site.host,
             selection: self.config.selection.fingerprint(),
             lifetime: self.config.session_lifetime,
         }
@@ -322,7 +322,7 @@ impl<'r, E: Edge, H: RequestHead> Request<'r, E, H> {
 
     fn log(&self, kind: EventKind, code: &'static str, fields: &[(&'static str, &str)]) {
         let mut event =
-            Event::new(kind, code, &self.id).with("host", &self.visit.site.host).with("path", &self.visit.path);
+            Event::new(kind, code, &self.id).with("host", self.visit.site().host).with("path", &self.visit.path);
         for (name, value) in fields {
             event = event.with(name, value);
         }

@@ -2,8 +2,9 @@
 //! typed things of values; [`JsonError`] says what does not fit, and where.
 //!
 //! A member that is there twice is refused, however deep it stands: two readers that choose differently
-//! are how a text gets misread. Only [`read_sparing`] gives up no more than what it stands in. There is one reader for every text, since what is derived is made anew
-//! for each type, and that was a tenth of the module.
+//! are how a text gets misread. With [`read`], that is the end of the whole text; with [`read_sparing`], of
+//! the list's entry that it stands in. There is one reader for every text, since what is derived is made
+//! anew for each type, and that was a tenth of the module.
 
 use core::{cell::Cell, fmt};
 

@@ -74,9 +74,10 @@ impl Rules {
     /// # Errors
     /// [`Ambiguous`] when the readings of the path do not agree on it.
     pub fn first_match(&self, path: &RequestPath<'_>, target: Target<'_>) -> Result<Option<usize>, Ambiguous> {
-        let mut readings = path.readings();
-        let chosen = self.rank_of(readings.next().unwrap_or(""), target);
-        if readings.all(|reading| self.rank_of(reading, target) == chosen) { Ok(chosen) } else { Err(Ambiguous) }
+        let (first, others) = path.first_and_others();
+        let chosen = self.rank_of(first, target);
+        let agree = others.iter().all(|reading| self.rank_of(reading, target) == chosen);
+        if agree { Ok(chosen) } else { Err(Ambiguous) }
     }
 
     /// Whether a rule that names methods is about this path, so that a header which tells the origin
@@ -85,8 +86,7 @@ impl Rules {
         let is_about = |entry: &Entry, reading: &str| {
             entry.scope.names_methods() && entry.scope.has_host(host) && entry.matches(reading)
         };
-        self.names_methods
-            && path.readings().any(|reading| self.candidates(reading).any(|(_, entry)| is_about(entry, reading)))
+        self.names_methods && path.any(|reading| self.candidates(reading).any(|(_, entry)| is_about(entry, reading)))
     }
 
     /// The rules that watch a request which the rule of rank `chosen` decides: those before it, in

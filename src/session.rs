@@ -38,7 +38,7 @@ const ID_BYTES: usize = 16;
 /// (RFC 7519, 4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The first field, since it tells two sessions apart.
+    /// Stands first, so that it is compared first: two sessions differ in it.
     id: String,
     issuer: String,
     host: String,

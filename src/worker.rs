@@ -1,8 +1,9 @@
 //! The platform: what Cloudflare Workers give, as an [`Edge`](crate::edge::Edge).
 //!
-//! Two functions are exported to `entry.js` that answer. [`decide`] is synchronous and forwards what needs no
-//! I/O; [`respond`] does the rest. Neither takes a body: a request that is forwarded is a plan of
-//! edits that the entry carries out on the platform's own objects.
+//! Two of the functions exported to `entry.js` say what becomes of a request. [`decide`] is synchronous and
+//! forwards what needs no I/O; [`respond`] does the rest. Neither takes a body: a request that is forwarded
+//! is a plan of edits that the entry carries out on the platform's own objects. The other two tell the entry
+//! what it needs for that: [`read_cookies`] and [`managed_headers`].
 
 mod crypto;
 mod head;

@@ -17,12 +17,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 const HOST: &str = "gate.example";
+const SITE: Site<'_> = Site { address: "https://gate.example", host: HOST, development: false };
 /// Where a login in a pop-up ends.
 const POP_UP: &str = "/.auth/signed-in";
 
 fn accepted(text: &str) -> Option<String> {
-    let site = Site { address: format!("https://{HOST}"), host: HOST.to_owned(), development: false };
-    ReturnTo::parse(text, &site, "/.auth").map(|page| page.address())
+    ReturnTo::parse(text, SITE, "/.auth").map(|page| page.address())
 }
 
 /// The path that a browser asks of the site when a page of it leads to `text`; `None` when it goes
@@ -101,8 +101,7 @@ fn check(text: &str) -> Option<String> {
     let own = own.iter().find(|reading| *reading == "/.auth" || reading.starts_with("/.auth/"));
     assert_eq!(own, None, "{text:?}: {address} is the gate's own");
     // Accepted once, accepted again, and the same; also by way of a state.
-    let site = Site { address: format!("https://{HOST}"), host: HOST.to_owned(), development: false };
-    let carried = ReturnTo::carried(rest, &site, "/.auth").map(|page| page.address());
+    let carried = ReturnTo::carried(rest, SITE, "/.auth").map(|page| page.address());
     assert_eq!(carried.as_deref(), Some(address.as_str()), "{text:?}");
     assert_eq!(accepted(&address).as_deref(), Some(address.as_str()), "{text:?}");
     Some(address)

@@ -5,15 +5,16 @@
 pub struct Host {
     name: String,
     port: Option<String>,
+    loopback: bool,
 }
 
 /// The place a request came to, once its host was found in the settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Site {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site<'s> {
     /// Scheme, host and port: what a browser calls the origin of our pages.
-    pub address: String,
+    pub address: &'s str,
     /// Host and port.
-    pub host: String,
+    pub host: &'s str,
     /// A loopback host over plain http: cookies there have neither prefix nor `Secure`.
     pub development: bool,
 }
@@ -34,7 +35,7 @@ impl Host {
                 "{text:?} is not a host as a browser writes it: no scheme, no path, no wildcard, lower case, punycode"
             ));
         }
-        Ok(Self { name: name.to_owned(), port })
+        Ok(Self { name: name.to_owned(), port, loopback: is_loopback(name) })
     }
 
     /// The host without its port.
@@ -44,7 +45,7 @@ impl Host {
 
     /// Whether the host is this machine: the one place where plain http is served.
     pub fn is_loopback(&self) -> bool {
-        is_loopback(&self.name)
+        self.loopback
     }
 
     /// Whether `text` names this very host, as the settings write it.
@@ -71,18 +72,17 @@ impl Host {
     }
 }
 
-impl Site {
-    /// The site of `address` (`https://host[:port]`, as a URL parser writes it) when one of `hosts`
+impl<'s> Site<'s> {
+    /// The site of `address` (`https://host[:port]`, as a URL parser writes it, or `http`) when one of `hosts`
     /// is meant; `None` otherwise.
-    pub fn find(hosts: &[Host], address: &str) -> Option<Self> {
-        let (scheme, rest) = address.split_once(':')?;
-        let host = rest.strip_prefix("//")?;
+    pub fn find(hosts: &[Host], address: &'s str) -> Option<Self> {
+        let (host, https) = match address.as_bytes() {
+            [b'h', b't', b't', b'p', b's', b':', b'/', b'/', ..] => (address.get(8..)?, true),
+            [b'h', b't', b't', b'p', b':', b'/', b'/', ..] => (address.get(7..)?, false),
+            _ => return None,
+        };
         let found = hosts.iter().find(|served| served.serves(host))?;
-        Some(Self {
-            address: address.to_owned(),
-            host: host.to_owned(),
-            development: scheme == "http" && found.is_loopback(),
-        })
+        Some(Self { address, host, development: !https && found.is_loopback() })
     }
 
     /// Whether the visit may go on as it came: over https, or on this machine.
@@ -100,7 +100,7 @@ pub(crate) fn is_loopback(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn find(host: &str, address: &str) -> Option<Site> {
+    fn find<'s>(host: &str, address: &'s str) -> Option<Site<'s>> {
         Site::find(&[Host::parse(host).unwrap()], address)
     }
 

@@ -117,7 +117,7 @@ impl Admitted {
 pub(super) struct Ruled<'g, 'h, H> {
     head: &'h H,
     pub(super) now: Timestamp,
-    pub(super) site: Site,
+    pub(super) site: Site<'h>,
     address: Address<'h>,
     rule: &'g Rule,
     /// Whether access tokens count here.
@@ -182,15 +182,15 @@ impl Gate {
         }
         // 5. The rule.
         let matcher = self.config.matcher();
-        let (rank, preflight) = match self.rule_of(&path, head, &site) {
+        let (rank, preflight) = match self.rule_of(&path, head, site) {
             Ok(found) => found,
             Err(error) => return Decision::Refuse(Rejection::Ambiguous(error), Visit::new(site, address)),
         };
         // That a preflight passes turns on its method too, whatever its rule names.
-        if (preflight || matcher.turns_on_method(&path, &site.host)) && has_doubtful_method(head) {
+        if (preflight || matcher.turns_on_method(&path, site.host)) && has_doubtful_method(head) {
             return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
         }
-        let watching = matcher.watching(&path, Target { host: &site.host, method: head.method() }, rank);
+        let watching = matcher.watching(&path, Target { host: site.host, method: head.method() }, rank);
         let ruled = Ruled { head, now, site, address, rule: self.config.rule(rank), takes_bearer: false };
         if watching.is_empty() {
             return self.admit(ruled, preflight);
@@ -202,20 +202,20 @@ impl Gate {
 
     /// Steps 6 to 10.
     fn admit<H: RequestHead>(&self, mut ruled: Ruled<'_, '_, H>, preflight: bool) -> Decision {
-        let Ruled { head, now, rule, .. } = ruled;
+        let Ruled { head, now, site, rule, .. } = ruled;
         // The header is read once: for the session, and for what the origin gets of it.
-        let names = CookieNames::new(ruled.site.development);
+        let names = CookieNames::new(site.development);
         let held = head.held().filter(|held| held.is_under(names));
         let header = if held.is_some() { None } else { head.cookie() };
-        let cookies = header.as_deref().map(|header| Cookies::parse(header, names)).unwrap_or_default();
-        let edit = match held {
-            Some(held) => held.for_origin(),
-            None if header.is_some() => cookies.for_origin(),
-            None => CookieEdit::Keep,
+        let cookies = header.as_deref().map(|header| Cookies::parse(header, names));
+        let edit = match (held, &cookies) {
+            (Some(held), _) => held.for_origin(),
+            (None, Some(cookies)) => cookies.for_origin(),
+            (None, None) => CookieEdit::Keep,
         };
-        let session = |site: &Site| match held {
+        let session = || match held {
             Some(held) => self.check_session(held.session(), site, now).is_ok().then(|| Rc::clone(held.session())),
-            None => self.session_of(&cookies, site, now),
+            None => cookies.as_ref().and_then(|cookies| self.session_of(cookies, site, now)),
         };
         // 6. Public. A rule that is switched to that keeps the tokens it takes all the same.
         let keeps = || rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
@@ -225,8 +225,8 @@ impl Gate {
         let policy = match self.access(rule, now) {
             Access::Public => return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit),
             Access::Optional => {
-                let origin = SameOrigin::check(head, &ruled.site, &rule.origins);
-                let session = session(&ruled.site).zip(origin);
+                let origin = SameOrigin::check(head, site, &rule.origins);
+                let session = session().zip(origin);
                 return self.pass(Admitted::optionally(session).keeping(keeps()), edit, &ruled);
             }
             Access::SignedIn(policy) => policy,
@@ -247,11 +247,11 @@ impl Gate {
             }
         }
         // 8. The session.
-        let Some(session) = session(&ruled.site) else {
+        let Some(session) = session() else {
             return Decision::SignIn(ruled.readable_visit());
         };
         // 9. Whose doing it is.
-        let Some(same_origin) = SameOrigin::check(head, &ruled.site, &rule.origins) else {
+        let Some(same_origin) = SameOrigin::check(head, site, &rule.origins) else {
             return Decision::Refuse(Rejection::CrossSite, ruled.visit());
         };
         // 10. The policy.
@@ -291,9 +291,9 @@ impl Gate {
         &self,
         path: &RequestPath<'_>,
         head: &impl RequestHead,
-        site: &Site,
+        site: Site<'_>,
     ) -> Result<(Option<usize>, bool), Ambiguous> {
-        let find = |method: &str| self.config.matcher().first_match(path, Target { host: &site.host, method });
+        let find = |method: &str| self.config.matcher().first_match(path, Target { host: site.host, method });
         if let Some(method) = preflight_for(head) {
             let rank = find(&method)?;
             if self.config.rule(rank).preflight {
@@ -326,13 +326,13 @@ impl Gate {
         method: &str,
         page: &ReturnTo,
         head: &impl RequestHead,
-        site: &Site,
+        site: Site<'_>,
         session: Option<&Session>,
         now: Timestamp,
     ) -> StepUp {
         let found = RequestPath::parse(page.path())
             .ok()
-            .and_then(|path| self.config.matcher().first_match(&path, Target { host: &site.host, method }).ok());
+            .and_then(|path| self.config.matcher().first_match(&path, Target { host: site.host, method }).ok());
         match found.map(|rank| self.access(self.config.rule(rank), now)) {
             Some(Access::SignedIn(policy)) => match session {
                 Some(session) => judge(policy, session.claims(), head, now)
@@ -363,7 +363,9 @@ fn survives_parsing(origin: &str, path: &str) -> bool {
 impl<H: RequestHead> Ruled<'_, '_, H> {
     /// Where it came to, for what does not go on at once.
     fn visit(&self) -> Visit {
-        Visit { takes_bearer: self.takes_bearer, ..Visit::new(self.site.clone(), self.address) }
+        let mut visit = Visit::new(self.site, self.address);
+        visit.takes_bearer = self.takes_bearer;
+        visit
     }
 
     /// The same, with answers that pages of an origin may read that the rule trusts.
@@ -388,7 +390,7 @@ fn has_doubtful_method(head: &impl RequestHead) -> bool {
 impl Visit {
     /// For a request whose host is none of ours, of which nothing is repeated.
     fn nowhere() -> Self {
-        let site = Site { address: String::new(), host: String::new(), development: false };
-        Self { site, path: String::new(), query: None, reader: None, takes_bearer: false }
+        let site = Site { address: "", host: "", development: false };
+        Self::new(site, Address { base: "", path: "", query: None })
     }
 }

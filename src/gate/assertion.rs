@@ -61,8 +61,10 @@ impl Gate {
     ) -> Decision {
         let names = &self.config.headers;
         let mut assertion = None;
-        if let (Some(whom), Some(_)) = (Whom::of(&admitted), names.name(Fact::Assertion)) {
-            assertion = self.signed.borrow().find(&whom, &ruled.site.address, ruled.now);
+        if names.name(Fact::Assertion).is_some()
+            && let Some(whom) = Whom::of(&admitted)
+        {
+            assertion = self.signed.borrow().find(&whom, ruled.site.address, ruled.now);
             if assertion.is_none() {
                 return Decision::Sign(admitted, cookies, ruled.readable_visit());
             }
@@ -83,7 +85,7 @@ impl Gate {
             let Some(token) = &assertion else {
                 return Outcome::Answer(self.refuse(request, &Rejection::Unsigned));
             };
-            self.signed.borrow_mut().keep(whom, &request.visit.site.address, token, request.now);
+            self.signed.borrow_mut().keep(whom, request.visit.site().address, token, request.now);
         }
         Outcome::Forward(Forward::new(admitted, cookies, &self.config.headers, assertion))
     }
@@ -139,10 +141,10 @@ impl Published {
 fn payload<E: Edge, H: RequestHead>(request: &Request<'_, E, H>, claims: &Claims) -> String {
     let mut id = [0; ID_BYTES];
     request.edge.fill(&mut id);
-    let (site, now) = (&request.visit.site, request.now);
+    let (site, now) = (request.visit.site(), request.now);
     let payload = Object::default()
-        .with("iss", site.address.as_str())
-        .with("aud", site.host.as_str())
+        .with("iss", site.address)
+        .with("aud", site.host)
         .with("sub", claims.subject())
         .with("idp", claims.provider())
         // An address that nobody verified would let a person pass for another at the origin.

@@ -50,7 +50,7 @@ impl Gate {
     ///
     /// 8. a session begins, with a new id, and the browser goes back to the page it wanted.
     pub(super) async fn callback<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
-        let site = &request.visit.site;
+        let site = request.visit.site();
         let home = ReturnTo::home(site);
         // 1. One state, and a code or an error. A prefetch or a script spends nothing and starts nothing.
         if Audience::of(request.head) != Audience::Navigation {
@@ -60,7 +60,7 @@ impl Gate {
             return self.refuse_with_way_back(request, &Rejection::Response, &home);
         };
         // 2. A state of ours.
-        let Ok(state) = LoginState::open(&response.state, &self.keys, &site.host) else {
+        let Ok(state) = LoginState::open(&response.state, &self.keys, site.host) else {
             return self.refuse_with_way_back(request, &Rejection::Response, &home);
         };
         let back = ReturnTo::carried(&state.return_to, site, &self.config.prefix).unwrap_or(home);
@@ -128,7 +128,7 @@ impl Gate {
             value,
             &self.keys,
             request.names(),
-            &request.visit.site.host,
+            request.visit.site().host,
             request.now,
         );
         let Ok(LoginCookie::Pending(pending)) = opened else { return None };
@@ -199,10 +199,10 @@ impl Gate {
         back: &ReturnTo,
     ) -> Answer {
         let (edge, names, host, lifetime) =
-            (request.edge, request.names(), &request.visit.site.host, self.config.session_lifetime);
+            (request.edge, request.names(), request.visit.site().host, self.config.session_lifetime);
         let subject = claims.subject().to_owned();
         let session =
-            Session::begin(claims, provider.issuer.as_str(), self.binding(&request.visit.site), edge.now(), edge);
+            Session::begin(claims, provider.issuer.as_str(), self.binding(request.visit.site()), edge.now(), edge);
         let Ok(cookie) = session.sign(&self.keys) else {
             return self.finish_without(request, state, &Rejection::TooManyClaims, back);
         };
@@ -230,7 +230,7 @@ impl Gate {
         );
         // Core 3.1.3.7, steps 12 and 13: what the page asked for beyond a sign-in was asked of the
         // provider, once; whether it came is the page's rule to say.
-        let site = &request.visit.site;
+        let site = request.visit.site();
         let lacks = || !self.step_up_for("GET", back, request.head, site, Some(&session), edge.now()).is_nothing();
         if state.step_up && lacks() {
             return self.refuse_with_way_back(request, &Rejection::StepUpUnmet, back).with_cookies(lines);
@@ -266,7 +266,7 @@ impl Gate {
         state: &LoginState,
         back: &ReturnTo,
     ) -> Answer {
-        if self.session_of(cookies, &request.visit.site, request.now).is_some() {
+        if self.session_of(cookies, request.visit.site(), request.now).is_some() {
             return self.go_back(request, state, back);
         }
         if state.attempt > 0 {

@@ -44,7 +44,7 @@ impl Gate {
             return self.refuse(request, &Rejection::Method(super::Endpoint::Check.methods()));
         }
         // 2. What about.
-        let host = &request.visit.site.host;
+        let host = request.visit.site().host;
         let original = match original(check.proxy, request.head) {
             Ok(original) => request.head.of_original(original),
             // A proxy that is not set up right should hear of it.
@@ -120,7 +120,7 @@ fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names:
     let cookies = match &forward.cookies {
         CookieEdit::Keep => original.header("cookie"),
         CookieEdit::Remove => None,
-        CookieEdit::Replace(cookies) => Some(cookies.clone()),
+        CookieEdit::Replace(cookies) => Some(cookies.to_string()),
     };
     let authorization = original.header("authorization").filter(|_| !forward.keeps_token());
     // Traefik copies a header under its own name alone. Elsewhere a server on the way need not wonder

@@ -145,7 +145,7 @@ impl Gate {
         };
         let visit = Visit::new(site, address);
         let claims = token.claims(provider, None, &self.config.selection);
-        let session = Session::begin(claims, provider.issuer.as_str(), self.binding(&visit.site), now, entropy);
+        let session = Session::begin(claims, provider.issuer.as_str(), self.binding(visit.site()), now, entropy);
         let cookie = session.sign(&self.keys).map_err(|_| NotSupposed::TooLong)?;
         Ok(Some(format!("{}={cookie}", visit.cookie_names().session())))
     }
@@ -202,13 +202,13 @@ impl Gate {
         let Some(site) = Site::find(&self.config.hosts, address.base) else { return };
         let Ok(path) = RequestPath::parse(address.path) else { return };
         let matcher = self.config.matcher();
-        let found = self.rule_of(&path, head, &site);
+        let found = self.rule_of(&path, head, site);
         // A preflight that passes, or cannot be told, was judged by the method it asks for.
         let asked = preflight_for(head).filter(|method| {
-            let is_told = matcher.first_match(&path, Target { host: &site.host, method }).is_ok();
+            let is_told = matcher.first_match(&path, Target { host: site.host, method }).is_ok();
             !is_told || matches!(found, Ok((_, true)))
         });
-        let target = Target { host: &site.host, method: asked.as_deref().unwrap_or(head.method()) };
+        let target = Target { host: site.host, method: asked.as_deref().unwrap_or(head.method()) };
         let choices = matcher.choices(&path, target);
         explanation.readings =
             choices.map(|(reading, rank)| Reading { path: reading.to_owned(), rule: Chosen::of(rank) }).collect();
@@ -247,11 +247,11 @@ impl Gate {
             }
         }
         if let Decision::SignIn(visit) = &explanation.decision
-            && let Some(page) = ReturnTo::parse(&visit.address(), &visit.site, &self.config.prefix)
+            && let Some(page) = ReturnTo::parse(&visit.address(), visit.site(), &self.config.prefix)
         {
-            explanation.asks = self.step_up_for(head.method(), &page, head, &visit.site, None, now);
+            explanation.asks = self.step_up_for(head.method(), &page, head, visit.site(), None, now);
         }
-        let own = Target { host: &visit.site.host, method: head.method() };
+        let own = Target { host: visit.site().host, method: head.method() };
         let watching = matcher.watching(&path, own, rank).into_iter();
         let policies = watching.filter_map(|rank| Some((rank, policy_of(&self.config.rule(Some(rank)).access)?)));
         explanation.watching = policies

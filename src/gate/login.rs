@@ -110,7 +110,7 @@ impl Gate {
     ) -> Result<Started, Rejection> {
         let provider = start.provider;
         let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
-        let (edge, site) = (request.edge, &request.visit.site);
+        let (edge, site) = (request.edge, request.visit.site());
         let (id, nonce, verifier) = (LoginId::new(edge), nonce(edge), Verifier::new(edge));
         let redirect_uri = self.redirect_uri(request);
         let session = self.session(request.head, &request.visit, request.now);
@@ -128,7 +128,7 @@ impl Gate {
         };
         let key = id.short().to_owned();
         let address = |state: &LoginState| -> Result<String, NotOurs> {
-            let state = state.seal(&self.keys, &site.host, edge)?;
+            let state = state.seal(&self.keys, site.host, edge)?;
             let request = AuthorizationRequest {
                 provider,
                 metadata: &metadata,
@@ -154,7 +154,7 @@ impl Gate {
             started: request.now,
         };
         let mut cookies = self.make_room(request);
-        cookies.push(pending.keep(&self.keys, request.names(), &site.host, edge).map_err(|_| Rejection::NoKeys)?);
+        cookies.push(pending.keep(&self.keys, request.names(), site.host, edge).map_err(|_| Rejection::NoKeys)?);
         request.log(
             EventKind::LoginStarted,
             if start.attempt == 0 { "started" } else { "restarted" },
@@ -165,7 +165,7 @@ impl Gate {
 
     /// Where providers send people back to: one exact address per site.
     pub(super) fn redirect_uri<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> String {
-        format!("{}{}", request.visit.site.address, self.path_of(super::Endpoint::Callback))
+        format!("{}{}", request.visit.site().address, self.path_of(super::Endpoint::Callback))
     }
 
     fn wanted<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Wanted {
@@ -175,7 +175,7 @@ impl Gate {
                 .find(|(name, _)| name == wanted)
                 .map(|(_, value)| value.into_owned())
         };
-        let site = &request.visit.site;
+        let site = request.visit.site();
         let page = |name: &str| value(name).and_then(|text| ReturnTo::parse(&text, site, &self.config.prefix));
         Wanted {
             provider: value("provider"),
@@ -207,7 +207,7 @@ impl Gate {
     fn landed_without_session<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Option<Vec<String>> {
         let header = request.head.cookie()?;
         let cookies = Cookies::parse(&header, request.names());
-        let most = match self.open_session(&cookies, &request.visit.site, request.now) {
+        let most = match self.open_session(&cookies, request.visit.site(), request.now) {
             Ok(_) => return None,
             Err(SessionError::OtherSettings) => 2,
             Err(_) => 0,
@@ -254,7 +254,10 @@ impl Gate {
         cookies: &Cookies<'c>,
     ) -> impl Iterator<Item = (&'c str, Option<LoginCookie>)> {
         cookies.logins().iter().filter(|(id, _)| is_cookie_name_part(id)).map(|(id, value)| {
-            (*id, LoginCookie::open(id, value, &self.keys, request.names(), &request.visit.site.host, request.now).ok())
+            (
+                *id,
+                LoginCookie::open(id, value, &self.keys, request.names(), request.visit.site().host, request.now).ok(),
+            )
         })
     }
 }

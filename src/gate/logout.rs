@@ -23,7 +23,7 @@ impl Gate {
     ) -> Answer {
         let header = request.head.cookie().unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
-        let session = self.session_of(&cookies, &request.visit.site, request.now);
+        let session = self.session_of(&cookies, request.visit.site(), request.now);
         let (provider, _) = self.provider_of(request, &cookies);
         let end_session = match provider {
             Some(provider) => {
@@ -49,7 +49,7 @@ impl Gate {
     /// 3. the browser goes to the provider's logout when there is one, else to the page after it.
     pub(super) async fn logout<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
         // 1. Our own page.
-        if !is_same_origin(request.head, &request.visit.site) {
+        if !is_same_origin(request.head, request.visit.site()) {
             return self.refuse(request, &Rejection::ForeignLogout);
         }
         // 2. The cookies.
@@ -59,7 +59,7 @@ impl Gate {
         let mut lines =
             vec![names.deletion(&names.session(), "/"), names.deletion(&names.hint(), &self.path_of(Endpoint::Logout))];
         lines.extend(self.login_deletions(request, &cookies));
-        let session = self.session_of(&cookies, &request.visit.site, request.now);
+        let session = self.session_of(&cookies, request.visit.site(), request.now);
         let subject = session.as_ref().map_or("", |session| session.claims().subject());
         request.log(
             EventKind::Logout,
@@ -67,7 +67,7 @@ impl Gate {
             &[("subject", subject), ("session", session.as_ref().map_or("", |session| session.id()))],
         );
         // 3. The provider, or the page.
-        let signed_out = format!("{}{}", request.visit.site.address, self.path_of(Endpoint::SignedOut));
+        let signed_out = format!("{}{}", request.visit.site().address, self.path_of(Endpoint::SignedOut));
         let (provider, hint) = self.provider_of(request, &cookies);
         let end_session = match provider {
             Some(provider) if request.visit.query.as_deref() == Some(WITH_PROVIDER) => {
@@ -94,8 +94,8 @@ impl Gate {
     ) -> (Option<&Registration>, Option<LogoutHint>) {
         let hint = cookies
             .hint()
-            .and_then(|value| LogoutHint::open(value, &self.keys, request.names(), &request.visit.site.host));
-        let session = self.session_of(cookies, &request.visit.site, request.now);
+            .and_then(|value| LogoutHint::open(value, &self.keys, request.names(), request.visit.site().host));
+        let session = self.session_of(cookies, request.visit.site(), request.now);
         let id = session
             .as_ref()
             .map(|session| session.claims().provider())

@@ -245,8 +245,8 @@ impl Rejection {
 impl Gate {
     /// Says no: logs it, and answers in the form the sender can use.
     pub(super) fn refuse<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, rejection: &Rejection) -> Answer {
-        let here = ReturnTo::parse(&request.visit.address(), &request.visit.site, &self.config.prefix);
-        self.refuse_with_way_back(request, rejection, &here.unwrap_or_else(|| ReturnTo::home(&request.visit.site)))
+        let here = ReturnTo::parse(&request.visit.address(), request.visit.site(), &self.config.prefix);
+        self.refuse_with_way_back(request, rejection, &here.unwrap_or_else(|| ReturnTo::home(request.visit.site())))
     }
 
     /// The same, with the page that a new attempt leads to.
@@ -260,7 +260,7 @@ impl Gate {
             request.log(kind, rejection.code(), &[("detail", &rejection.detail())]);
         }
         if let Rejection::Machine(rejection) = rejection {
-            return readable(rejection.answer(&request.id, &request.visit.site.host), &request.visit);
+            return readable(rejection.answer(&request.id, request.visit.site().host), &request.visit);
         }
         let (title, text) = rejection.words();
         let status = rejection.status();
@@ -284,7 +284,7 @@ impl Gate {
             _ => answer,
         };
         let answer =
-            if status == 401 { answer.with("www-authenticate", &challenge(&request.visit.site.host)) } else { answer };
+            if status == 401 { answer.with("www-authenticate", &challenge(request.visit.site().host)) } else { answer };
         readable(answer, &request.visit)
     }
 }

@@ -29,19 +29,19 @@ enum Place {
 
 impl ReturnTo {
     /// The site's first page.
-    pub fn home(site: &Site) -> Self {
-        Self { site: site.address.clone(), place: Place::Page("/".to_owned()) }
+    pub fn home(site: Site<'_>) -> Self {
+        Self { site: site.address.to_owned(), place: Place::Page("/".to_owned()) }
     }
 
     /// Parses `text`, an address or a part of one, as seen from `site`. `None` when it leads
     /// elsewhere, to the gate itself, or when no origin would get it.
     ///
     /// An address that is too long loses its query rather than the way back.
-    pub fn parse(text: &str, site: &Site, prefix: &str) -> Option<Self> {
+    pub fn parse(text: &str, site: Site<'_>, prefix: &str) -> Option<Self> {
         if let Some(end) = Self::signed_in(text, site, prefix) {
             return Some(end);
         }
-        let base = url::Url::parse(&site.address).ok()?;
+        let base = url::Url::parse(site.address).ok()?;
         let url = base.join(text).ok()?;
         let bare = url.username().is_empty() && url.password().is_none();
         if url.origin() != base.origin() || !bare {
@@ -53,20 +53,21 @@ impl ReturnTo {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let fits = url.path().len().saturating_add(query.len()) <= LONGEST;
         let path_and_query = if fits { format!("{}{query}", url.path()) } else { url.path().to_owned() };
-        Some(Self { site: site.address.clone(), place: Place::Page(path_and_query) })
+        Some(Self { site: site.address.to_owned(), place: Place::Page(path_and_query) })
     }
 
     /// Parses what [`ReturnTo::path_and_query`] gave, once it came back in a state: there, a path that
     /// begins with `//` is a path.
-    pub fn carried(path_and_query: &str, site: &Site, prefix: &str) -> Option<Self> {
+    pub fn carried(path_and_query: &str, site: Site<'_>, prefix: &str) -> Option<Self> {
         let whole = || Self::parse(&format!("{}{path_and_query}", site.address), site, prefix);
         Self::signed_in(path_and_query, site, prefix).or_else(whole)
     }
 
     /// The end of a pop-up, byte for byte: there is one spelling, and no query that could say anything.
-    fn signed_in(text: &str, site: &Site, prefix: &str) -> Option<Self> {
+    fn signed_in(text: &str, site: Site<'_>, prefix: &str) -> Option<Self> {
         let place = Place::SignedIn(text.to_owned());
-        (Endpoint::find(text, prefix) == Some(Endpoint::SignedIn)).then(|| Self { site: site.address.clone(), place })
+        (Endpoint::find(text, prefix) == Some(Endpoint::SignedIn))
+            .then(|| Self { site: site.address.to_owned(), place })
     }
 
     /// The whole address, for `Location`: a path that begins with `//` could not be mistaken for
@@ -93,8 +94,8 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Option<String> {
-        let site = Site { address: "https://gate.example".into(), host: "gate.example".into(), development: false };
-        ReturnTo::parse(text, &site, "/.auth").map(|page| page.address())
+        let site = Site { address: "https://gate.example", host: "gate.example", development: false };
+        ReturnTo::parse(text, site, "/.auth").map(|page| page.address())
     }
 
     #[test]
@@ -157,10 +158,10 @@ mod tests {
 
     #[test]
     fn what_a_state_carried_is_where_it_led() {
-        let site = Site { address: "https://gate.example".into(), host: "gate.example".into(), development: false };
+        let site = Site { address: "https://gate.example", host: "gate.example", development: false };
         for text in ["/a?b=c", "https://gate.example//evil.example/x", "/.auth/signed-in", "/"] {
-            let page = ReturnTo::parse(text, &site, "/.auth").unwrap();
-            assert_eq!(ReturnTo::carried(page.path_and_query(), &site, "/.auth"), Some(page), "{text}");
+            let page = ReturnTo::parse(text, site, "/.auth").unwrap();
+            assert_eq!(ReturnTo::carried(page.path_and_query(), site, "/.auth"), Some(page), "{text}");
         }
     }
 

@@ -10,7 +10,7 @@ impl SameOrigin {
     /// A browser sends our cookie along with a WebSocket that any site opens, and with a form that
     /// a page of a sibling host posts. So what is not a plain read must say it comes from us, or
     /// from one of the `trusted` origins.
-    pub(super) fn check(head: &impl RequestHead, site: &Site, trusted: &[String]) -> Option<Self> {
+    pub(super) fn check(head: &impl RequestHead, site: Site<'_>, trusted: &[String]) -> Option<Self> {
         let read = matches!(head.method(), "GET" | "HEAD" | "OPTIONS");
         if read && head.header("upgrade").is_none() {
             return Some(Self(()));
@@ -22,7 +22,7 @@ impl SameOrigin {
 /// Whether a request says it was sent by a page of `site` itself. `Sec-Fetch-Site` decides where
 /// there is one: no page can set it. `Origin` is `null` on a form of a page that sends no referrer,
 /// and any other origin than ours contradicts.
-pub(super) fn is_same_origin(head: &impl RequestHead, site: &Site) -> bool {
+pub(super) fn is_same_origin(head: &impl RequestHead, site: Site<'_>) -> bool {
     let origin = head.header("origin");
     match head.header("sec-fetch-site") {
         Some(relation) => {

@@ -25,7 +25,7 @@ impl Gate {
         request: &Request<'_, E, H>,
         step_up: &StepUp,
     ) -> Answer {
-        let site = &request.visit.site;
+        let site = request.visit.site();
         let back = ReturnTo::parse(&request.visit.address(), site, &self.config.prefix)
             .unwrap_or_else(|| ReturnTo::home(site));
         let answer = match Audience::of(request.head) {
@@ -34,7 +34,7 @@ impl Gate {
             }
             Audience::Framed => self
                 .page(request, 401, &Page::SignInFirst { sign_in: self.login_path_for(request, &back) })
-                .with("www-authenticate", &challenge(&site.host, step_up)),
+                .with("www-authenticate", &challenge(site.host, step_up)),
             Audience::Script => {
                 let answer = self.unauthenticated(request, &back, step_up);
                 rejection::readable(answer, &request.visit)
@@ -55,7 +55,7 @@ impl Gate {
         back: &ReturnTo,
         step_up: &StepUp,
     ) -> Answer {
-        let site = &request.visit.site;
+        let site = request.visit.site();
         let login_url = format!("{}{}", site.address, self.login_path_for(request, back));
         let (code, title, detail) = if step_up.is_nothing() {
             ("sign_in_required", "Sign in first", "There is no session. Open login_url in a tab to sign in.")
@@ -67,7 +67,7 @@ impl Gate {
             )
         };
         rejection::problem(401, code, title, detail, &request.id, Some(&login_url))
-            .with("www-authenticate", &challenge(&site.host, step_up))
+            .with("www-authenticate", &challenge(site.host, step_up))
     }
 
     /// The same for a request that may be another than one that opens the page, where rules differ by method:
@@ -75,7 +75,7 @@ impl Gate {
     fn login_path_for<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, back: &ReturnTo) -> String {
         let (login, method, visit) = (self.login_path(back), request.head.method(), &request.visit);
         let turns_on_method = RequestPath::parse(&visit.path)
-            .is_ok_and(|path| self.config.matcher().turns_on_method(&path, &visit.site.host));
+            .is_ok_and(|path| self.config.matcher().turns_on_method(&path, visit.site().host));
         let opens_the_page = matches!(method, "GET" | "HEAD");
         if turns_on_method && !opens_the_page && is_method(method) { format!("{login}&method={method}") } else { login }
     }

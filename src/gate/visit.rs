@@ -5,8 +5,9 @@ use crate::{config::Site, edge::RequestHead, session::CookieNames};
 /// Where a request came to: a site of the settings, a path, a query.
 #[derive(Clone, Debug)]
 pub struct Visit {
-    /// The site.
-    pub site: Site,
+    /// The address of the site, in which its host stands.
+    base: String,
+    development: bool,
     /// The path, as it was sent.
     pub path: String,
     /// The query, without its `?`.
@@ -41,14 +42,18 @@ impl<'u> Address<'u> {
     /// Splits `scheme://host[:port]/path[?query]`. There is no fragment in a request; a `#` that is
     /// sent all the same stays where it stands, since it would be forwarded too.
     pub(super) fn split(url: &'u str) -> Option<Self> {
-        let (scheme, rest) = url.split_once(':')?;
-        let rest = rest.strip_prefix("//")?;
-        let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-        let base = url.get(..scheme.len().checked_add(3)?.checked_add(host.len())?)?;
-        let rest = rest.strip_prefix(host)?;
-        let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
-        Some(Self { base, path: if path.is_empty() { "/" } else { path }, query })
+        let (_, rest) = cut(url, |byte| byte == b':');
+        let [b':', b'/', b'/', ..] = rest.as_bytes() else { return None };
+        let (_, rest) = cut(rest.get(3..)?, |byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'));
+        let base = url.get(..url.len().checked_sub(rest.len())?)?;
+        let (path, query) = cut(rest, |byte| byte == b'?');
+        Some(Self { base, path: if path.is_empty() { "/" } else { path }, query: query.strip_prefix('?') })
     }
+}
+
+/// `text` up to the first byte that ends it, which is ASCII, and from there on.
+fn cut(text: &str, ends: impl Fn(u8) -> bool) -> (&str, &str) {
+    text.bytes().position(ends).and_then(|end| text.split_at_checked(end)).unwrap_or((text, ""))
 }
 
 /// Path and query of an address, as they stand in it.
@@ -63,9 +68,10 @@ pub fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
 }
 
 impl Visit {
-    pub(super) fn new(site: Site, address: Address<'_>) -> Self {
+    pub(super) fn new(site: Site<'_>, address: Address<'_>) -> Self {
         Self {
-            site,
+            base: site.address.to_owned(),
+            development: site.development,
             path: address.path.to_owned(),
             query: address.query.map(str::to_owned),
             reader: None,
@@ -78,15 +84,21 @@ impl Visit {
         Self { reader: origin, ..self }
     }
 
+    /// The site.
+    pub fn site(&self) -> Site<'_> {
+        let host = self.base.split_once("://").map_or("", |(_, host)| host);
+        Site { address: &self.base, host, development: self.development }
+    }
+
     /// The names of the gate's cookies here.
     pub fn cookie_names(&self) -> CookieNames {
-        CookieNames::new(self.site.development)
+        CookieNames::new(self.development)
     }
 
     /// The whole address.
     pub(super) fn address(&self) -> String {
         let query = self.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
-        format!("{}{}{query}", self.site.address, self.path)
+        format!("{}{}{query}", self.base, self.path)
     }
 
     /// The whole address over https.

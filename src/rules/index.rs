@@ -1,15 +1,14 @@
 //! [`Index`]: which rules come into question for a path, found by the literal segments that their
 //! patterns begin with. A thousand rules cost what those on the way to one path cost.
 
-use std::collections::BTreeMap;
-
-use super::Pattern;
+use super::{Pattern, pattern::split_segment};
 
 /// A tree of literal segments. A rule stands at the node where its pattern's literals end.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     here: Vec<usize>,
-    below: BTreeMap<String, Self>,
+    /// By length first, and then by letters: most segments are told apart without a look at their letters.
+    below: Vec<(String, Self)>,
 }
 
 impl Index {
@@ -17,7 +16,12 @@ impl Index {
     pub(super) fn insert(&mut self, pattern: &Pattern, rank: usize) {
         let mut node = self;
         for literal in pattern.literals() {
-            node = node.below.entry(literal.to_owned()).or_default();
+            let place = node.place(literal).unwrap_or_else(|place| {
+                node.below.insert(place, (literal.to_owned(), Self::default()));
+                place
+            });
+            let Some((_, below)) = node.below.get_mut(place) else { return };
+            node = below;
         }
         if node.here.last() != Some(&rank) {
             node.here.push(rank);
@@ -27,7 +31,18 @@ impl Index {
     /// The ranks at each node on the way of a path: among them those of every pattern that matches
     /// it, since a pattern begins with its literals and so does the path.
     pub(super) fn along<'i>(&'i self, reading: &'i str) -> impl Iterator<Item = &'i Vec<usize>> {
-        let mut segments = reading.strip_prefix('/').unwrap_or(reading).split('/');
-        core::iter::successors(Some(self), move |node| node.below.get(segments.next()?)).map(|node| &node.here)
+        let mut left = Some(reading.strip_prefix('/').unwrap_or(reading));
+        core::iter::successors(Some(self), move |node| {
+            let (segment, rest) = split_segment(left?);
+            left = rest;
+            let place = node.place(segment).ok()?;
+            node.below.get(place).map(|(_, below)| below)
+        })
+        .map(|node| &node.here)
+    }
+
+    /// Where the node of a segment stands, or else where it belongs.
+    fn place(&self, segment: &str) -> Result<usize, usize> {
+        self.below.binary_search_by(|(own, _)| own.len().cmp(&segment.len()).then_with(|| own.as_str().cmp(segment)))
     }
 }

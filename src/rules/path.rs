@@ -20,8 +20,8 @@ const LONGEST: usize = 2_048;
 #[derive(Debug)]
 pub struct RequestPath<'p> {
     sent: &'p str,
-    /// Readings besides `sent`; empty for a plain path, which has one reading.
-    others: Vec<String>,
+    /// The readings; empty for a plain path, which has one: as it was sent.
+    several: Vec<String>,
 }
 
 /// A path that no origin gets, whatever the rules say.
@@ -73,11 +73,11 @@ impl<'p> RequestPath<'p> {
     /// # Errors
     /// See [`PathError`].
     pub fn parse(sent: &'p str) -> Result<Self, PathError> {
-        if !sent.starts_with('/') {
+        if sent.as_bytes().first() != Some(&b'/') {
             return Err(PathError::NotAbsolute);
         }
         if is_plain(sent) {
-            return Ok(Self { sent, others: Vec::new() });
+            return Ok(Self { sent, several: Vec::new() });
         }
         check(sent)?;
         if sent.contains('#') {
@@ -94,7 +94,7 @@ impl<'p> RequestPath<'p> {
         }
         let as_sent = decode(sent, is_mandatory)?;
         refuse_deep(&as_sent)?;
-        Ok(Self { sent, others: closure(as_sent)? })
+        Ok(Self { sent, several: closure(as_sent)? })
     }
 
     /// The path as it was sent, and as it is forwarded.
@@ -104,19 +104,30 @@ impl<'p> RequestPath<'p> {
 
     /// Whether the path has one reading only: what was sent.
     pub fn is_plain(&self) -> bool {
-        self.others.is_empty()
+        self.several.is_empty()
     }
 
-    /// Every reading. There is always one.
+    /// Every reading.
     pub fn readings(&self) -> impl Iterator<Item = &str> {
-        let sent = self.others.is_empty().then_some(self.sent);
-        sent.into_iter().chain(self.others.iter().map(String::as_str))
+        let (first, others) = self.first_and_others();
+        core::iter::once(first).chain(others.iter().map(String::as_str))
+    }
+
+    /// A reading, which there always is, and the others. A plain path has none, so this is cheaper than going
+    /// through them all.
+    pub fn first_and_others(&self) -> (&str, &[String]) {
+        self.several.split_first().map_or((self.sent, &[]), |(first, others)| (first, others))
+    }
+
+    /// Whether it is so of any reading.
+    pub fn any(&self, is_so: impl Fn(&str) -> bool) -> bool {
+        let (first, others) = self.first_and_others();
+        is_so(first) || others.iter().any(|reading| is_so(reading))
     }
 
     /// Whether any reading is `prefix` or lies under it.
     pub fn touches(&self, prefix: &str) -> bool {
-        self.readings()
-            .any(|reading| reading.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        self.any(|reading| reading.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [] | [b'/', ..])))
     }
 }
 
@@ -124,19 +135,21 @@ impl<'p> RequestPath<'p> {
 fn is_plain(path: &str) -> bool {
     let (mut previous, mut may_be_dots) = (0, false);
     let ordinary = path.bytes().all(|byte| {
-        let plain = match byte {
-            b'/' => previous != b'/',
-            b'.' => {
-                may_be_dots |= previous == b'/';
-                true
-            }
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => true,
-            _ => b"-_~!$&'()*+,=:@".contains(&byte),
-        };
+        let merges = byte == b'/' && previous == b'/';
+        may_be_dots |= byte == b'.' && previous == b'/';
         previous = byte;
-        plain
+        !merges && is_ordinary(byte)
     });
     ordinary && !(may_be_dots && path.split('/').any(|segment| matches!(segment, "." | "..")))
+}
+
+/// Whether a byte stands for itself wherever it stands, but for a slash behind a slash and for dots.
+fn is_ordinary(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'('
+            | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@'
+    )
 }
 
 fn check(path: &str) -> Result<(), PathError> {
@@ -284,109 +297,4 @@ fn resolve_dots(path: &str, spelled: fn(&str) -> String) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn readings(path: &str) -> Vec<String> {
-        RequestPath::parse(path).unwrap().readings().map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn a_plain_path_has_one_reading() {
-        for path in ["/", "/a/b-c_d.html", "/a.b/c:d@e", "/a/", "/.well-known/x", "/..a/...", "/.auth/login"] {
-            assert_eq!(readings(path), [path], "{path}");
-        }
-    }
-
-    #[test]
-    fn every_reading_is_listed() {
-        let rows: [(&str, &[&str]); 20] = [
-            ("/a%2Fb", &["/a%2Fb", "/a/b"]),
-            ("/a%252Fb", &["/a%252Fb", "/a%2Fb", "/a/b"]),
-            ("/a\\b", &["/a\\b", "/a/b"]),
-            ("/a;x/b", &["/a;x/b", "/a/b"]),
-            // Steps in every order: resolved before the separators are decoded, cut before that, and so on.
-            ("/public/a%2fb/%2e%2e/%2e%2e/secret", &["/secret", "/public/secret"]),
-            ("/public/p/q/%2e%2e;a%2fb/%2e%2e;c%2fd/%2e%2e;e%2ff/secret", &["/secret"]),
-            ("/pub/%73ecret%2fx", &["/pub/secret%2fx", "/pub/%73ecret/x", "/pub/secret/x"]),
-            ("/public/x/a%252fb/%252e%252e/%252e%252e/%252e%252e/secret", &["/secret"]),
-            ("/public/a%2fb/%2e%2e/%2e%2e/.auth/x", &["/.auth/x"]),
-            ("/a/..%3bx%2fy/b", &["/b"]),
-            ("/a//b", &["/a//b", "/a/b"]),
-            ("/a/../b", &["/a/../b", "/b"]),
-            ("/a/..;/b", &["/a/..;/b", "/a/../b", "/b"]),
-            ("/a%5C..%5Cb", &["/a%5C..%5Cb", "/a\\..\\b", "/a/../b", "/b"]),
-            ("/%2e%2e/a", &["/%2e%2e/a", "/../a", "/a"]),
-            ("/a/.", &["/a/.", "/a/"]),
-            ("/a/..", &["/a/..", "/"]),
-            ("/a%3Fb/c", &["/a%3Fb/c", "/a?b/c", "/a"]),
-            ("/a%23b%3Fc", &["/a%23b%3Fc", "/a#b?c", "/a#b", "/a"]),
-            ("/a/%2523", &["/a/%2523", "/a/%23", "/a/#", "/a/"]),
-        ];
-        for (path, expected) in rows {
-            let found = readings(path);
-            for reading in expected {
-                assert!(found.iter().any(|found| found == reading), "{path}: {reading} is not in {found:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_path_that_costs_too_much_is_refused() {
-        let long = format!("/{}", "%20".repeat(700));
-        assert_eq!(RequestPath::parse(&long).map(|_| ()), Err(PathError::TooManyReadings));
-        assert!(RequestPath::parse(&format!("/{}", "a".repeat(16_000))).is_ok(), "a plain path costs nothing");
-    }
-
-    #[test]
-    fn the_spelling_an_address_needs_is_not_another_reading() {
-        assert_eq!(readings("/caf%C3%A9%20au%20lait"), ["/café au lait"]);
-    }
-
-    #[test]
-    fn what_no_origin_gets() {
-        let rows = [
-            ("", PathError::NotAbsolute),
-            ("a", PathError::NotAbsolute),
-            ("*", PathError::NotAbsolute),
-            ("/public#/../admin", PathError::Fragment),
-            ("/%", PathError::Escape),
-            ("/%4", PathError::Escape),
-            ("/%zz", PathError::Escape),
-            ("/%00", PathError::ControlCharacter),
-            ("/%2500", PathError::ControlCharacter),
-            ("/%0a", PathError::ControlCharacter),
-            ("/%7f", PathError::ControlCharacter),
-            ("/a\u{0}", PathError::ControlCharacter),
-            ("/caf\u{e9}", PathError::NotAscii),
-            ("/%c2%85", PathError::ControlCharacter),
-            ("/%ff", PathError::NotUtf8),
-            ("/%c0%af", PathError::NotUtf8),
-            ("/%25ff", PathError::NotUtf8),
-            ("/%2525252f", PathError::TooDeep),
-        ];
-        for (path, error) in rows {
-            assert_eq!(RequestPath::parse(path).map(|_| ()), Err(error), "{path:?}");
-        }
-    }
-
-    #[test]
-    fn own_addresses_are_seen_in_every_reading() {
-        for path in [
-            "/.auth",
-            "/.auth/x",
-            "/%2eauth/login",
-            "/.auth%2flogin",
-            "//.auth/login",
-            "/x/..%2f.auth/login",
-            "/.auth;x/login",
-            "/\\.auth/login",
-            "/%252eauth",
-        ] {
-            assert!(RequestPath::parse(path).unwrap().touches("/.auth"), "{path}");
-        }
-        for path in ["/.authx", "/x/.auth", "/auth"] {
-            assert!(!RequestPath::parse(path).unwrap().touches("/.auth"), "{path}");
-        }
-    }
-}
+mod tests;

@@ -199,8 +199,13 @@ fn matches_from(segments: &[Segment], mut rest: Option<&str>) -> bool {
     }
 }
 
-fn split_segment(text: &str) -> (&str, Option<&str>) {
-    text.split_once('/').map_or((text, None), |(head, after)| (head, Some(after)))
+/// The first segment of what is left of a path, and what is left then.
+pub(super) fn split_segment(text: &str) -> (&str, Option<&str>) {
+    let end = text.bytes().position(|byte| byte == b'/');
+    match end.and_then(|end| text.split_at_checked(end)) {
+        Some((segment, rest)) => (segment, rest.get(1..)),
+        None => (text, None),
+    }
 }
 
 fn covers_from(general: &[Segment], special: &[Segment]) -> bool {

@@ -3,6 +3,8 @@
 //! RFC 6265bis. Names are compared in their case: a browser guards every spelling of `__Host-`,
 //! but `__HOST-portcullis` is another cookie than ours (5.4).
 
+use std::rc::Rc;
+
 use crate::time::Lifetime;
 
 /// The most a browser keeps of one cookie, name and value together (RFC 6265bis, 5.6), less a
@@ -55,7 +57,7 @@ pub enum CookieEdit {
     /// Without ours there is nothing left.
     Remove,
     /// What is left without ours.
-    Replace(String),
+    Replace(Rc<str>),
 }
 
 impl CookieNames {
@@ -191,7 +193,7 @@ impl<'h> Cookies<'h> {
         match (self.ours, self.others.is_empty()) {
             (false, _) => CookieEdit::Keep,
             (true, true) => CookieEdit::Remove,
-            (true, false) => CookieEdit::Replace(self.others.join("; ")),
+            (true, false) => CookieEdit::Replace(self.others.join("; ").into()),
         }
     }
 }

@@ -31,7 +31,8 @@ struct Lines {
 }
 
 impl<'r> Head<'r> {
-    /// With the lines that the entry wrote. `None` unless they are four.
+    /// With the lines that the entry wrote, and what the `Cookie` header was found to hold. `None` unless the
+    /// lines are four: then [`Head::of`] reads the request itself.
     pub(super) fn read(request: &'r Request, lines: String, held: Option<&'r Held>) -> Option<Self> {
         Some(Self { request, lines: Lines::read(lines)?, held, reported: false })
     }
@@ -51,13 +52,15 @@ impl<'r> Head<'r> {
 
 impl Lines {
     fn read(text: String) -> Option<Self> {
-        let mut behind = text.match_indices('\n').map(|(position, _)| position.saturating_add(1));
-        let starts = [behind.next()?, behind.next()?, behind.next()?];
-        let more = behind.next();
-        match more {
-            None => Some(Self { starts, text }),
-            Some(_) => None,
+        let mut breaks = 0_usize;
+        let mut starts = [0; 3];
+        for (position, byte) in text.bytes().enumerate() {
+            if byte == b'\n' {
+                *starts.get_mut(breaks)? = position.saturating_add(1);
+                breaks = breaks.saturating_add(1);
+            }
         }
+        (breaks == starts.len()).then_some(Self { starts, text })
     }
 
     /// There is no line break in a method or an address, nor in a header that the platform takes; with one, the

@@ -23,7 +23,7 @@ pub fn cookies(data: &[u8]) {
         let left = match cookies.for_origin() {
             CookieEdit::Keep => header.to_string(),
             CookieEdit::Remove => String::new(),
-            CookieEdit::Replace(left) => left,
+            CookieEdit::Replace(left) => left.to_string(),
         };
         assert!(left.len() <= header.len().saturating_mul(2));
         assert!(left.split("; ").all(|piece| header.contains(piece)), "{header:?} became {left:?}");

@@ -1,0 +1,104 @@
+use super::*;
+
+fn readings(path: &str) -> Vec<String> {
+    RequestPath::parse(path).unwrap().readings().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_plain_path_has_one_reading() {
+    for path in ["/", "/a/b-c_d.html", "/a.b/c:d@e", "/a/", "/.well-known/x", "/..a/...", "/.auth/login"] {
+        assert_eq!(readings(path), [path], "{path}");
+    }
+}
+
+#[test]
+fn every_reading_is_listed() {
+    let rows: [(&str, &[&str]); 20] = [
+        ("/a%2Fb", &["/a%2Fb", "/a/b"]),
+        ("/a%252Fb", &["/a%252Fb", "/a%2Fb", "/a/b"]),
+        ("/a\\b", &["/a\\b", "/a/b"]),
+        ("/a;x/b", &["/a;x/b", "/a/b"]),
+        // Steps in every order: resolved before the separators are decoded, cut before that, and so on.
+        ("/public/a%2fb/%2e%2e/%2e%2e/secret", &["/secret", "/public/secret"]),
+        ("/public/p/q/%2e%2e;a%2fb/%2e%2e;c%2fd/%2e%2e;e%2ff/secret", &["/secret"]),
+        ("/pub/%73ecret%2fx", &["/pub/secret%2fx", "/pub/%73ecret/x", "/pub/secret/x"]),
+        ("/public/x/a%252fb/%252e%252e/%252e%252e/%252e%252e/secret", &["/secret"]),
+        ("/public/a%2fb/%2e%2e/%2e%2e/.auth/x", &["/.auth/x"]),
+        ("/a/..%3bx%2fy/b", &["/b"]),
+        ("/a//b", &["/a//b", "/a/b"]),
+        ("/a/../b", &["/a/../b", "/b"]),
+        ("/a/..;/b", &["/a/..;/b", "/a/../b", "/b"]),
+        ("/a%5C..%5Cb", &["/a%5C..%5Cb", "/a\\..\\b", "/a/../b", "/b"]),
+        ("/%2e%2e/a", &["/%2e%2e/a", "/../a", "/a"]),
+        ("/a/.", &["/a/.", "/a/"]),
+        ("/a/..", &["/a/..", "/"]),
+        ("/a%3Fb/c", &["/a%3Fb/c", "/a?b/c", "/a"]),
+        ("/a%23b%3Fc", &["/a%23b%3Fc", "/a#b?c", "/a#b", "/a"]),
+        ("/a/%2523", &["/a/%2523", "/a/%23", "/a/#", "/a/"]),
+    ];
+    for (path, expected) in rows {
+        let found = readings(path);
+        for reading in expected {
+            assert!(found.iter().any(|found| found == reading), "{path}: {reading} is not in {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_path_that_costs_too_much_is_refused() {
+    let long = format!("/{}", "%20".repeat(700));
+    assert_eq!(RequestPath::parse(&long).map(|_| ()), Err(PathError::TooManyReadings));
+    assert!(RequestPath::parse(&format!("/{}", "a".repeat(16_000))).is_ok(), "a plain path costs nothing");
+}
+
+#[test]
+fn the_spelling_an_address_needs_is_not_another_reading() {
+    assert_eq!(readings("/caf%C3%A9%20au%20lait"), ["/café au lait"]);
+}
+
+#[test]
+fn what_no_origin_gets() {
+    let rows = [
+        ("", PathError::NotAbsolute),
+        ("a", PathError::NotAbsolute),
+        ("*", PathError::NotAbsolute),
+        ("/public#/../admin", PathError::Fragment),
+        ("/%", PathError::Escape),
+        ("/%4", PathError::Escape),
+        ("/%zz", PathError::Escape),
+        ("/%00", PathError::ControlCharacter),
+        ("/%2500", PathError::ControlCharacter),
+        ("/%0a", PathError::ControlCharacter),
+        ("/%7f", PathError::ControlCharacter),
+        ("/a\u{0}", PathError::ControlCharacter),
+        ("/caf\u{e9}", PathError::NotAscii),
+        ("/%c2%85", PathError::ControlCharacter),
+        ("/%ff", PathError::NotUtf8),
+        ("/%c0%af", PathError::NotUtf8),
+        ("/%25ff", PathError::NotUtf8),
+        ("/%2525252f", PathError::TooDeep),
+    ];
+    for (path, error) in rows {
+        assert_eq!(RequestPath::parse(path).map(|_| ()), Err(error), "{path:?}");
+    }
+}
+
+#[test]
+fn own_addresses_are_seen_in_every_reading() {
+    for path in [
+        "/.auth",
+        "/.auth/x",
+        "/%2eauth/login",
+        "/.auth%2flogin",
+        "//.auth/login",
+        "/x/..%2f.auth/login",
+        "/.auth;x/login",
+        "/\\.auth/login",
+        "/%252eauth",
+    ] {
+        assert!(RequestPath::parse(path).unwrap().touches("/.auth"), "{path}");
+    }
+    for path in ["/.authx", "/x/.auth", "/auth"] {
+        assert!(!RequestPath::parse(path).unwrap().touches("/.auth"), "{path}");
+    }
+}
