@@ -14,6 +14,9 @@ import { verify } from "./verify.mjs";
 const serverCore = 0;
 const loadCore = 1;
 
+/** Seconds of load before the first window. A module's functions are compiled well only after some ten thousand calls. */
+const warming = 5;
+
 /** Windows per round: at 32 connections the rate is the server's limit, at 1 the answer time shows. */
 const windows = [
   { connections: 32, times: 4 },
@@ -38,7 +41,7 @@ export async function compare({ rounds, seconds, only }) {
       console.log(`bench: round ${round} of ${rounds} done`);
     }
     const rules = chosen.some(({ id }) => id === "gate") ? await costOfRules(provider, directory, serverCore) : undefined;
-    const text = report(rows, { rounds, seconds, loadBefore, rules });
+    const text = report(rows, { rounds, seconds, warming, loadBefore, rules });
     console.log(`\n${text}`);
     if (!only) {
       writeFileSync(new URL("RESULTS.md", import.meta.url), text);
@@ -61,7 +64,7 @@ async function playRound(rows, provider, seconds, round) {
       row.server = await start(row.config, row.ports, serverCore);
       row.session ??= await signedIn(row);
       await verify(row.target, row.server, row.session);
-      await warm(row.server, row.session, { connections: 32, seconds: 1, core: loadCore });
+      await warm(row.server, row.session, { connections: 32, seconds: warming, core: loadCore });
     }
     for (const { connections, times } of windows) {
       for (let cycle = 0; cycle < times; cycle += 1) {

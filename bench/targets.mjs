@@ -30,6 +30,15 @@ export const targets = [
     guards: false,
     edits: false,
   },
+  {
+    id: "edits",
+    title: "the limit with the same edits as Portcullis makes, and no check",
+    modules: () => bundled("edits.js"),
+    bindings: () => [],
+    session: ownJwt,
+    guards: false,
+    edits: true,
+  },
   portcullis("gate", "**Portcullis**", {}),
   portcullis("assertion", "Portcullis with `assertion = true`", { assertion: true }),
   {

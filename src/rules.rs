@@ -297,8 +297,10 @@ mod tests {
 
     #[test]
     fn the_index_finds_what_looking_at_every_rule_finds() {
-        let patterns =
-            ["/", "/a", "/a/", "/a/**", "/a/b", "/a/*/c", "/*/b", "/**/c", "/**", "/b/**/c", "/b*", "/a/b/c/d"];
+        let patterns = [
+            "/", "/a", "/a/", "/a/**", "/a/b", "/a/*/c", "/*/b", "/**/c", "/**", "/b/**/c", "/b*", "/a/b/c/d", "/bb",
+            "/aaa/**",
+        ];
         let paths = [
             "/",
             "/a",
@@ -311,6 +313,7 @@ mod tests {
             "/b/x/y/c",
             "/x/b",
             "/bb",
+            "/aaa/b",
             "/c",
             "/a/b/c/d",
             "/a/b/c/d/e",

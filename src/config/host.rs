@@ -115,6 +115,10 @@ mod tests {
             "https://docs.example.comx",
             "https://",
             "docs.example.com",
+            "ftp://docs.example.com",
+            "HTTPS://docs.example.com",
+            "https:docs.example.com",
+            "httpss://docs.example.com",
         ] {
             assert!(find("docs.example.com", address).is_none(), "{address}");
         }
