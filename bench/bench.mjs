@@ -10,15 +10,15 @@
 import { parseArgs } from "node:util";
 import { prepare } from "./prepare.mjs";
 
-const usage = `npm run bench -- [--rounds 8] [--seconds 1] [--only limit,gate]
+const usage = `npm run bench -- [--rounds 6] [--seconds 1] [--only limit,gate]
 
-  --rounds   fresh processes of every target (each gives four windows at 32 connections and two at 1)
+  --rounds   fresh processes of every target (each gives eight windows at 32 connections and three at 1)
   --seconds  length of a window
   --only     these targets and the limit; prints, but leaves RESULTS.md alone`;
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: "string", default: "8" },
+    rounds: { type: "string", default: "6" },
     seconds: { type: "string", default: "1" },
     only: { type: "string" },
     help: { type: "boolean", default: false },

@@ -14,13 +14,16 @@ import { verify } from "./verify.mjs";
 const serverCore = 0;
 const loadCore = 1;
 
-/** Seconds of load before the first window. A module's functions are compiled well only after some ten thousand calls. */
+/**
+ * Seconds of load before the first window: a module's functions are compiled well only after some ten thousand calls, and
+ * what a new process costs is another question.
+ */
 const warming = 5;
 
 /** Windows per round: at 32 connections the rate is the server's limit, at 1 the answer time shows. */
 const windows = [
-  { connections: 32, times: 4 },
-  { connections: 1, times: 2 },
+  { connections: 32, times: 8 },
+  { connections: 1, times: 3 },
 ];
 
 export async function compare({ rounds, seconds, only }) {
@@ -68,8 +71,7 @@ async function playRound(rows, provider, seconds, round) {
     }
     for (const { connections, times } of windows) {
       for (let cycle = 0; cycle < times; cycle += 1) {
-        // Each goes first in turn, so that none is always measured after the same other.
-        for (const row of rotated(rows, cycle + round)) {
+        for (const row of shuffled(rows)) {
           const asked = provider.requests;
           const sample = await measure(row.server, row.session, { connections, seconds, core: loadCore });
           if (provider.requests !== asked) throw new Error(`${row.target.id}: a signed-in request asked the provider`);
@@ -90,7 +92,7 @@ async function signedIn({ target, server }) {
   }
 }
 
-function rotated(rows, by) {
-  const first = by % rows.length;
-  return [...rows.slice(first), ...rows.slice(0, first)];
+/** So that none is always measured after the same other. */
+function shuffled(rows) {
+  return rows.map((row) => ({ row, place: Math.random() })).toSorted((one, other) => one.place - other.place).map(({ row }) => row);
 }

@@ -32,7 +32,7 @@ export const targets = [
   },
   {
     id: "edits",
-    title: "the limit with the same edits as Portcullis makes, and no check",
+    title: "the limit with edits like those of Portcullis, and no check",
     modules: () => bundled("edits.js"),
     bindings: () => [],
     session: ownJwt,

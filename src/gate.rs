@@ -225,7 +225,7 @@ impl Gate {
 
     /// `/.auth/me`: who the session says you are; fields by name, never a token.
     fn me<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
-        match self.session(request.head, &request.visit, request.now) {
+        match self.session(request.head, request.visit.site(), request.now) {
             Some(session) => {
                 let claims = session.claims();
                 Answer::json(
@@ -246,9 +246,9 @@ impl Gate {
     }
 
     /// The session of a request, if it has one that opens here and now.
-    fn session(&self, head: &impl RequestHead, visit: &Visit, now: Timestamp) -> Option<Rc<Session>> {
+    fn session(&self, head: &impl RequestHead, site: Site<'_>, now: Timestamp) -> Option<Rc<Session>> {
         let header = head.cookie()?;
-        self.session_of(&Cookies::parse(&header, visit.cookie_names()), visit.site(), now)
+        self.session_of(&Cookies::parse(&header, CookieNames::new(site.development)), site, now)
     }
 
     fn session_of(&self, cookies: &Cookies<'_>, site: Site<'_>, now: Timestamp) -> Option<Rc<Session>> {

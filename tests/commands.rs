@@ -382,6 +382,7 @@ fn what_explain_does_not_take() {
         (vec!["explain", "/a", "/b"], "one argument too many: \"/b\""),
         (vec!["explain", "--clams", "{}", "/"], "unknown option --clams"),
         (vec!["explain", "admin"], "neither a path"),
+        (vec!["explain", "ftp://docs.example.com/admin/"], "neither a path"),
         (vec!["explain", "/", "--claims", "{"], "malformed"),
         (vec!["explain", "/", "--claims", "{}"], "sub is missing"),
         (vec!["explain", "/", "--claims", r#"{ "sub": "a", "sub": "b" }"#], "malformed"),

@@ -1,8 +1,11 @@
-// The limit with the gate's edits: what a Worker costs that checks nothing, but lets no client pass for
+// The limit with edits like the gate's: what a Worker costs that checks nothing, but lets no client pass for
 // somebody else, keeps its cookie from the origin and the answer from shared caches.
 
 const identity = new Set(["x-auth-subject", "x-auth-email", "x-auth-name", "x-auth-groups"]);
 const outranking = ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
+
+/** What values of Cache-Control became: a site has few. */
+const made = new Map();
 
 export default {
   fetch(request, env) {
@@ -25,8 +28,14 @@ export default {
 function privately(answer) {
   const edited = new Response(answer.body, answer);
   const { headers } = edited;
-  const directives = headers.get("Cache-Control")?.split(/\s*,\s*/) ?? [];
-  headers.set("Cache-Control", ["private", ...directives.filter((directive) => !/^(?:public|private|s-maxage)/i.test(directive))].join(", "));
+  const value = headers.get("Cache-Control");
+  let mine = made.get(value);
+  if (mine === undefined) {
+    const directives = (value ?? "").split(/\s*,\s*/).filter((one) => one && !/^(?:public|private|s-maxage)/i.test(one));
+    mine = ["private", ...directives].join(", ");
+    if (made.size < 64) made.set(value, mine);
+  }
+  headers.set("Cache-Control", mine);
   for (const name of outranking) headers.delete(name);
   const lines = headers.getSetCookie();
   if (lines.some((line) => line.startsWith("session="))) {

@@ -73,8 +73,8 @@ impl Host {
 }
 
 impl<'s> Site<'s> {
-    /// The site of `address` (`https://host[:port]`, as a URL parser writes it, or `http`) when one of `hosts`
-    /// is meant; `None` otherwise.
+    /// The site of `address` (`http[s]://host[:port]`, as a URL parser writes it) when one of `hosts` is meant;
+    /// `None` otherwise.
     pub fn find(hosts: &[Host], address: &'s str) -> Option<Self> {
         let (host, https) = match address.as_bytes() {
             [b'h', b't', b't', b'p', b's', b':', b'/', b'/', ..] => (address.get(8..)?, true),

@@ -192,12 +192,12 @@ impl Gate {
         }
         let watching = matcher.watching(&path, Target { host: site.host, method: head.method() }, rank);
         let ruled = Ruled { head, now, site, address, rule: self.config.rule(rank), takes_bearer: false };
-        if watching.is_empty() {
+        let findings = if watching.is_empty() { Vec::new() } else { self.watch(&watching, &ruled) };
+        if findings.is_empty() {
             return self.admit(ruled, preflight);
         }
-        let (findings, visit) = (self.watch(&watching, &ruled), ruled.visit());
-        let decision = self.admit(ruled, preflight);
-        if findings.is_empty() { decision } else { Decision::Watched(Box::new(decision), findings, visit) }
+        let visit = ruled.visit();
+        Decision::Watched(Box::new(self.admit(ruled, preflight)), findings, visit)
     }
 
     /// Steps 6 to 10.
@@ -305,7 +305,7 @@ impl Gate {
 
     /// What the rules that watch have to say of a person who is signed in.
     fn watch<H: RequestHead>(&self, watching: &[usize], ruled: &Ruled<'_, '_, H>) -> Vec<Finding> {
-        let Some(session) = self.session(ruled.head, &ruled.visit(), ruled.now) else { return Vec::new() };
+        let Some(session) = self.session(ruled.head, ruled.site, ruled.now) else { return Vec::new() };
         let rules = watching.iter().map(|rank| self.config.rule(Some(*rank)));
         rules
             .filter_map(|rule| match &rule.access {

@@ -34,7 +34,7 @@ impl Gate {
 
     /// `GET /.auth/signed-in`: ends the pop-up. Whoever opens it without a session reads that there is none.
     pub(super) fn signed_in<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
-        match self.session(request.head, &request.visit, request.now) {
+        match self.session(request.head, request.visit.site(), request.now) {
             Some(_) => self.page(request, 200, &Page::SignedIn),
             None => self.signed_out(request),
         }

@@ -220,7 +220,7 @@ impl Gate {
         (explanation.rule, explanation.preflight) = (Some(Chosen::of(rank)), preflight);
 
         let visit = Visit::new(site, address);
-        let session = self.session(head, &visit, now);
+        let session = self.session(head, visit.site(), now);
         let country = head.country();
         let client_address = head.client_address().and_then(|text| text.parse().ok());
         let facts = Facts { now, address: client_address, country: country.as_deref() };

@@ -113,7 +113,7 @@ impl Gate {
         let (edge, site) = (request.edge, request.visit.site());
         let (id, nonce, verifier) = (LoginId::new(edge), nonce(edge), Verifier::new(edge));
         let redirect_uri = self.redirect_uri(request);
-        let session = self.session(request.head, &request.visit, request.now);
+        let session = self.session(request.head, request.visit.site(), request.now);
         let step_up =
             self.step_up_for(start.method, start.needed_by, request.head, site, session.as_deref(), request.now);
         let state = LoginState {

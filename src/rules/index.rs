@@ -20,6 +20,7 @@ impl Index {
                 node.below.insert(place, (literal.to_owned(), Self::default()));
                 place
             });
+            // There is one: it was found there, or put there.
             let Some((_, below)) = node.below.get_mut(place) else { return };
             node = below;
         }

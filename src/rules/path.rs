@@ -113,8 +113,7 @@ impl<'p> RequestPath<'p> {
         core::iter::once(first).chain(others.iter().map(String::as_str))
     }
 
-    /// A reading, which there always is, and the others. A plain path has none, so this is cheaper than going
-    /// through them all.
+    /// A reading, which there always is, and the others, of which a plain path has none.
     pub fn first_and_others(&self) -> (&str, &[String]) {
         self.several.split_first().map_or((self.sent, &[]), |(first, others)| (first, others))
     }

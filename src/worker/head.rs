@@ -31,8 +31,8 @@ struct Lines {
 }
 
 impl<'r> Head<'r> {
-    /// With the lines that the entry wrote, and what the `Cookie` header was found to hold. `None` unless the
-    /// lines are four: then [`Head::of`] reads the request itself.
+    /// With the lines that the entry wrote, and what the `Cookie` header was found to hold. `None` if the lines
+    /// are not four; then the entry asks [`respond`](super::respond), which reads the request itself.
     pub(super) fn read(request: &'r Request, lines: String, held: Option<&'r Held>) -> Option<Self> {
         Some(Self { request, lines: Lines::read(lines)?, held, reported: false })
     }

@@ -91,7 +91,7 @@ impl Bench {
         let sent = text.split('#').next().unwrap_or_default();
         match sent {
             path if path.starts_with('/') => Ok(format!("{}{path}", self.home)),
-            address if address.contains("://") => Ok(address.to_owned()),
+            address if address.starts_with("https://") || address.starts_with("http://") => Ok(address.to_owned()),
             _ => Err(given(format!("{text:?} is neither a path (\"/admin/\") nor an address (\"https://…\")"))),
         }
     }
