@@ -15,7 +15,7 @@ const serverCore = 0;
 const loadCore = 1;
 
 /**
- * Seconds of load before the first window: a module's functions are compiled well only after some ten thousand calls, and
+ * Seconds of load before the first window: a module's functions are compiled well only after thousands of calls, and
  * what a new process costs is another question.
  */
 const warming = 5;

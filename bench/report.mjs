@@ -8,11 +8,10 @@ import { against, median, middleHalf, undisturbed } from "./pairs.mjs";
 import { installedVersion } from "./prepare.mjs";
 import { compatibility } from "./server.mjs";
 
-/**
- * What is asked of the gate: processor time as a share of the limit's (at most 25 µs more, on a machine where the limit takes
- * 132); share of its rate; gzipped size; µs for a thousand rules.
- */
-const asked = { time: 1.19, rate: 0.85, bytes: 300_000, rules: 5 };
+/** What is asked of the gate: µs of processor time above the limit, share of its rate, gzipped size, µs for a thousand rules. */
+const asked = { above: 25, rate: 0.85, bytes: 300_000, rules: 5 };
+/** The limit's µs on the machine where that time was asked for: microseconds are a machine's own. */
+const limitThere = 132;
 
 const what = `Every target runs on \`workerd serve\`, passes \`GET /index.html\` (ten browser headers, three cookies) on to the same Worker through a service binding, with the identity in X-Auth-Subject, -Email, -Name and -Groups, and returns its 1,024 bytes. Each was seen to do that before it was timed, and all but those without a check to refuse a broken session.
 Portcullis also makes the answer's Cache-Control private, takes its cookie out of the request and drops spoofed identity headers in any spelling, and was seen to. So was the Worker "with edits like those of Portcullis", which is written plainly, removes fewer names and has a shorter cookie. Of the others only Hono's middleware touches the answer (Cache-Control).`;
@@ -89,9 +88,9 @@ function verdicts(rows, gate, { rules }) {
   return [
     `Module at most ${asked.bytes / 1000} KB gzipped: ${kilobytes(size.wasmZipped)} (${kilobytes(size.wasm)} unzipped), ` +
       `${kilobytes(size.allZipped)} with the JavaScript beside it: ${reached(size.wasmZipped <= asked.bytes)}`,
-    `At most ${asked.time} times the CPU of the limit at 32 connections (25 µs more, asked for where the limit takes 132 µs): ` +
-      `${number(time, 2)} times, which is ${signed(above)} µs here: ${reached(hundredths(time) <= asked.time)}`,
-    `At least ${asked.rate} of its throughput: ${number(rate, 2)}: ${reached(hundredths(rate) >= asked.rate)}`,
+    `At most ${asked.above} µs of CPU above the limit at 32 connections: ${signed(above)} µs: ${reached(above <= asked.above)}; ` +
+      `${number(time, 2)} times the limit's, where ${asked.above} µs more than ${limitThere} are ${number(1 + asked.above / limitThere, 2)} times`,
+    `At least ${asked.rate} of its throughput: ${number(rate, 2)}: ${reached(rate >= asked.rate)}`,
     ...(editing ? [aboveEdits(gate, editing)] : []),
     ...peers.map((peer) => ahead(gate, peer)),
     ...(asserting ? [assertionStays(asserting, gate)] : []),
@@ -130,11 +129,6 @@ function assertionStays(asserting, gate) {
 
 function reached(yes) {
   return yes ? "**reached**" : "**not reached**";
-}
-
-/** As they are printed. */
-function hundredths(value) {
-  return Math.round(value * 100) / 100;
 }
 
 function kilobytes(bytes) {

@@ -86,7 +86,7 @@ impl Visit {
 
     /// The site.
     pub fn site(&self) -> Site<'_> {
-        let host = self.base.split_once("://").map_or("", |(_, host)| host);
+        let host = scheme_and_host(&self.base).map_or("", |(_, host)| host);
         Site { address: &self.base, host, development: self.development }
     }
 
