@@ -2,7 +2,6 @@
 
 mod support;
 
-use portcullis::gate::{Answer, Outcome};
 use serde_json::json;
 use support::{
     browser::{Arrival, Browser},
@@ -13,15 +12,8 @@ const SCRIPT: &str = "/.auth/client.js";
 /// A login as the script opens it in a window of its own.
 const POP_UP: &str = "/.auth/login?return_to=%2F.auth%2Fsigned-in";
 
-fn answer(isolate: &Isolate, head: &Head) -> Answer {
-    match isolate.send(head) {
-        Outcome::Answer(answer) => answer,
-        Outcome::Forward(forward) => panic!("forwarded: {forward:?}"),
-    }
-}
-
 fn version(isolate: &Isolate) -> String {
-    let answer = answer(isolate, &Head::new("GET", SCRIPT));
+    let answer = isolate.answer(&Head::new("GET", SCRIPT));
     answer.header("etag").unwrap().trim_matches('"').to_owned()
 }
 
@@ -29,7 +21,7 @@ fn version(isolate: &Isolate) -> String {
 fn the_script_is_a_script_for_everybody_and_says_its_version() {
     let isolate = World::new().isolate(&settings());
     for method in ["GET", "HEAD"] {
-        let answer = answer(&isolate, &Head::new(method, SCRIPT).with("cookie", "a=b"));
+        let answer = isolate.answer(&Head::new(method, SCRIPT).with("cookie", "a=b"));
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("content-type"), Some("text/javascript; charset=utf-8"));
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
@@ -41,7 +33,7 @@ fn the_script_is_a_script_for_everybody_and_says_its_version() {
     let mut moved = settings();
     moved["prefix"] = json!("/sso");
     let moved = World::new().isolate(&moved);
-    let script = answer(&moved, &Head::new("GET", "/sso/client.js"));
+    let script = moved.answer(&Head::new("GET", "/sso/client.js"));
     assert!(script.body.contains("const PREFIX = '/sso';"));
 }
 
@@ -59,7 +51,7 @@ fn rfc9110_15_4_5_who_has_the_script_gets_304() {
         (String::new(), 200),
     ];
     for (tags, status) in rows {
-        let answer = answer(&isolate, &Head::new("GET", SCRIPT).with("if-none-match", &tags));
+        let answer = isolate.answer(&Head::new("GET", SCRIPT).with("if-none-match", &tags));
         assert_eq!(answer.status, status, "{tags:?}");
         assert_eq!(answer.body.is_empty(), status == 304);
         assert_eq!(answer.header("etag"), Some(tag.as_str()));
@@ -81,7 +73,7 @@ fn rfc8246_only_the_version_that_it_has_is_kept_for_ever() {
         ("?".to_owned(), "public, max-age=3600"),
     ];
     for (query, keep) in rows {
-        let answer = answer(&isolate, &Head::new("GET", &format!("{SCRIPT}{query}")));
+        let answer = isolate.answer(&Head::new("GET", &format!("{SCRIPT}{query}")));
         assert_eq!((answer.status, answer.header("cache-control")), (200, Some(keep)), "{query}");
     }
 }
@@ -115,7 +107,7 @@ fn a_pop_up_heals_like_any_login() {
 #[test]
 fn without_a_session_nobody_reads_that_there_is_one() {
     let isolate = World::new().isolate(&settings());
-    let answer = answer(&isolate, &Head::navigation(&format!("{HOST}/.auth/signed-in")));
+    let answer = isolate.answer(&Head::navigation(&format!("{HOST}/.auth/signed-in")));
     assert_eq!(answer.status, 200);
     assert!(answer.body.contains("You are signed out") && !answer.body.contains("You are signed in"));
     assert!(!answer.body.contains("<script"));
@@ -176,7 +168,7 @@ fn the_chooser_knows_what_needs_the_login_and_where_it_leads() {
     other["id"] = json!("other");
     other["issuer"] = json!("https://other.example");
     two["providers"].as_array_mut().unwrap().push(other);
-    let page = answer(&world.isolate(&two), &Head::navigation(&format!("{HOST}{POP_UP}&for=%2Fbilling%2Fx")));
+    let page = world.isolate(&two).answer(&Head::navigation(&format!("{HOST}{POP_UP}&for=%2Fbilling%2Fx")));
     let link = "/.auth/login?return_to=%2F.auth%2Fsigned-in&amp;provider=other&amp;for=https%3A%2F%2Fdocs.example.com%2Fbilling%2Fx";
     assert!(page.body.contains(link), "{}", page.body);
 }

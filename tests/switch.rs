@@ -4,7 +4,7 @@ mod support;
 
 use portcullis::{
     edge::Edge,
-    gate::{Answer, Cacheable, Outcome},
+    gate::{Cacheable, Outcome},
     time::Timestamp,
 };
 use serde_json::json;
@@ -13,13 +13,6 @@ use support::{
     operator::{at, end, lockdown, on, strangers, switch, switchable},
     world::{HOST, Head, Isolate, Reading, World},
 };
-
-fn answer(isolate: &Isolate, head: &Head) -> Answer {
-    match isolate.send(head) {
-        Outcome::Answer(answer) => answer,
-        Outcome::Forward(_) => panic!("at the origin"),
-    }
-}
 
 /// A person with a session.
 fn signed_in(isolate: &Isolate, person: &str) -> Browser {
@@ -37,7 +30,7 @@ fn a_look_whose_request_went_away_is_taken_again() {
     isolate.cut_off(&Head::new("GET", "/open/x"));
     switch(&world, &lockdown());
     world.pass(3);
-    assert_eq!(answer(&isolate, &Head::new("GET", "/open/x")).status, 503);
+    assert_eq!(isolate.answer(&Head::new("GET", "/open/x")).status, 503);
 }
 
 #[test]
@@ -105,18 +98,18 @@ fn locked_down_nothing_reaches_the_origin() {
     for path in ["/", "/open/x", "/admin/x", "/page", "/.auth/login", "/.auth/me", "/.auth/callback?code=c&state=s"] {
         assert_eq!([end(&fresh, &ada, path), strangers(&fresh, path)], ["503", "503"], "{path}");
     }
-    assert_eq!(answer(&fresh, &Head::navigation(&callback)).status, 503);
+    assert_eq!(fresh.answer(&Head::navigation(&callback)).status, 503);
     for (path, status) in
         [("/.auth/health", 200), ("/.auth/signed-out", 200), ("/.auth/logout", 200), ("/.auth/x", 404)]
     {
-        assert_eq!(answer(&fresh, &Head::new("GET", path)).status, status, "{path}");
+        assert_eq!(fresh.answer(&Head::new("GET", path)).status, status, "{path}");
     }
     // What is refused anyhow is refused as ever.
-    assert_eq!(answer(&fresh, &Head::new("GET", "/a%00b")).status, 400);
+    assert_eq!(fresh.answer(&Head::new("GET", "/a%00b")).status, 400);
     let elsewhere = Head { url: "https://evil.example/".to_owned(), ..Head::new("GET", "/") };
-    assert_eq!(answer(&fresh, &elsewhere).status, 421);
+    assert_eq!(fresh.answer(&elsewhere).status, 421);
     for method in ["GET", "HEAD", "POST", "OPTIONS", "PROPFIND"] {
-        assert_eq!(answer(&fresh, &Head::new(method, "/open/x")).status, 503, "{method}");
+        assert_eq!(fresh.answer(&Head::new(method, "/open/x")).status, 503, "{method}");
     }
     // The way out is open.
     let logout = Head::new("POST", "/.auth/logout").with("origin", HOST).with("sec-fetch-site", "same-origin");
@@ -129,11 +122,11 @@ fn the_lock_down_says_what_it_is() {
     let world = World::new();
     switch(&world, &lockdown());
     let isolate = world.isolate(&switchable());
-    let page = answer(&isolate, &Head::navigation(&format!("{HOST}/page")));
+    let page = isolate.answer(&Head::navigation(&format!("{HOST}/page")));
     assert_eq!(page.status, 503);
     assert_eq!((page.header("retry-after"), page.header("cache-control")), (Some("300"), Some("no-store")));
     assert!(page.body.contains("Closed for now") && page.body.contains("locked_down"), "{}", page.body);
-    let problem = answer(&isolate, &Head::new("GET", "/page"));
+    let problem = isolate.answer(&Head::new("GET", "/page"));
     assert_eq!(problem.header("content-type"), Some("application/problem+json"));
     assert!(problem.body.contains(r#""code":"locked_down""#), "{}", problem.body);
     // It is logged once, when it begins, and not for each request.

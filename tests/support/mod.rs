@@ -14,6 +14,7 @@ pub mod head;
 pub mod held;
 pub mod machine;
 pub mod operator;
+pub mod outcome;
 pub mod provider;
 pub mod signature;
 pub mod world;

@@ -1,5 +1,7 @@
-//! Machines at the gate: what a token opens, what it does not, and what becomes of the issuer's keys.
+//! Machines at the gate: what a token opens, and what it does not.
 
+mod keys;
+#[path = "../support/mod.rs"]
 mod support;
 
 use portcullis::gate::{Cacheable, Outcome};
@@ -8,9 +10,7 @@ use support::{
     browser::{Arrival, Browser},
     machine::{CI, Machine, OLD, Verdict, identity},
     operator::{at, switch},
-    provider::Fault,
-    signature::Signer,
-    world::{Head, Isolate, World, settings},
+    world::{Head, World, settings},
 };
 
 fn bearer(path: &str, token: &str) -> Head {
@@ -21,24 +21,10 @@ fn service(path: &str, token: &str) -> Head {
     Head::new("GET", path).with("portcullis-token", token)
 }
 
-fn forward(isolate: &Isolate, head: &Head) -> portcullis::gate::Forward {
-    match isolate.send(head) {
-        Outcome::Forward(forward) => forward,
-        Outcome::Answer(answer) => panic!("{} {}", answer.status, answer.body),
-    }
-}
-
-fn status(isolate: &Isolate, head: &Head) -> u16 {
-    match isolate.send(head) {
-        Outcome::Forward(_) => 200,
-        Outcome::Answer(answer) => answer.status,
-    }
-}
-
 #[test]
 fn an_access_token_opens_the_rules_that_name_its_issuer() {
     let machine = Machine::new();
-    let arrived = forward(&machine.isolate, &bearer("/api/x", &machine.good()));
+    let arrived = machine.isolate.forward(&bearer("/api/x", &machine.good()));
     let identity = |name| identity(&arrived, name);
     assert_eq!(identity("x-auth-subject").as_deref(), Some("robot"));
     assert_eq!(identity("x-auth-provider").as_deref(), Some("api"));
@@ -53,7 +39,7 @@ fn an_access_token_opens_the_rules_that_name_its_issuer() {
 fn a_service_token_opens_the_rules_that_name_it() {
     let machine = Machine::new();
     for path in ["/jobs/x", "/both/x", "/deploy/x", "/seen/x"] {
-        let arrived = forward(&machine.isolate, &service(path, CI));
+        let arrived = machine.isolate.forward(&service(path, CI));
         let identity = |name| identity(&arrived, name);
         assert_eq!(identity("x-auth-subject").as_deref(), Some("ci"));
         assert_eq!(identity("x-auth-provider").as_deref(), Some("ci"));
@@ -86,14 +72,14 @@ fn where_no_rule_names_tokens_authorization_is_the_origins() {
         assert!(!arrived.keeps_token(), "{path}");
     }
     for path in ["/members", "/admin/x", "/jobs/x", "/.auth/me"] {
-        assert_eq!(status(&machine.isolate, &bearer(path, &machine.good())), 401, "{path}");
+        assert_eq!(machine.isolate.status(&bearer(path, &machine.good())), 401, "{path}");
     }
     for path in ["/members", "/admin/x", "/api", "/.auth/me"] {
-        assert_eq!(status(&machine.isolate, &service(path, CI)), 401, "{path}");
+        assert_eq!(machine.isolate.status(&service(path, CI)), 401, "{path}");
     }
     // Another scheme is the origin's everywhere.
     let basic = Head::new("GET", "/api/x").with("authorization", "Basic Zm9vOmJhcg==");
-    assert_eq!(status(&machine.isolate, &basic), 401);
+    assert_eq!(machine.isolate.status(&basic), 401);
     let Outcome::Forward(arrived) = ada.send(&machine.isolate, basic) else { panic!("ada is signed in") };
     assert!(!arrived.keeps_token());
     assert_eq!(identity(&arrived, "x-auth-provider").as_deref(), Some("work"));
@@ -158,7 +144,7 @@ fn rfc6750_2_a_request_shows_one_token_in_its_form() {
         assert_eq!(machine.verdict(&service("/jobs/x", token)), Verdict::malformed(), "{token}");
     }
     // RFC 6750, 2.2 and 2.3: neither the query nor a form is looked at.
-    assert_eq!(status(&machine.isolate, &Head::new("GET", &format!("/api/x?access_token={good}"))), 401);
+    assert_eq!(machine.isolate.status(&Head::new("GET", &format!("/api/x?access_token={good}"))), 401);
     assert_eq!(
         machine.verdict(&Head::new("GET", "/api/x").with("authorization", &format!("bEARER  {good}"))),
         Verdict::accepted()
@@ -205,8 +191,8 @@ fn a_rule_may_ask_who_vouches() {
     });
     let good = machine.good();
     for (path, bearer_status, service_status) in [("/people/x", 403, 403), ("/builds/x", 403, 200)] {
-        assert_eq!(status(&machine.isolate, &bearer(path, &good)), bearer_status, "{path}");
-        assert_eq!(status(&machine.isolate, &service(path, CI)), service_status, "{path}");
+        assert_eq!(machine.isolate.status(&bearer(path, &good)), bearer_status, "{path}");
+        assert_eq!(machine.isolate.status(&service(path, CI)), service_status, "{path}");
     }
     assert!(matches!(Browser::new("ada").open(&machine.isolate, "/people/x"), Arrival::Origin(..)));
 }
@@ -268,7 +254,7 @@ fn a_machine_needs_no_same_origin() {
         for head in [bearer("/api/x", &machine.good()), service("/jobs/x", CI)] {
             let mut head = head.with(name, value);
             head.method = if name == "upgrade" { "GET" } else { "POST" }.to_owned();
-            assert_eq!(status(&machine.isolate, &head), 200, "{name}");
+            assert_eq!(machine.isolate.status(&head), 200, "{name}");
         }
     }
     // The cookie of a person does, also where tokens are taken.
@@ -281,11 +267,11 @@ fn a_machine_needs_no_same_origin() {
 #[test]
 fn a_rule_forwards_access_tokens_where_it_says_so_and_service_tokens_never() {
     let machine = Machine::new();
-    assert!(!forward(&machine.isolate, &bearer("/seen/x", &machine.good())).keeps_token());
-    assert!(forward(&machine.isolate, &bearer("/both/x", &machine.good())).keeps_token());
+    assert!(!machine.isolate.forward(&bearer("/seen/x", &machine.good())).keeps_token());
+    assert!(machine.isolate.forward(&bearer("/both/x", &machine.good())).keeps_token());
     // Beside a service token, Authorization is another matter.
     let both = service("/jobs/x", CI).with("authorization", "Bearer for-the-origin");
-    assert!(!forward(&machine.isolate, &both).keeps_token());
+    assert!(!machine.isolate.forward(&both).keeps_token());
 }
 
 #[test]
@@ -310,7 +296,7 @@ fn a_rule_that_lets_everybody_pass_for_a_while_keeps_its_tokens() {
             ("/seen/x", format!("Bearer {}", machine.good()), false),
             ("/jobs/x", "Bearer for-the-origin".to_owned(), false),
         ] {
-            let arrived = forward(&machine.isolate, &Head::new("GET", path).with("authorization", &value));
+            let arrived = machine.isolate.forward(&Head::new("GET", path).with("authorization", &value));
             assert_eq!((arrived.keeps_token(), arrived.identity().len()), (keeps, 0), "{mode} {path} {value}");
         }
     }
@@ -318,225 +304,7 @@ fn a_rule_that_lets_everybody_pass_for_a_while_keeps_its_tokens() {
     let machine = Machine::with(|settings| settings["rules"][2]["preflight"] = json!(true));
     let preflight = Head { method: "OPTIONS".to_owned(), ..bearer("/api/x", &machine.good()) };
     let preflight = preflight.with("origin", "https://app.example.com").with("access-control-request-method", "GET");
-    assert!(forward(&machine.isolate, &preflight).keeps_token());
-}
-
-#[test]
-fn a_known_token_takes_no_io_and_its_time_ends_all_the_same() {
-    let machine = Machine::new();
-    let good = machine.good();
-    assert_eq!(machine.show(&good), Verdict::accepted());
-    let (calls, kv) = (machine.world.take_calls().len(), machine.world.kv_counts());
-    assert_eq!(calls, 2);
-    let decided = |path: &str| {
-        let decision = machine.isolate.gate.decide(&bearer(path, &good), portcullis::edge::Edge::now(&machine.world));
-        matches!(decision, portcullis::gate::Decision::Forward(_))
-    };
-    for _ in 0..50 {
-        assert!(decided("/api/x") && decided("/both/x"), "synchronously");
-    }
-    machine.world.pass(659);
-    assert!(decided("/api/x"));
-    machine.world.pass(1);
-    assert!(!decided("/api/x"));
-    assert_eq!(machine.show(&good), Verdict::step(portcullis::oidc::AccessTokenError::Expired));
-    assert_eq!((machine.world.take_calls().len(), machine.world.kv_counts()), (0, kv));
-}
-
-#[test]
-fn a_known_token_counts_for_the_rules_of_its_issuer_alone() {
-    let machine = Machine::with(|settings| {
-        let issuer = |id: &str, audience: &str| json!({ "id": id, "issuer": "https://id.example", "audiences": [audience], "algorithms": ["EdDSA"] });
-        settings["tokens"] = json!([issuer("one", "one"), issuer("two", "two"), issuer("any", "one")]);
-        settings["rules"] = json!([
-            { "path": "/one/**", "tokens": ["one"] }, { "path": "/two/**", "tokens": ["two"] },
-            { "path": "/any/**", "tokens": ["two", "any"] },
-        ]);
-    });
-    let mut claims = machine.claims();
-    claims["aud"] = json!("one");
-    let token = machine.token(&claims);
-    for _ in 0..2 {
-        for (path, provider) in [("/one/x", Some("one")), ("/two/x", None), ("/any/x", Some("any"))] {
-            let found = match machine.isolate.send(&bearer(path, &token)) {
-                Outcome::Forward(forward) => identity(&forward, "x-auth-provider"),
-                Outcome::Answer(_) => None,
-            };
-            assert_eq!(found.as_deref(), provider, "{path}");
-        }
-    }
-}
-
-#[test]
-fn what_an_isolate_remembers_does_not_change_whose_a_token_is() {
-    for first in [None, Some("/b/x")] {
-        let machine = Machine::with(|settings| {
-            let issuer = |id: &str, audience: &str| json!({ "id": id, "issuer": "https://id.example", "audiences": [audience], "algorithms": ["EdDSA"] });
-            settings["tokens"] = json!([issuer("a", "one"), issuer("b", "two")]);
-            settings["rules"] = json!([
-                { "path": "/b/**", "tokens": ["b"] }, { "path": "/both/**", "tokens": ["a", "b"], "deny": [{ "provider": "a" }] },
-            ]);
-        });
-        let mut claims = machine.claims();
-        claims["aud"] = json!(["one", "two"]);
-        let token = machine.token(&claims);
-        if let Some(path) = first {
-            assert!(matches!(machine.isolate.send(&bearer(path, &token)), Outcome::Forward(_)));
-        }
-        let Outcome::Answer(answer) = machine.isolate.send(&bearer("/both/x", &token)) else {
-            panic!("it is a's: {first:?}")
-        };
-        assert_eq!(answer.status, 403, "{first:?}");
-        // Nor the other way round: on the rule of b alone it is b's.
-        assert!(matches!(machine.isolate.send(&bearer("/b/x", &token)), Outcome::Forward(_)));
-    }
-}
-
-#[test]
-fn keys_that_rotate_are_fetched_once_and_then_known() {
-    let machine = Machine::new();
-    assert_eq!(machine.show(&machine.good()), Verdict::accepted());
-    machine.world.provider(|provider| provider.rotate("key-2", true));
-    machine.world.take_calls();
-    let renewed = |machine: &Machine, serial: u64| {
-        let mut claims = machine.claims();
-        claims["jti"] = json!(serial);
-        let header = json!({ "alg": "EdDSA", "kid": "key-2", "typ": "at+jwt" });
-        machine.signer().sign(&header, &claims.to_string())
-    };
-    for serial in 0..5 {
-        assert_eq!(machine.show(&renewed(&machine, serial)), Verdict::accepted());
-    }
-    assert_eq!(machine.world.take_calls(), ["GET https://id.example/jwks"]);
-}
-
-#[test]
-fn a_key_that_was_withdrawn_ends_the_tokens_it_signed_within_the_freshness() {
-    let machine = Machine::issuer("freshness", json!("10m"));
-    let mut claims = machine.claims();
-    claims["exp"] = json!(machine.world.now_seconds() + 86_400);
-    let token = machine.token(&claims);
-    assert_eq!(machine.show(&token), Verdict::accepted());
-    machine.world.provider(|provider| provider.rotate("key-2", true));
-    machine.world.pass(599);
-    assert_eq!(machine.show(&token), Verdict::accepted());
-    machine.world.pass(1);
-    // Past its freshness the set is served once more while it is fetched anew.
-    machine.show(&token);
-    machine.world.run_background();
-    machine.world.pass(600);
-    assert_eq!(machine.show(&token), Verdict::no_key());
-}
-
-#[test]
-fn invented_key_ids_cost_a_burst_of_three_and_starve_nobody() {
-    let machine = Machine::new();
-    let good = machine.good();
-    assert_eq!(machine.show(&good), Verdict::accepted());
-    machine.world.take_calls();
-    // The first of the three calls brought the keys.
-    for serial in 0..40 {
-        let header = json!({ "alg": "EdDSA", "kid": format!("invented-{serial}"), "typ": "at+jwt" });
-        let token =
-            Signer::other(portcullis::oidc::Algorithm::EdDsa, None).sign(&header, &machine.claims().to_string());
-        let expected = if serial < 2 { Verdict::no_key() } else { Verdict::keys_down("called too often just now") };
-        assert_eq!(machine.show(&token), expected, "{serial}");
-    }
-    assert_eq!(machine.world.take_calls(), ["GET https://id.example/jwks"; 2]);
-    // A forged signature under a known id is told from it, and known keys go on.
-    let header = json!({ "alg": "EdDSA", "kid": "key-1", "typ": "at+jwt" });
-    let forged = Signer::other(portcullis::oidc::Algorithm::EdDsa, None).sign(&header, &machine.claims().to_string());
-    assert_eq!(machine.show(&forged), Verdict::no_key());
-    assert_eq!(machine.show(&good), Verdict::accepted());
-    let mut claims = machine.claims();
-    claims["jti"] = json!("another");
-    assert_eq!(machine.show(&machine.token(&claims)), Verdict::accepted());
-    // Promise 4: logins have a budget of their own, at the very same issuer. A key that rotated now is
-    // found by the login, and then by nobody who would have to wait for the tokens' budget.
-    machine.world.provider(|provider| provider.rotate("key-9", true));
-    assert!(matches!(Browser::new("ada").open(&machine.isolate, "/members"), Arrival::Origin(..)));
-}
-
-#[test]
-fn logins_starve_no_machine_either() {
-    let machine = Machine::new();
-    let forge = |machine: &Machine| {
-        machine.world.provider(|provider| {
-            let rogue = Signer::other(portcullis::oidc::Algorithm::EdDsa, Some("rogue"));
-            provider.forge = Some(Box::new(move |claims| rogue.token(claims)));
-        });
-    };
-    forge(&machine);
-    for _ in 0..8 {
-        assert!(matches!(Browser::new("eve").open(&machine.isolate, "/members"), Arrival::Page(..)));
-    }
-    machine.world.provider(|provider| provider.rotate("key-2", true));
-    let header = json!({ "alg": "EdDSA", "kid": "key-2", "typ": "at+jwt" });
-    let token = machine.signer().sign(&header, &machine.claims().to_string());
-    assert_eq!(machine.show(&token), Verdict::accepted());
-}
-
-#[test]
-fn an_issuer_that_is_down_is_an_honest_503_and_known_tokens_go_on() {
-    for (endpoint, fault, detail) in [
-        ("openid-configuration", Fault::Down, "network"),
-        ("jwks", Fault::Slow, "deadline"),
-        ("jwks", Fault::Status(500), "status 500"),
-        ("jwks", Fault::Body("<html>".to_owned()), "not a key set"),
-        ("jwks", Fault::Body(r#"{"keys":[]}"#.to_owned()), "no usable key in it"),
-    ] {
-        let machine = Machine::new();
-        machine.world.provider(|provider| provider.faults.insert(endpoint, fault));
-        assert_eq!(machine.show(&machine.good()), Verdict::keys_down(detail), "{endpoint}");
-        machine.world.provider(|provider| provider.faults.clear());
-        machine.world.pass(30);
-        let good = machine.good();
-        assert_eq!(machine.show(&good), Verdict::accepted(), "{endpoint}, up again");
-        machine.world.provider(|provider| provider.faults.insert("jwks", Fault::Down));
-        assert_eq!(machine.show(&good), Verdict::accepted(), "known");
-        // Past their freshness, keys are believed for a day.
-        machine.world.pass(7_200);
-        assert_eq!(machine.show(&machine.good()), Verdict::accepted(), "stale keys");
-        machine.world.pass(86_400);
-        let kept = machine.show(&machine.good());
-        assert!(matches!(kept, Verdict::Refused(503, ..)), "{kept}");
-    }
-}
-
-#[test]
-fn no_call_is_made_for_a_token_that_could_not_count() {
-    let machine = Machine::new();
-    for name in ["iss", "aud", "sub", "exp"] {
-        machine.claim(name, None);
-    }
-    machine.show("nonsense");
-    machine.show(&"A".repeat(5_000));
-    machine.verdict(&service("/jobs/x", "ci.nonsense"));
-    let plain = machine.signer().token(&machine.claims());
-    machine.show(&plain);
-    assert!(machine.world.take_calls().is_empty());
-    assert_eq!(machine.world.kv_counts(), (0, 0));
-}
-
-#[test]
-fn an_issuer_where_nobody_signs_in_needs_no_endpoints_for_that() {
-    let machine = Machine::with(|settings| settings["tokens"][0]["issuer"] = json!("https://jobs.example"));
-    machine.world.add_provider("https://jobs.example");
-    machine.world.provider_of("https://jobs.example", |jobs| {
-        jobs.edit_metadata = Some(Box::new(|metadata| {
-            *metadata = json!({ "issuer": metadata["issuer"], "jwks_uri": metadata["jwks_uri"] });
-        }));
-    });
-    let mut claims = machine.claims();
-    claims["iss"] = json!("https://jobs.example");
-    assert_eq!(machine.show(&machine.token(&claims)), Verdict::accepted());
-    // The same metadata keeps people out.
-    machine.world.provider(|provider| {
-        provider.edit_metadata = Some(Box::new(|metadata| {
-            *metadata = json!({ "issuer": metadata["issuer"], "jwks_uri": metadata["jwks_uri"] });
-        }));
-    });
-    assert_eq!(Browser::new("ada").open(&machine.isolate, "/members").page().0, 503);
+    assert!(machine.isolate.forward(&preflight).keeps_token());
 }
 
 #[test]
@@ -559,6 +327,6 @@ fn tokens_and_secrets_are_never_logged() {
 #[test]
 fn without_tokens_in_the_settings_nothing_changes() {
     let isolate = World::new().isolate(&settings());
-    assert_eq!(status(&isolate, &bearer("/members", "x")), 401);
-    assert_eq!(status(&isolate, &service("/open/x", CI)), 200);
+    assert_eq!(isolate.status(&bearer("/members", "x")), 401);
+    assert_eq!(isolate.status(&service("/open/x", CI)), 200);
 }

@@ -1,28 +1,16 @@
 //! What a request gets, by who sends it, how and where to.
 
+mod endpoints;
+#[path = "../support/mod.rs"]
 mod support;
 
-use portcullis::gate::{Answer, Cacheable, Forward, Outcome};
+use portcullis::gate::{Cacheable, Outcome};
 use portcullis::session::CookieEdit;
-use serde_json::json;
 use support::{
     browser::Browser,
-    world::{HOST, Head, Isolate, World, settings},
+    outcome::forwarded,
+    world::{HOST, Head, World, settings},
 };
-
-fn answer(isolate: &Isolate, head: &Head) -> Answer {
-    match isolate.send(head) {
-        Outcome::Answer(answer) => answer,
-        Outcome::Forward(forward) => panic!("forwarded: {} {} {forward:?}", head.method, head.url),
-    }
-}
-
-fn forward(outcome: Outcome) -> Forward {
-    match outcome {
-        Outcome::Forward(forward) => forward,
-        Outcome::Answer(answer) => panic!("{} {}", answer.status, answer.body),
-    }
-}
 
 #[test]
 fn without_a_session_by_the_kind_of_request() {
@@ -85,7 +73,7 @@ fn without_a_session_by_the_kind_of_request() {
         ("preflight", fetch_metadata(Head::new("OPTIONS", "/page"), "cors", "empty"), 401, "application/problem+json"),
     ];
     for (name, head, status, kind) in rows {
-        let answer = answer(&isolate, &head);
+        let answer = isolate.answer(&head);
         assert_eq!(answer.status, status, "{name}");
         assert!(answer.header("content-type").unwrap_or_default().starts_with(kind), "{name}");
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}");
@@ -126,7 +114,7 @@ fn a_login_starts_by_opening_a_page_alone() {
             .with("sec-fetch-dest", "document"),
     ];
     for head in heads {
-        let answer = answer(&isolate, &head);
+        let answer = isolate.answer(&head);
         assert_eq!((answer.status, answer.header("set-cookie")), (401, None), "{head:?}");
     }
     assert_eq!(world.take_calls(), [""; 0]);
@@ -146,7 +134,7 @@ fn only_the_hosts_of_the_settings_are_served() {
     ] {
         for path in ["/", "/open/x", "/.auth/health"] {
             let head = Head { url: format!("https://{host}{path}"), ..Head::new("GET", "/") };
-            assert_eq!(answer(&isolate, &head).status, 421, "{host}{path}");
+            assert_eq!(isolate.answer(&head).status, 421, "{host}{path}");
         }
     }
 }
@@ -156,11 +144,11 @@ fn plain_http_is_sent_to_https_or_refused() {
     let isolate = World::new().isolate(&settings());
     let plain = |method: &str| Head { url: "http://docs.example.com/open/x?y".into(), ..Head::new(method, "/") };
     for method in ["GET", "HEAD"] {
-        let answer = answer(&isolate, &plain(method));
+        let answer = isolate.answer(&plain(method));
         assert_eq!((answer.status, answer.header("location")), (308, Some("https://docs.example.com/open/x?y")));
     }
     for method in ["POST", "OPTIONS", "PROPFIND"] {
-        assert_eq!(answer(&isolate, &plain(method)).status, 400, "{method}");
+        assert_eq!(isolate.answer(&plain(method)).status, 400, "{method}");
     }
 }
 
@@ -177,7 +165,7 @@ fn rules_see_the_path_alone_and_every_reading_of_it() {
         "/open/x?y=../../admin",
         "/open/caf%C3%A9",
     ] {
-        let forward = forward(isolate.send(&Head::new("GET", path)));
+        let forward = isolate.forward(&Head::new("GET", path));
         assert_eq!((forward.identity(), forward.cacheable()), (Vec::new(), Cacheable::AsTheOriginSays), "{path}");
     }
     for path in [
@@ -194,80 +182,11 @@ fn rules_see_the_path_alone_and_every_reading_of_it() {
         "//open/x",
         "/open/x%",
     ] {
-        assert_eq!(answer(&isolate, &Head::new("GET", path)).status, 400, "{path}");
+        assert_eq!(isolate.answer(&Head::new("GET", path)).status, 400, "{path}");
     }
     for path in ["/page?/open/x", "/x/open/y", "/openx", "/OPEN/x"] {
-        assert_eq!(answer(&isolate, &Head::new("GET", path)).status, 401, "{path}");
+        assert_eq!(isolate.answer(&Head::new("GET", path)).status, 401, "{path}");
     }
-}
-
-#[test]
-fn nothing_under_the_prefix_is_the_origins() {
-    let mut open = settings();
-    open["rules"] = json!([{ "path": "/**", "sso": false }]);
-    let isolate = World::new().isolate(&open);
-    forward(isolate.send(&Head::new("GET", "/x")));
-    for path in [
-        "/.auth",
-        "/.auth/",
-        "/.auth/x",
-        "/.auth/login/",
-        "/.auth/callback/x",
-        "/.auth/me;x",
-        "/%2eauth/me",
-        "/.auth%2fme",
-        "//.auth/me",
-        "/x/..%2f.auth/me",
-        "/./.auth/me",
-        "/.auth//me",
-        "/.auth\\me",
-    ] {
-        assert_eq!(answer(&isolate, &Head::new("GET", path)).status, 404, "{path}");
-    }
-}
-
-#[test]
-fn own_endpoints_take_their_methods_and_tell_no_cache() {
-    let isolate = World::new().isolate(&settings());
-    let rows = [
-        ("login", "GET"),
-        ("callback", "GET"),
-        ("logout", "GET, POST"),
-        ("signed-out", "GET, HEAD"),
-        ("signed-in", "GET, HEAD"),
-        ("me", "GET, HEAD"),
-        ("client.js", "GET, HEAD"),
-        ("health", "GET, HEAD"),
-    ];
-    for (endpoint, methods) in rows {
-        for method in ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "get", "HEAD"] {
-            if methods.split(", ").any(|allowed| allowed == method) {
-                continue;
-            }
-            let answer = answer(&isolate, &Head::new(method, &format!("/.auth/{endpoint}")));
-            assert_eq!((answer.status, answer.header("allow")), (405, Some(methods)), "{method} {endpoint}");
-        }
-    }
-    let health = answer(&isolate, &Head::new("GET", "/.auth/health"));
-    assert_eq!((health.status, health.body.as_str(), health.header("cache-control")), (200, "ok\n", Some("no-store")));
-    let me = answer(&isolate, &Head::new("GET", "/.auth/me"));
-    assert_eq!((me.status, me.header("content-type")), (401, Some("application/problem+json")));
-}
-
-#[test]
-fn me_says_who_and_never_a_token() {
-    let world = World::new();
-    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
-    ada.open(&isolate, "/page");
-    let Outcome::Answer(answer) = ada.send(&isolate, Head::new("GET", "/.auth/me")) else { panic!("an answer") };
-    let me: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(
-        me,
-        json!({
-            "subject": "ada", "provider": "work", "email": "ada@example.com", "email_verified": true, "name": "ada",
-            "groups": ["admins"], "expires": 1_800_000_000_u64 + 8 * 3_600,
-        })
-    );
 }
 
 #[test]
@@ -301,10 +220,10 @@ fn a_change_or_a_websocket_admitted_by_cookie_must_come_from_us() {
         }
     }
     for method in ["GET", "HEAD", "OPTIONS"] {
-        forward(ada.send(&isolate, Head::new(method, "/page").with("origin", "https://evil.test")));
+        forwarded(ada.send(&isolate, Head::new(method, "/page").with("origin", "https://evil.test")));
     }
     // Where nothing hangs on the cookie, nothing is asked.
-    forward(isolate.send(&Head::new("POST", "/open/x").with("origin", "https://evil.test")));
+    isolate.forward(&Head::new("POST", "/open/x").with("origin", "https://evil.test"));
 }
 
 #[test]
@@ -312,17 +231,14 @@ fn our_cookies_stay_here_and_all_others_go_on() {
     let world = World::new();
     let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
     ada.open(&isolate, "/page");
-    assert_eq!(forward(ada.send(&isolate, Head::new("GET", "/page"))).cookies, CookieEdit::Remove);
+    assert_eq!(forwarded(ada.send(&isolate, Head::new("GET", "/page"))).cookies, CookieEdit::Remove);
     ada.set_cookie("theme", "dark");
     ada.set_cookie("a", "\"1,2\"");
     for path in ["/page", "/open/x"] {
-        let edit = forward(ada.send(&isolate, Head::new("GET", path))).cookies;
+        let edit = forwarded(ada.send(&isolate, Head::new("GET", path))).cookies;
         assert_eq!(edit, CookieEdit::Replace("a=\"1,2\"; theme=dark".into()), "{path}");
     }
-    assert_eq!(
-        forward(isolate.send(&Head::new("GET", "/open/x").with("cookie", "a=1; b=2"))).cookies,
-        CookieEdit::Keep
-    );
+    assert_eq!(isolate.forward(&Head::new("GET", "/open/x").with("cookie", "a=1; b=2")).cookies, CookieEdit::Keep);
 }
 
 #[test]
@@ -338,74 +254,6 @@ fn a_mutated_session_never_raises_rights() {
         let head = Head::new("GET", "/page").with("cookie", &format!("__Host-portcullis={mutated}"));
         assert!(matches!(isolate.send(&head), Outcome::Answer(_)), "byte {position}");
     }
-}
-
-#[test]
-fn sign_out_asks_first_and_leads_to_the_provider() {
-    let world = World::new();
-    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
-    ada.open(&isolate, "/page");
-    let Outcome::Answer(page) = ada.send(&isolate, Head::navigation(&format!("{HOST}/.auth/logout"))) else {
-        panic!("a page")
-    };
-    assert!(page.body.contains("ada@example.com") && page.body.contains("action=\"/.auth/logout?provider\""));
-    assert!(page.header("content-security-policy").unwrap().contains("form-action 'self' https://id.example"));
-    assert!(ada.cookie("__Host-portcullis").is_some(), "asking ends nothing");
-    let post = || Head::new("POST", "/.auth/logout?provider");
-    for foreign in [
-        post(),
-        post().with("origin", "https://evil.test"),
-        post().with("sec-fetch-site", "same-site"),
-        post().with("origin", "null"),
-    ] {
-        let Outcome::Answer(answer) = ada.send(&isolate, foreign) else { panic!("an answer") };
-        assert_eq!((answer.status, answer.header("set-cookie")), (403, None));
-    }
-    let Outcome::Answer(answer) = ada.send(&isolate, post().with("sec-fetch-site", "same-origin")) else {
-        panic!("an answer")
-    };
-    let location = answer.header("location").unwrap();
-    assert_eq!(answer.status, 303);
-    assert!(
-        location.starts_with("https://id.example/logout?id_token_hint=")
-            && location.contains("post_logout_redirect_uri=https%3A%2F%2Fdocs.example.com%2F.auth%2Fsigned-out"),
-        "{location}"
-    );
-    assert_eq!(ada.cookie_names(), [""; 0], "all of the gate's cookies are gone");
-}
-
-#[test]
-fn sign_out_works_here_when_the_provider_is_down_or_has_none_or_the_session_is_broken() {
-    let world = World::new();
-    world.provider(|provider| {
-        provider.edit_metadata = Some(Box::new(|metadata| {
-            metadata.as_object_mut().unwrap().remove("end_session_endpoint");
-        }));
-    });
-    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
-    ada.open(&isolate, "/page");
-    let broken = Browser::new("ada");
-    broken.set_cookie("__Host-portcullis", "broken");
-    for browser in [ada, broken] {
-        let head = Head::new("POST", "/.auth/logout").with("origin", HOST);
-        let Outcome::Answer(answer) = browser.send(&isolate, head) else { panic!("an answer") };
-        assert_eq!(answer.header("location"), Some("https://docs.example.com/.auth/signed-out"));
-        assert_eq!(browser.cookie_names(), [""; 0]);
-    }
-}
-
-#[test]
-fn a_hint_too_long_for_a_cookie_is_left_out_and_the_client_id_stands_in() {
-    let world = World::new();
-    world.provider(|provider| {
-        provider.edit_claims = Some(Box::new(|claims| claims["bulk"] = "x".repeat(6_000).into()));
-    });
-    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
-    ada.open(&isolate, "/page");
-    assert!(ada.cookie("__Secure-portcullis-hint").is_none());
-    let head = Head::new("POST", "/.auth/logout?provider").with("origin", HOST);
-    let Outcome::Answer(answer) = ada.send(&isolate, head) else { panic!("an answer") };
-    assert!(answer.header("location").unwrap().starts_with("https://id.example/logout?client_id=client&"));
 }
 
 #[test]

@@ -1,92 +1,18 @@
-//! The commands: `check`, `explain` and `test`. What they say of a request is what the gate does with it.
-#![cfg(feature = "check")]
+//! `explain`: what it says of a request is what the gate does with it.
 
-mod support;
-
-use std::{
-    cell::RefCell,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    rc::Rc,
-};
+use std::{cell::RefCell, rc::Rc};
 
 use portcullis::{edge::Edge, gate::Outcome};
 use serde_json::{Map, Value, json};
-use support::{
-    browser::Browser,
-    world::{HOST, Head, World, settings},
+
+use crate::{
+    Directory, OTHER, rules,
+    support::{
+        browser::Browser,
+        world::{HOST, Head, World},
+    },
+    with_rules,
 };
-
-const OTHER: &str = "https://app.example.com";
-
-/// A directory with a deployment in it, which goes with the test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str, settings: &Value) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&path).unwrap();
-        let directory = Self(path);
-        directory.write("wrangler.toml", "name = \"site\"\n");
-        directory.write("portcullis.json", &settings.to_string());
-        directory
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.0.join(name), text).unwrap();
-    }
-
-    /// Runs a command of the crate here: whether it ended well, and what it said.
-    fn run(&self, arguments: &[&str]) -> (bool, String) {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(&self.0).args(arguments).output().unwrap();
-        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-        (output.status.success(), String::from_utf8(output.stdout).unwrap())
-    }
-
-    /// Runs a command that ends well.
-    fn says(&self, arguments: &[&str]) -> String {
-        let (good, text) = self.run(arguments);
-        assert!(good, "{arguments:?}: {text}");
-        text
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
-}
-
-fn with_rules(rules: Value) -> Value {
-    let mut settings = settings();
-    settings["hosts"] = json!(["docs.example.com", "other.example.com"]);
-    settings["rules"] = rules;
-    settings
-}
-
-fn rules() -> Value {
-    json!([
-        { "id": "plan", "path": "/docs/**", "mode": "report", "allow": [{ "group": "finance" }] },
-        { "path": "/docs/**", "mode": "report", "deny": [{ "group": "finance" }] },
-        { "path": "/open/**", "sso": false },
-        { "path": "/page/**", "sso": "optional", "origins": [OTHER] },
-        { "path": "/other/**", "host": "other.example.com", "sso": false },
-        { "path": "/api/**", "methods": ["POST"], "preflight": true, "origins": [OTHER] },
-        { "path": "/api/**", "methods": ["GET"], "sso": false },
-        { "id": "admin", "path": "/admin/**", "allow": [{ "group": "admins" }, { "email": "ceo@example.com" }] },
-        { "path": "/billing/**", "allow": [{ "group": "admins" }], "require": [{ "max_age": "5m" }] },
-        { "path": "/class", "require": [{ "email_domain": "example.com" }, { "acr": ["urn:mfa", "urn:hw"] }] },
-        { "path": "/password", "require": [{ "acr": "urn:pwd" }, { "max_age": "2h" }] },
-        { "path": "/method", "require": [{ "amr": "hwk" }] },
-        { "path": "/ip", "require": [{ "ip": ["192.0.2.0/24", "2001:db8::/32"] }] },
-        { "path": "/country", "deny": [{ "country": "XX" }] },
-        { "path": "/claim", "deny": [{ "claim": "name", "equals": "bob" }] },
-        { "path": "/nested", "allow": [{ "all": [{ "any": [{ "group": "admins" }, { "role": "x" }] }, { "none": [{ "country": "XX" }] }] }] },
-        { "path": "/a.html" },
-    ])
-}
 
 fn at(url: &str) -> Head {
     Head { url: url.to_owned(), ..Head::new("GET", "/") }
@@ -167,25 +93,6 @@ fn rows() -> Vec<(&'static str, Head, &'static str)> {
         ("nobody", at("http://docs.example.com/open/x"), "https"),
         ("nobody", Head { method: "POST".to_owned(), ..at("http://docs.example.com/open/x") }, "refused"),
     ]
-}
-
-#[test]
-fn check_says_what_to_register_wherever_the_settings_stand() {
-    let directory = Directory::new("check", &with_rules(rules()));
-    let text = directory.says(&["check", "wrangler.toml"]);
-    for line in [
-        "  register as redirect URI: https://docs.example.com/.auth/callback\n",
-        "  register as post-logout redirect URI: https://other.example.com/.auth/signed-out\n",
-        "warning: workers_dev is not false",
-    ] {
-        assert!(text.starts_with("The settings are right.\n") && text.contains(line), "{text}");
-    }
-    // A client secret that the settings call for is stored at deployment.
-    let mut settings = with_rules(json!([{ "path": "/a/**", "allow": [] }]));
-    settings["providers"][0]["token_auth"] = json!("basic");
-    directory.write("portcullis.json", &settings.to_string());
-    let (good, text) = directory.run(&["check"]);
-    assert!(!good && text.starts_with("wrong: rules[0].allow: is empty"), "{text}");
 }
 
 #[test]
@@ -401,160 +308,4 @@ fn what_explain_does_not_take() {
         let (good, text) = directory.run(&arguments);
         assert!(!good && text.starts_with("wrong: ") && text.contains(problem), "{arguments:?}: {text}");
     }
-}
-
-const EXPECTATIONS: &str = r#"
-[people.ada]
-claims = { sub = "ada", email = "ada@example.com", email_verified = true, groups = ["admins"] }
-[people.bob]
-provider = "work"
-claims = { sub = "bob" }
-
-[[tests]]
-url = ["/admin/", "https://docs.example.com/admin/x"]
-as = ["bob"]
-expect = "denied"
-rule = "admin"
-reason = "allow"
-
-[[tests]]
-name = "what is open"
-url = "/open/x"
-as = ["nobody", "ada"]
-expect = "forwarded"
-
-[[tests]]
-url = "/billing"
-as = "ada"
-claims = { auth_time = 1799999990 }
-expect = "admitted"
-
-[[tests]]
-url = "/country"
-method = "POST"
-headers = { Origin = "https://docs.example.com" }
-country = "XX"
-as = "ada"
-expect = "denied"
-rule = "rules[13]"
-reason = "deny[0]"
-"#;
-
-#[test]
-fn expectations_that_hold_are_said_in_tap() {
-    let directory = Directory::new("expectations-hold", &with_rules(rules()));
-    directory.write("policy.tests.toml", EXPECTATIONS);
-    assert_eq!(
-        directory.says(&["test"]),
-        "TAP version 13\n\
-         ok 1 - GET /admin/ as bob: denied\n\
-         ok 2 - GET https://docs.example.com/admin/x as bob: denied\n\
-         ok 3 - what is open (GET /open/x as nobody)\n\
-         ok 4 - what is open (GET /open/x as ada)\n\
-         ok 5 - GET /billing as ada: admitted\n\
-         ok 6 - POST /country as ada: denied\n\
-         1..6\n\
-         # 6 passed, 0 failed\n"
-    );
-}
-
-#[test]
-fn expectations_that_do_not_hold_fail_and_say_what_came_instead() {
-    let directory = Directory::new("expectations-fail", &with_rules(rules()));
-    directory.write(
-        "other.toml",
-        &EXPECTATIONS.replace("claims = { sub = \"bob\" }", "claims = { sub = \"bob\", groups = [\"admins\"] }"),
-    );
-    let (good, text) = directory.run(&["test", "other.toml"]);
-    assert!(!good && text.ends_with("1..6\n# 4 passed, 2 failed\n"), "{text}");
-    let shown = "not ok 1 - GET /admin/ as bob: denied\n  ---\n  decision:\n    expected: denied\n    got:      admitted\n  reason:\n    expected: allow\n    got:      none\n  why: |\n    GET https://docs.example.com/admin/\n";
-    assert!(text.contains(shown), "{text}");
-    // A rule that nobody meant.
-    directory.write("other.toml", &EXPECTATIONS.replace("rule = \"admin\"", "rule = \"rules[2]\""));
-    let (good, text) = directory.run(&["test", "other.toml"]);
-    assert!(!good && text.contains("  rule:\n    expected: rules[2]\n    got:      rules[7] \"admin\"\n"), "{text}");
-}
-
-#[test]
-fn mistakes_in_a_file_of_expectations_are_errors() {
-    let directory = Directory::new("expectations-wrong", &with_rules(rules()));
-    let changed = |from: &str, to: &str| {
-        assert!(EXPECTATIONS.contains(from), "{from}");
-        EXPECTATIONS.replacen(from, to, 1)
-    };
-    for (text, problem) in [
-        (String::new(), "missing field `tests`"),
-        ("tests = []".to_owned(), "tests: is empty"),
-        (changed("url = \"/open/x\"", "url = []"), "tests[1]: url is empty"),
-        (changed("as = [\"bob\"]", "as = []"), "tests[0]: as is empty"),
-        (changed("expect = \"denied\"", "expects = \"denied\""), "tests[0]"),
-        (changed("expect = \"denied\"", "expect = \"deny\""), "tests[0]: expect \"deny\" is no decision"),
-        (changed("rule = \"admin\"", "rule = \"admins\""), "tests[0]: there is no rule \"admins\""),
-        (changed("rule = \"rules[13]\"", "rule = \"rules[99]\""), "tests[3]: there is no rule"),
-        (changed("as = [\"bob\"]", "as = [\"eve\"]"), "tests[0]: there is nobody called \"eve\""),
-        (changed("as = [\"bob\"]", "as = 1"), "a text, or a list of texts"),
-        (changed("as = \"ada\"\nclaims", "claims"), "claims are somebody's"),
-        (changed("[people.bob]", "[people.nobody]"), "people.nobody"),
-        (changed("provider = \"work\"", "provider = \"wrok\""), "no provider of this id"),
-        (changed("provider = \"work\"", "providers = \"work\""), "people.bob"),
-        (changed("sub = \"bob\"", "name = \"bob\""), "sub is missing"),
-        (changed("country = \"XX\"", "country = \"xx\""), "two capital letters"),
-        (changed("[people.ada]", "[people.ada"), "policy.tests.toml"),
-    ] {
-        directory.write("policy.tests.toml", &text);
-        let (good, said) = directory.run(&["test"]);
-        assert!(!good && said.starts_with("wrong: ") && said.contains(problem), "{problem}: {said}");
-    }
-    let mut settings = with_rules(rules());
-    settings["hots"] = json!([]);
-    directory.write("portcullis.json", &settings.to_string());
-    directory.write("policy.tests.toml", EXPECTATIONS);
-    let (good, said) = directory.run(&["test"]);
-    assert!(!good && said.contains("hots"), "{said}");
-}
-
-/// The settings around the rules of the paper.
-const AROUND: &str = "[vars.PORTCULLIS]\nhosts = [\"docs.example.com\"]\n[[vars.PORTCULLIS.providers]]\nid = \"work\"\ntitle = \"Example Corp\"\nissuer = \"https://id.example\"\nclient_id = \"client\"\n";
-
-/// `PORTCULLIS_WRITE=1 cargo test --features check --test commands` writes what the commands say anew.
-#[test]
-fn the_paper_on_rules_shows_what_the_commands_say() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md");
-    let paper = fs::read_to_string(&file).unwrap();
-    let blocks = |kind: &str| -> Vec<String> {
-        let begin = format!("```{kind}\n");
-        paper.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
-    };
-    let [rules, tests] = blocks("toml").try_into().expect("two examples");
-    let directory = Directory::new("paper", &json!({}));
-    directory.write("wrangler.toml", &format!("{AROUND}{rules}"));
-    assert!(directory.says(&["check"]).starts_with("The settings are right."));
-    directory.write("policy.tests.toml", &tests);
-    assert!(directory.says(&["test"]).ends_with("# 6 passed, 0 failed\n"));
-
-    let shown = blocks("console");
-    assert!(shown.len() >= 3);
-    let mut right = paper.clone();
-    for block in &shown {
-        let command = block.lines().next().unwrap();
-        let rest = command.strip_prefix("$ npm run explain -- ").expect("a command of the paper");
-        // Quotes stand around whole arguments.
-        let quoted = rest.split('\'').enumerate().flat_map(|(rank, text)| -> Vec<&str> {
-            if rank % 2 == 1 { vec![text] } else { text.split_whitespace().collect() }
-        });
-        let arguments: Vec<&str> = ["explain"].into_iter().chain(quoted).collect();
-        right = right.replace(block, &format!("{command}\n{}", directory.says(&arguments)));
-    }
-    if right != paper && std::env::var_os("PORTCULLIS_WRITE").is_some() {
-        fs::write(&file, &right).unwrap();
-        return;
-    }
-    assert_eq!(right, paper, "docs/rules.md: PORTCULLIS_WRITE=1 cargo test --features check --test commands");
-    // Every decision that there is.
-    directory.write("policy.tests.toml", "[[tests]]\nurl = \"/\"\nexpect = \"x\"\n");
-    let (_, problem) = directory.run(&["test"]);
-    let decisions = problem.split_once("there are ").unwrap().1.split_once(';').unwrap().0;
-    let explained: Vec<&str> =
-        paper.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).map(|row| row.0).collect();
-    assert_eq!(explained.iter().filter(|word| !word.contains('=')).copied().collect::<Vec<_>>().join(", "), decisions);
 }

@@ -1,0 +1,115 @@
+//! `test`: expectations in a file, and what is said of them.
+
+use serde_json::json;
+
+use crate::{Directory, rules, with_rules};
+
+const EXPECTATIONS: &str = r#"
+[people.ada]
+claims = { sub = "ada", email = "ada@example.com", email_verified = true, groups = ["admins"] }
+[people.bob]
+provider = "work"
+claims = { sub = "bob" }
+
+[[tests]]
+url = ["/admin/", "https://docs.example.com/admin/x"]
+as = ["bob"]
+expect = "denied"
+rule = "admin"
+reason = "allow"
+
+[[tests]]
+name = "what is open"
+url = "/open/x"
+as = ["nobody", "ada"]
+expect = "forwarded"
+
+[[tests]]
+url = "/billing"
+as = "ada"
+claims = { auth_time = 1799999990 }
+expect = "admitted"
+
+[[tests]]
+url = "/country"
+method = "POST"
+headers = { Origin = "https://docs.example.com" }
+country = "XX"
+as = "ada"
+expect = "denied"
+rule = "rules[13]"
+reason = "deny[0]"
+"#;
+
+#[test]
+fn expectations_that_hold_are_said_in_tap() {
+    let directory = Directory::new("expectations-hold", &with_rules(rules()));
+    directory.write("policy.tests.toml", EXPECTATIONS);
+    assert_eq!(
+        directory.says(&["test"]),
+        "TAP version 13\n\
+         ok 1 - GET /admin/ as bob: denied\n\
+         ok 2 - GET https://docs.example.com/admin/x as bob: denied\n\
+         ok 3 - what is open (GET /open/x as nobody)\n\
+         ok 4 - what is open (GET /open/x as ada)\n\
+         ok 5 - GET /billing as ada: admitted\n\
+         ok 6 - POST /country as ada: denied\n\
+         1..6\n\
+         # 6 passed, 0 failed\n"
+    );
+}
+
+#[test]
+fn expectations_that_do_not_hold_fail_and_say_what_came_instead() {
+    let directory = Directory::new("expectations-fail", &with_rules(rules()));
+    directory.write(
+        "other.toml",
+        &EXPECTATIONS.replace("claims = { sub = \"bob\" }", "claims = { sub = \"bob\", groups = [\"admins\"] }"),
+    );
+    let (good, text) = directory.run(&["test", "other.toml"]);
+    assert!(!good && text.ends_with("1..6\n# 4 passed, 2 failed\n"), "{text}");
+    let shown = "not ok 1 - GET /admin/ as bob: denied\n  ---\n  decision:\n    expected: denied\n    got:      admitted\n  reason:\n    expected: allow\n    got:      none\n  why: |\n    GET https://docs.example.com/admin/\n";
+    assert!(text.contains(shown), "{text}");
+    // A rule that nobody meant.
+    directory.write("other.toml", &EXPECTATIONS.replace("rule = \"admin\"", "rule = \"rules[2]\""));
+    let (good, text) = directory.run(&["test", "other.toml"]);
+    assert!(!good && text.contains("  rule:\n    expected: rules[2]\n    got:      rules[7] \"admin\"\n"), "{text}");
+}
+
+#[test]
+fn mistakes_in_a_file_of_expectations_are_errors() {
+    let directory = Directory::new("expectations-wrong", &with_rules(rules()));
+    let changed = |from: &str, to: &str| {
+        assert!(EXPECTATIONS.contains(from), "{from}");
+        EXPECTATIONS.replacen(from, to, 1)
+    };
+    for (text, problem) in [
+        (String::new(), "missing field `tests`"),
+        ("tests = []".to_owned(), "tests: is empty"),
+        (changed("url = \"/open/x\"", "url = []"), "tests[1]: url is empty"),
+        (changed("as = [\"bob\"]", "as = []"), "tests[0]: as is empty"),
+        (changed("expect = \"denied\"", "expects = \"denied\""), "tests[0]"),
+        (changed("expect = \"denied\"", "expect = \"deny\""), "tests[0]: expect \"deny\" is no decision"),
+        (changed("rule = \"admin\"", "rule = \"admins\""), "tests[0]: there is no rule \"admins\""),
+        (changed("rule = \"rules[13]\"", "rule = \"rules[99]\""), "tests[3]: there is no rule"),
+        (changed("as = [\"bob\"]", "as = [\"eve\"]"), "tests[0]: there is nobody called \"eve\""),
+        (changed("as = [\"bob\"]", "as = 1"), "a text, or a list of texts"),
+        (changed("as = \"ada\"\nclaims", "claims"), "claims are somebody's"),
+        (changed("[people.bob]", "[people.nobody]"), "people.nobody"),
+        (changed("provider = \"work\"", "provider = \"wrok\""), "no provider of this id"),
+        (changed("provider = \"work\"", "providers = \"work\""), "people.bob"),
+        (changed("sub = \"bob\"", "name = \"bob\""), "sub is missing"),
+        (changed("country = \"XX\"", "country = \"xx\""), "two capital letters"),
+        (changed("[people.ada]", "[people.ada"), "policy.tests.toml"),
+    ] {
+        directory.write("policy.tests.toml", &text);
+        let (good, said) = directory.run(&["test"]);
+        assert!(!good && said.starts_with("wrong: ") && said.contains(problem), "{problem}: {said}");
+    }
+    let mut settings = with_rules(rules());
+    settings["hots"] = json!([]);
+    directory.write("portcullis.json", &settings.to_string());
+    directory.write("policy.tests.toml", EXPECTATIONS);
+    let (good, said) = directory.run(&["test"]);
+    assert!(!good && said.contains("hots"), "{said}");
+}

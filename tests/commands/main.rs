@@ -1,0 +1,106 @@
+//! The commands: `check`, `explain` and `test`. What they say of a request is what the gate does with it.
+#![cfg(feature = "check")]
+
+mod expectations;
+mod explain;
+mod paper;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::{Value, json};
+use support::world::settings;
+
+const OTHER: &str = "https://app.example.com";
+
+/// A directory with a deployment in it, which goes with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str, settings: &Value) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).unwrap();
+        let directory = Self(path);
+        directory.write("wrangler.toml", "name = \"site\"\n");
+        directory.write("portcullis.json", &settings.to_string());
+        directory
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).unwrap();
+    }
+
+    /// Runs a command of the crate here: whether it ended well, and what it said.
+    fn run(&self, arguments: &[&str]) -> (bool, String) {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(&self.0).args(arguments).output().unwrap();
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// Runs a command that ends well.
+    fn says(&self, arguments: &[&str]) -> String {
+        let (good, text) = self.run(arguments);
+        assert!(good, "{arguments:?}: {text}");
+        text
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn with_rules(rules: Value) -> Value {
+    let mut settings = settings();
+    settings["hosts"] = json!(["docs.example.com", "other.example.com"]);
+    settings["rules"] = rules;
+    settings
+}
+
+fn rules() -> Value {
+    json!([
+        { "id": "plan", "path": "/docs/**", "mode": "report", "allow": [{ "group": "finance" }] },
+        { "path": "/docs/**", "mode": "report", "deny": [{ "group": "finance" }] },
+        { "path": "/open/**", "sso": false },
+        { "path": "/page/**", "sso": "optional", "origins": [OTHER] },
+        { "path": "/other/**", "host": "other.example.com", "sso": false },
+        { "path": "/api/**", "methods": ["POST"], "preflight": true, "origins": [OTHER] },
+        { "path": "/api/**", "methods": ["GET"], "sso": false },
+        { "id": "admin", "path": "/admin/**", "allow": [{ "group": "admins" }, { "email": "ceo@example.com" }] },
+        { "path": "/billing/**", "allow": [{ "group": "admins" }], "require": [{ "max_age": "5m" }] },
+        { "path": "/class", "require": [{ "email_domain": "example.com" }, { "acr": ["urn:mfa", "urn:hw"] }] },
+        { "path": "/password", "require": [{ "acr": "urn:pwd" }, { "max_age": "2h" }] },
+        { "path": "/method", "require": [{ "amr": "hwk" }] },
+        { "path": "/ip", "require": [{ "ip": ["192.0.2.0/24", "2001:db8::/32"] }] },
+        { "path": "/country", "deny": [{ "country": "XX" }] },
+        { "path": "/claim", "deny": [{ "claim": "name", "equals": "bob" }] },
+        { "path": "/nested", "allow": [{ "all": [{ "any": [{ "group": "admins" }, { "role": "x" }] }, { "none": [{ "country": "XX" }] }] }] },
+        { "path": "/a.html" },
+    ])
+}
+
+#[test]
+fn check_says_what_to_register_wherever_the_settings_stand() {
+    let directory = Directory::new("check", &with_rules(rules()));
+    let text = directory.says(&["check", "wrangler.toml"]);
+    for line in [
+        "  register as redirect URI: https://docs.example.com/.auth/callback\n",
+        "  register as post-logout redirect URI: https://other.example.com/.auth/signed-out\n",
+        "warning: workers_dev is not false",
+    ] {
+        assert!(text.starts_with("The settings are right.\n") && text.contains(line), "{text}");
+    }
+    // A client secret that the settings call for is stored at deployment.
+    let mut settings = with_rules(json!([{ "path": "/a/**", "allow": [] }]));
+    settings["providers"][0]["token_auth"] = json!("basic");
+    directory.write("portcullis.json", &settings.to_string());
+    let (good, text) = directory.run(&["check"]);
+    assert!(!good && text.starts_with("wrong: rules[0].allow: is empty"), "{text}");
+}

@@ -1,0 +1,53 @@
+//! docs/rules.md shows what the commands say.
+
+use std::{fs, path::Path};
+
+use serde_json::json;
+
+use crate::Directory;
+
+/// The settings around the rules of the paper.
+const AROUND: &str = "[vars.PORTCULLIS]\nhosts = [\"docs.example.com\"]\n[[vars.PORTCULLIS.providers]]\nid = \"work\"\ntitle = \"Example Corp\"\nissuer = \"https://id.example\"\nclient_id = \"client\"\n";
+
+/// `PORTCULLIS_WRITE=1 cargo test --features check --test commands` writes what the commands say anew.
+#[test]
+fn the_paper_on_rules_shows_what_the_commands_say() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md");
+    let paper = fs::read_to_string(&file).unwrap();
+    let blocks = |kind: &str| -> Vec<String> {
+        let begin = format!("```{kind}\n");
+        paper.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    };
+    let [rules, tests] = blocks("toml").try_into().expect("two examples");
+    let directory = Directory::new("paper", &json!({}));
+    directory.write("wrangler.toml", &format!("{AROUND}{rules}"));
+    assert!(directory.says(&["check"]).starts_with("The settings are right."));
+    directory.write("policy.tests.toml", &tests);
+    assert!(directory.says(&["test"]).ends_with("# 6 passed, 0 failed\n"));
+
+    let shown = blocks("console");
+    assert!(shown.len() >= 3);
+    let mut right = paper.clone();
+    for block in &shown {
+        let command = block.lines().next().unwrap();
+        let rest = command.strip_prefix("$ npm run explain -- ").expect("a command of the paper");
+        // Quotes stand around whole arguments.
+        let quoted = rest.split('\'').enumerate().flat_map(|(rank, text)| -> Vec<&str> {
+            if rank % 2 == 1 { vec![text] } else { text.split_whitespace().collect() }
+        });
+        let arguments: Vec<&str> = ["explain"].into_iter().chain(quoted).collect();
+        right = right.replace(block, &format!("{command}\n{}", directory.says(&arguments)));
+    }
+    if right != paper && std::env::var_os("PORTCULLIS_WRITE").is_some() {
+        fs::write(&file, &right).unwrap();
+        return;
+    }
+    assert_eq!(right, paper, "docs/rules.md: PORTCULLIS_WRITE=1 cargo test --features check --test commands");
+    // Every decision that there is.
+    directory.write("policy.tests.toml", "[[tests]]\nurl = \"/\"\nexpect = \"x\"\n");
+    let (_, problem) = directory.run(&["test"]);
+    let decisions = problem.split_once("there are ").unwrap().1.split_once(';').unwrap().0;
+    let explained: Vec<&str> =
+        paper.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).map(|row| row.0).collect();
+    assert_eq!(explained.iter().filter(|word| !word.contains('=')).copied().collect::<Vec<_>>().join(", "), decisions);
+}

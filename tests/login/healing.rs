@@ -1,0 +1,174 @@
+//! A login heals itself: tabs, callbacks twice, cookies that are gone, and no loop.
+
+use portcullis::gate::Outcome;
+
+use crate::support::{
+    browser::{Arrival, Browser},
+    world::{Head, World, settings},
+};
+
+#[test]
+fn six_tabs_keep_five_logins_and_the_oldest_heals() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let mut starts = Vec::new();
+    for tab in 0..6 {
+        world.pass(1);
+        starts.push(ada.start(&isolate, &format!("/tab-{tab}")));
+    }
+    let logins = ada.cookie_names().iter().filter(|name| name.contains("-login-")).count();
+    assert_eq!(logins, 5);
+    for (tab, start) in starts.iter().enumerate() {
+        let back = ada.answer_of_provider(&isolate, start);
+        assert_eq!(ada.open(&isolate, &back).at_origin(), format!("/tab-{tab}"));
+    }
+}
+
+#[test]
+fn the_same_callback_twice_goes_on_to_the_page_and_spends_no_second_code() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/page");
+    let back = ada.answer_of_provider(&isolate, &start);
+    ada.open(&isolate, &back);
+    world.take_calls();
+    assert_eq!(ada.open(&isolate, &back).at_origin(), "/page");
+    assert_eq!(world.take_calls(), [""; 0]);
+}
+
+#[test]
+fn one_token_call_per_pending_login_also_when_the_cookie_is_played_back() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/page");
+    let back = ada.answer_of_provider(&isolate, &start);
+    let cookie = ada.cookie_names().remove(0);
+    let value = ada.cookie(&cookie).unwrap();
+    ada.open(&isolate, &back);
+    for _ in 0..3 {
+        let thief = Browser::new("ada");
+        thief.set_cookie(&cookie, &value);
+        world.take_calls();
+        thief.send(&isolate, Head::navigation(&back));
+        assert!(!world.take_calls().iter().any(|call| call.contains("/token")));
+    }
+}
+
+#[test]
+fn a_login_whose_cookie_is_gone_starts_over_once_without_a_question() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/page?x=1");
+    let back = ada.answer_of_provider(&isolate, &start);
+    ada.forget("-login-");
+    world.take_events();
+    assert_eq!(ada.open(&isolate, &back).at_origin(), "/page?x=1");
+    assert_eq!(world.take_events(), ["login_started restarted", "login_finished finished"]);
+}
+
+#[test]
+fn a_callback_that_no_person_opened_spends_and_starts_nothing() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/page");
+    let back = ada.answer_of_provider(&isolate, &start);
+    world.take_calls();
+    let get = || Head { url: back.clone(), ..Head::new("GET", "") };
+    let heads = [
+        get(),
+        get().with("sec-fetch-mode", "no-cors").with("sec-fetch-dest", "image"),
+        get().with("sec-fetch-mode", "cors").with("sec-fetch-dest", "empty"),
+        Head::navigation(&back).with("sec-purpose", "prefetch"),
+    ];
+    for browser in [&ada, &Browser::new("bob")] {
+        for head in &heads {
+            let Outcome::Answer(answer) = browser.send(&isolate, head.clone()) else { panic!("an answer") };
+            assert_eq!((answer.status, answer.header("set-cookie")), (401, None), "{head:?}");
+        }
+    }
+    assert_eq!(world.take_calls(), [""; 0]);
+    assert_eq!(ada.open(&isolate, &back).at_origin(), "/page");
+}
+
+#[test]
+fn the_same_callback_in_two_isolates_at_once_heals() {
+    let world = World::new();
+    let (one, other) = (world.isolate(&settings()), world.isolate(&settings()));
+    let ada = Browser::new("ada");
+    let start = ada.start(&one, "/page");
+    let back = ada.answer_of_provider(&one, &start);
+    let twin = Browser::new("ada");
+    for name in ada.cookie_names() {
+        twin.set_cookie(&name, &ada.cookie(&name).unwrap());
+    }
+    assert_eq!(ada.open(&one, &back).at_origin(), "/page");
+    // The code is spent; the second attempt is a login of its own.
+    assert_eq!(twin.open(&other, &back).at_origin(), "/page");
+}
+
+#[test]
+fn a_restart_asks_the_provider_for_what_the_person_asked_for() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/.auth/login?return_to=/page&prompt=select_account");
+    assert!(start.contains("prompt=select_account"));
+    let back = ada.answer_of_provider(&isolate, &start);
+    ada.forget("-login-");
+    let Outcome::Answer(again) = ada.send(&isolate, Head::navigation(&back)) else { panic!("a redirect") };
+    assert!(again.header("location").unwrap().contains("prompt=select_account"));
+}
+
+#[test]
+fn a_page_left_open_over_lunch_still_leads_to_where_it_was_meant_to() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/page");
+    world.pass(3_600);
+    let back = ada.answer_of_provider(&isolate, &start);
+    assert_eq!(ada.open(&isolate, &back).at_origin(), "/page");
+}
+
+#[test]
+fn a_state_of_last_week_starts_nothing() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/page");
+    world.pass(7 * 86_400);
+    let back = ada.answer_of_provider(&isolate, &start);
+    assert_eq!(ada.open(&isolate, &back).page().0, 400);
+}
+
+#[test]
+fn a_browser_without_cookies_is_told_so_and_not_sent_round() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let mut ada = Browser::new("ada");
+    ada.refuses_cookies = true;
+    let arrival = ada.open(&isolate, "/page");
+    let (status, body) = arrival.page();
+    assert_eq!(status, 400);
+    assert!(body.contains("does not keep cookies") && body.contains("login_not_kept"), "{body}");
+    let logins = world.take_events().iter().filter(|event| event.starts_with("login_started")).count();
+    assert_eq!(logins, 2);
+}
+
+#[test]
+fn a_session_that_does_not_stay_is_said_so_and_not_sent_round() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let ada = Browser::new("ada");
+    let start = ada.start(&isolate, "/page");
+    let back = ada.answer_of_provider(&isolate, &start);
+    ada.send(&isolate, Head::navigation(&back));
+    // Another browser has what this one has, but for the session.
+    let forgetful = Browser::new("ada");
+    for name in ada.cookie_names().iter().filter(|name| name.contains("-login-")) {
+        forgetful.set_cookie(name, &ada.cookie(name).unwrap());
+    }
+    let arrival = forgetful.open(&isolate, "/page");
+    let (status, body) = arrival.page();
+    assert_eq!(status, 400);
+    assert!(body.contains("session_not_kept"), "{body}");
+    // The way on works: what the login left behind is gone.
+    assert!(matches!(forgetful.open(&isolate, "/page"), Arrival::Origin(..)));
+}

@@ -1,0 +1,232 @@
+//! What an isolate remembers of tokens, and what becomes of their issuers' keys.
+
+use portcullis::gate::Outcome;
+use serde_json::json;
+
+use crate::{
+    bearer, service,
+    support::{
+        browser::{Arrival, Browser},
+        machine::{Machine, Verdict, identity},
+        provider::Fault,
+        signature::Signer,
+    },
+};
+
+#[test]
+fn a_known_token_takes_no_io_and_its_time_ends_all_the_same() {
+    let machine = Machine::new();
+    let good = machine.good();
+    assert_eq!(machine.show(&good), Verdict::accepted());
+    let (calls, kv) = (machine.world.take_calls().len(), machine.world.kv_counts());
+    assert_eq!(calls, 2);
+    let decided = |path: &str| {
+        let decision = machine.isolate.gate.decide(&bearer(path, &good), portcullis::edge::Edge::now(&machine.world));
+        matches!(decision, portcullis::gate::Decision::Forward(_))
+    };
+    for _ in 0..50 {
+        assert!(decided("/api/x") && decided("/both/x"), "synchronously");
+    }
+    machine.world.pass(659);
+    assert!(decided("/api/x"));
+    machine.world.pass(1);
+    assert!(!decided("/api/x"));
+    assert_eq!(machine.show(&good), Verdict::step(portcullis::oidc::AccessTokenError::Expired));
+    assert_eq!((machine.world.take_calls().len(), machine.world.kv_counts()), (0, kv));
+}
+
+#[test]
+fn a_known_token_counts_for_the_rules_of_its_issuer_alone() {
+    let machine = Machine::with(|settings| {
+        let issuer = |id: &str, audience: &str| json!({ "id": id, "issuer": "https://id.example", "audiences": [audience], "algorithms": ["EdDSA"] });
+        settings["tokens"] = json!([issuer("one", "one"), issuer("two", "two"), issuer("any", "one")]);
+        settings["rules"] = json!([
+            { "path": "/one/**", "tokens": ["one"] }, { "path": "/two/**", "tokens": ["two"] },
+            { "path": "/any/**", "tokens": ["two", "any"] },
+        ]);
+    });
+    let mut claims = machine.claims();
+    claims["aud"] = json!("one");
+    let token = machine.token(&claims);
+    for _ in 0..2 {
+        for (path, provider) in [("/one/x", Some("one")), ("/two/x", None), ("/any/x", Some("any"))] {
+            let found = match machine.isolate.send(&bearer(path, &token)) {
+                Outcome::Forward(forward) => identity(&forward, "x-auth-provider"),
+                Outcome::Answer(_) => None,
+            };
+            assert_eq!(found.as_deref(), provider, "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_an_isolate_remembers_does_not_change_whose_a_token_is() {
+    for first in [None, Some("/b/x")] {
+        let machine = Machine::with(|settings| {
+            let issuer = |id: &str, audience: &str| json!({ "id": id, "issuer": "https://id.example", "audiences": [audience], "algorithms": ["EdDSA"] });
+            settings["tokens"] = json!([issuer("a", "one"), issuer("b", "two")]);
+            settings["rules"] = json!([
+                { "path": "/b/**", "tokens": ["b"] }, { "path": "/both/**", "tokens": ["a", "b"], "deny": [{ "provider": "a" }] },
+            ]);
+        });
+        let mut claims = machine.claims();
+        claims["aud"] = json!(["one", "two"]);
+        let token = machine.token(&claims);
+        if let Some(path) = first {
+            assert!(matches!(machine.isolate.send(&bearer(path, &token)), Outcome::Forward(_)));
+        }
+        let Outcome::Answer(answer) = machine.isolate.send(&bearer("/both/x", &token)) else {
+            panic!("it is a's: {first:?}")
+        };
+        assert_eq!(answer.status, 403, "{first:?}");
+        // Nor the other way round: on the rule of b alone it is b's.
+        assert!(matches!(machine.isolate.send(&bearer("/b/x", &token)), Outcome::Forward(_)));
+    }
+}
+
+#[test]
+fn keys_that_rotate_are_fetched_once_and_then_known() {
+    let machine = Machine::new();
+    assert_eq!(machine.show(&machine.good()), Verdict::accepted());
+    machine.world.provider(|provider| provider.rotate("key-2", true));
+    machine.world.take_calls();
+    let renewed = |machine: &Machine, serial: u64| {
+        let mut claims = machine.claims();
+        claims["jti"] = json!(serial);
+        let header = json!({ "alg": "EdDSA", "kid": "key-2", "typ": "at+jwt" });
+        machine.signer().sign(&header, &claims.to_string())
+    };
+    for serial in 0..5 {
+        assert_eq!(machine.show(&renewed(&machine, serial)), Verdict::accepted());
+    }
+    assert_eq!(machine.world.take_calls(), ["GET https://id.example/jwks"]);
+}
+
+#[test]
+fn a_key_that_was_withdrawn_ends_the_tokens_it_signed_within_the_freshness() {
+    let machine = Machine::issuer("freshness", json!("10m"));
+    let mut claims = machine.claims();
+    claims["exp"] = json!(machine.world.now_seconds() + 86_400);
+    let token = machine.token(&claims);
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    machine.world.provider(|provider| provider.rotate("key-2", true));
+    machine.world.pass(599);
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    machine.world.pass(1);
+    // Past its freshness the set is served once more while it is fetched anew.
+    machine.show(&token);
+    machine.world.run_background();
+    machine.world.pass(600);
+    assert_eq!(machine.show(&token), Verdict::no_key());
+}
+
+#[test]
+fn invented_key_ids_cost_a_burst_of_three_and_starve_nobody() {
+    let machine = Machine::new();
+    let good = machine.good();
+    assert_eq!(machine.show(&good), Verdict::accepted());
+    machine.world.take_calls();
+    // The first of the three calls brought the keys.
+    for serial in 0..40 {
+        let header = json!({ "alg": "EdDSA", "kid": format!("invented-{serial}"), "typ": "at+jwt" });
+        let token =
+            Signer::other(portcullis::oidc::Algorithm::EdDsa, None).sign(&header, &machine.claims().to_string());
+        let expected = if serial < 2 { Verdict::no_key() } else { Verdict::keys_down("called too often just now") };
+        assert_eq!(machine.show(&token), expected, "{serial}");
+    }
+    assert_eq!(machine.world.take_calls(), ["GET https://id.example/jwks"; 2]);
+    // A forged signature under a known id is told from it, and known keys go on.
+    let header = json!({ "alg": "EdDSA", "kid": "key-1", "typ": "at+jwt" });
+    let forged = Signer::other(portcullis::oidc::Algorithm::EdDsa, None).sign(&header, &machine.claims().to_string());
+    assert_eq!(machine.show(&forged), Verdict::no_key());
+    assert_eq!(machine.show(&good), Verdict::accepted());
+    let mut claims = machine.claims();
+    claims["jti"] = json!("another");
+    assert_eq!(machine.show(&machine.token(&claims)), Verdict::accepted());
+    // Promise 4: logins have a budget of their own, at the very same issuer. A key that rotated now is
+    // found by the login, and then by nobody who would have to wait for the tokens' budget.
+    machine.world.provider(|provider| provider.rotate("key-9", true));
+    assert!(matches!(Browser::new("ada").open(&machine.isolate, "/members"), Arrival::Origin(..)));
+}
+
+#[test]
+fn logins_starve_no_machine_either() {
+    let machine = Machine::new();
+    let forge = |machine: &Machine| {
+        machine.world.provider(|provider| {
+            let rogue = Signer::other(portcullis::oidc::Algorithm::EdDsa, Some("rogue"));
+            provider.forge = Some(Box::new(move |claims| rogue.token(claims)));
+        });
+    };
+    forge(&machine);
+    for _ in 0..8 {
+        assert!(matches!(Browser::new("eve").open(&machine.isolate, "/members"), Arrival::Page(..)));
+    }
+    machine.world.provider(|provider| provider.rotate("key-2", true));
+    let header = json!({ "alg": "EdDSA", "kid": "key-2", "typ": "at+jwt" });
+    let token = machine.signer().sign(&header, &machine.claims().to_string());
+    assert_eq!(machine.show(&token), Verdict::accepted());
+}
+
+#[test]
+fn an_issuer_that_is_down_is_an_honest_503_and_known_tokens_go_on() {
+    for (endpoint, fault, detail) in [
+        ("openid-configuration", Fault::Down, "network"),
+        ("jwks", Fault::Slow, "deadline"),
+        ("jwks", Fault::Status(500), "status 500"),
+        ("jwks", Fault::Body("<html>".to_owned()), "not a key set"),
+        ("jwks", Fault::Body(r#"{"keys":[]}"#.to_owned()), "no usable key in it"),
+    ] {
+        let machine = Machine::new();
+        machine.world.provider(|provider| provider.faults.insert(endpoint, fault));
+        assert_eq!(machine.show(&machine.good()), Verdict::keys_down(detail), "{endpoint}");
+        machine.world.provider(|provider| provider.faults.clear());
+        machine.world.pass(30);
+        let good = machine.good();
+        assert_eq!(machine.show(&good), Verdict::accepted(), "{endpoint}, up again");
+        machine.world.provider(|provider| provider.faults.insert("jwks", Fault::Down));
+        assert_eq!(machine.show(&good), Verdict::accepted(), "known");
+        // Past their freshness, keys are believed for a day.
+        machine.world.pass(7_200);
+        assert_eq!(machine.show(&machine.good()), Verdict::accepted(), "stale keys");
+        machine.world.pass(86_400);
+        let kept = machine.show(&machine.good());
+        assert!(matches!(kept, Verdict::Refused(503, ..)), "{kept}");
+    }
+}
+
+#[test]
+fn no_call_is_made_for_a_token_that_could_not_count() {
+    let machine = Machine::new();
+    for name in ["iss", "aud", "sub", "exp"] {
+        machine.claim(name, None);
+    }
+    machine.show("nonsense");
+    machine.show(&"A".repeat(5_000));
+    machine.verdict(&service("/jobs/x", "ci.nonsense"));
+    let plain = machine.signer().token(&machine.claims());
+    machine.show(&plain);
+    assert!(machine.world.take_calls().is_empty());
+    assert_eq!(machine.world.kv_counts(), (0, 0));
+}
+
+#[test]
+fn an_issuer_where_nobody_signs_in_needs_no_endpoints_for_that() {
+    let machine = Machine::with(|settings| settings["tokens"][0]["issuer"] = json!("https://jobs.example"));
+    machine.world.add_provider("https://jobs.example");
+    machine.world.provider_of("https://jobs.example", |jobs| {
+        jobs.edit_metadata = Some(Box::new(|metadata| {
+            *metadata = json!({ "issuer": metadata["issuer"], "jwks_uri": metadata["jwks_uri"] });
+        }));
+    });
+    let mut claims = machine.claims();
+    claims["iss"] = json!("https://jobs.example");
+    assert_eq!(machine.show(&machine.token(&claims)), Verdict::accepted());
+    // The same metadata keeps people out.
+    machine.world.provider(|provider| {
+        provider.edit_metadata = Some(Box::new(|metadata| {
+            *metadata = json!({ "issuer": metadata["issuer"], "jwks_uri": metadata["jwks_uri"] });
+        }));
+    });
+    assert_eq!(Browser::new("ada").open(&machine.isolate, "/members").page().0, 503);
+}

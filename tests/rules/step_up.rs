@@ -1,0 +1,151 @@
+//! A rule asks for more than a session has: the person signs in anew (RFC 9470).
+
+use portcullis::gate::Outcome;
+use serde_json::{Value, json};
+
+use crate::{
+    signed_in,
+    support::{
+        browser::Browser,
+        outcome::{answered, status},
+        world::{HOST, Head, World},
+    },
+    with_rules,
+};
+
+#[test]
+fn rfc9470_a_navigation_is_stepped_up_and_arrives() {
+    let world = World::new();
+    for (rule, asked) in [
+        (json!({ "require": [{ "max_age": "5m" }] }), "max_age=300"),
+        (json!({ "require": [{ "acr": ["urn:mfa", "urn:hw"] }] }), "acr_values=urn%3Amfa+urn%3Ahw"),
+        (json!({ "allow": [{ "all": [{ "group": "admins" }, { "max_age": "5m" }] }] }), "max_age=300"),
+    ] {
+        let mut rule = rule;
+        rule["path"] = json!("/billing/**");
+        let (isolate, ada) = signed_in(&world, json!([rule]));
+        assert_eq!(status(&ada.send(&isolate, Head::new("GET", "/else"))), 200);
+        let asked_of_provider = ada.start(&isolate, "/billing/x?y=1");
+        assert!(asked_of_provider.contains(asked), "{asked_of_provider}");
+        assert_eq!(ada.open(&isolate, "/billing/x?y=1").at_origin(), "/billing/x?y=1");
+        assert_eq!(status(&ada.send(&isolate, Head::new("GET", "/billing"))), 200);
+    }
+    // Later it is too long ago again.
+    let (isolate, ada) = signed_in(&world, json!([{ "path": "/billing/**", "require": [{ "max_age": "5m" }] }]));
+    ada.open(&isolate, "/billing/");
+    world.pass(301);
+    assert_eq!(status(&ada.send(&isolate, Head::new("GET", "/billing"))), 401);
+    assert_eq!(ada.open(&isolate, "/billing/").at_origin(), "/billing/");
+}
+
+#[test]
+fn rfc9470_a_first_login_asks_for_what_everybody_needs_at_once() {
+    let world = World::new();
+    let isolate = world.isolate(&with_rules(json!([{ "path": "/billing/**", "require": [{ "max_age": "5m" }] }])));
+    let ada = Browser::new("ada");
+    assert_eq!(ada.open(&isolate, "/billing/").at_origin(), "/billing/");
+    let logins = world.take_events().iter().filter(|event| event.starts_with("login_started")).count();
+    assert_eq!(logins, 1);
+}
+
+#[test]
+fn rfc9470_what_only_some_need_is_asked_for_once_it_is_known_who_came() {
+    let world = World::new();
+    let isolate = world.isolate(&with_rules(json!([{ "path": "/billing/**", "allow": [{ "acr": "urn:mfa" }] }])));
+    let ada = Browser::new("ada");
+    assert_eq!(ada.open(&isolate, "/billing/").at_origin(), "/billing/");
+    let logins = world.take_events().iter().filter(|event| event.starts_with("login_started")).count();
+    assert_eq!(logins, 2);
+}
+
+#[test]
+fn rfc9470_4_a_rule_for_other_methods_than_get_is_stepped_up_too() {
+    let world = World::new();
+    let rules = json!([{ "path": "/pay/**", "methods": ["POST"], "require": [{ "max_age": "5m" }] }]);
+    let (isolate, ada) = signed_in(&world, rules);
+    world.pass(600);
+    let pay = || Head::new("POST", "/pay/x").with("origin", HOST).with("sec-fetch-site", "same-origin");
+    let Outcome::Answer(answer) = ada.send(&isolate, pay()) else { panic!("too old") };
+    let problem: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status, &problem["code"]), (401, &json!("step_up_required")));
+    // As a page does, and as the client script does with it.
+    let login = problem["login_url"].as_str().unwrap().strip_prefix(HOST).unwrap().to_owned();
+    let in_a_window = login.replace("return_to=", "return_to=%2F.auth%2Fsigned-in&for=");
+    for address in [login.as_str(), in_a_window.as_str()] {
+        assert!(ada.start(&isolate, address).contains("max_age=300"), "{address}");
+    }
+    for method in ["", "&method=", "&method=GET", "&method=post", "&method=PO%20ST", "&method=POST%26max_age=1"] {
+        let asked = ada.start(&isolate, &format!("/.auth/login?return_to=%2Fpay%2Fx{method}"));
+        assert!(!asked.contains("max_age"), "{method}: {asked}");
+    }
+    ada.open(&isolate, &login);
+    assert_eq!(status(&ada.send(&isolate, pay())), 200);
+    // A form that was posted leads to a page, with the same behind its link.
+    world.pass(600);
+    let form = pay().with("sec-fetch-mode", "navigate").with("sec-fetch-dest", "document");
+    let Outcome::Answer(page) = ada.send(&isolate, form) else { panic!("too old") };
+    assert!(page.status == 401 && page.body.contains("&amp;method=POST"), "{}", page.body);
+}
+
+#[test]
+fn rfc9470_a_provider_that_does_not_step_up_ends_in_a_refusal_and_never_in_a_loop() {
+    let world = World::new();
+    world.provider(|provider| provider.steps_up = false);
+    for selector in [json!({ "max_age": "5m" }), json!({ "acr": "urn:mfa" }), json!({ "amr": "hwk" })] {
+        let (isolate, ada) = signed_in(&world, json!([{ "path": "/billing/**", "require": [selector] }]));
+        let arrival = ada.open(&isolate, "/billing/");
+        let (status_of_page, body) = arrival.page();
+        assert!(status_of_page == 403 && body.contains("step_up_unmet"), "{selector}: {body}");
+        assert!(world.take_events().contains(&"denied step_up_unmet".to_owned()));
+        // The sign-in itself was one.
+        assert_eq!(status(&ada.send(&isolate, Head::new("GET", "/else"))), 200);
+    }
+}
+
+#[test]
+fn core_2_an_auth_time_ahead_of_its_token_is_none() {
+    let world = World::new();
+    world.provider(|provider| {
+        provider.edit_claims =
+            Some(Box::new(|claims| claims["auth_time"] = json!(claims["iat"].as_u64().unwrap() + 90_000)));
+    });
+    let (isolate, ada) = signed_in(&world, json!([{ "path": "/billing/**", "require": [{ "max_age": "5m" }] }]));
+    assert_eq!(ada.open(&isolate, "/billing/").page().0, 403);
+}
+
+#[test]
+fn rfc9470_3_what_is_no_navigation_gets_a_challenge_and_no_redirect() {
+    let world = World::new();
+    let rules = json!([{ "path": "/billing/**", "require": [{ "max_age": "5m" }, { "acr": "urn:mfa" }] }]);
+    let (isolate, ada) = signed_in(&world, rules);
+    let script = answered(ada.send(&isolate, Head::new("GET", "/billing/x")));
+    assert_eq!(script.status, 401);
+    assert_eq!(
+        script.header("www-authenticate"),
+        Some(
+            "Cookie realm=\"docs.example.com\", error=\"insufficient_user_authentication\", acr_values=\"urn:mfa\", max_age=\"300\""
+        )
+    );
+    assert!(
+        script.body.contains("\"code\":\"step_up_required\"") && script.body.contains("login_url"),
+        "{}",
+        script.body
+    );
+    let frame = Head::navigation(&format!("{HOST}/billing/x"));
+    let frame = Head {
+        headers: vec![("sec-fetch-mode".into(), "navigate".into()), ("sec-fetch-dest".into(), "iframe".into())],
+        ..frame
+    };
+    assert_eq!(answered(ada.send(&isolate, frame)).status, 401);
+    assert!(world.take_calls().is_empty());
+}
+
+#[test]
+fn who_would_not_be_admitted_anyway_is_not_stepped_up() {
+    let world = World::new();
+    let rules = json!([{ "path": "/billing/**", "allow": [{ "group": "finance" }], "require": [{ "max_age": "5m" }] }]);
+    let (isolate, ada) = signed_in(&world, rules);
+    let arrival = ada.open(&isolate, "/billing/");
+    assert!(arrival.page().0 == 403 && arrival.page().1.contains("not_allowed"));
+    assert!(world.log().contains("rule rules[0] /billing/**, by require[0]"), "{}", world.log());
+}

@@ -1,0 +1,146 @@
+//! What is under the gate's own prefix, and signing out.
+
+use portcullis::gate::Outcome;
+use serde_json::json;
+
+use crate::support::{
+    browser::Browser,
+    world::{HOST, Head, World, settings},
+};
+
+#[test]
+fn nothing_under_the_prefix_is_the_origins() {
+    let mut open = settings();
+    open["rules"] = json!([{ "path": "/**", "sso": false }]);
+    let isolate = World::new().isolate(&open);
+    isolate.forward(&Head::new("GET", "/x"));
+    for path in [
+        "/.auth",
+        "/.auth/",
+        "/.auth/x",
+        "/.auth/login/",
+        "/.auth/callback/x",
+        "/.auth/me;x",
+        "/%2eauth/me",
+        "/.auth%2fme",
+        "//.auth/me",
+        "/x/..%2f.auth/me",
+        "/./.auth/me",
+        "/.auth//me",
+        "/.auth\\me",
+    ] {
+        assert_eq!(isolate.answer(&Head::new("GET", path)).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn own_endpoints_take_their_methods_and_tell_no_cache() {
+    let isolate = World::new().isolate(&settings());
+    let rows = [
+        ("login", "GET"),
+        ("callback", "GET"),
+        ("logout", "GET, POST"),
+        ("signed-out", "GET, HEAD"),
+        ("signed-in", "GET, HEAD"),
+        ("me", "GET, HEAD"),
+        ("client.js", "GET, HEAD"),
+        ("health", "GET, HEAD"),
+    ];
+    for (endpoint, methods) in rows {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "get", "HEAD"] {
+            if methods.split(", ").any(|allowed| allowed == method) {
+                continue;
+            }
+            let answer = isolate.answer(&Head::new(method, &format!("/.auth/{endpoint}")));
+            assert_eq!((answer.status, answer.header("allow")), (405, Some(methods)), "{method} {endpoint}");
+        }
+    }
+    let health = isolate.answer(&Head::new("GET", "/.auth/health"));
+    assert_eq!((health.status, health.body.as_str(), health.header("cache-control")), (200, "ok\n", Some("no-store")));
+    let me = isolate.answer(&Head::new("GET", "/.auth/me"));
+    assert_eq!((me.status, me.header("content-type")), (401, Some("application/problem+json")));
+}
+
+#[test]
+fn me_says_who_and_never_a_token() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    let Outcome::Answer(answer) = ada.send(&isolate, Head::new("GET", "/.auth/me")) else { panic!("an answer") };
+    let me: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(
+        me,
+        json!({
+            "subject": "ada", "provider": "work", "email": "ada@example.com", "email_verified": true, "name": "ada",
+            "groups": ["admins"], "expires": 1_800_000_000_u64 + 8 * 3_600,
+        })
+    );
+}
+
+#[test]
+fn sign_out_asks_first_and_leads_to_the_provider() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    let Outcome::Answer(page) = ada.send(&isolate, Head::navigation(&format!("{HOST}/.auth/logout"))) else {
+        panic!("a page")
+    };
+    assert!(page.body.contains("ada@example.com") && page.body.contains("action=\"/.auth/logout?provider\""));
+    assert!(page.header("content-security-policy").unwrap().contains("form-action 'self' https://id.example"));
+    assert!(ada.cookie("__Host-portcullis").is_some(), "asking ends nothing");
+    let post = || Head::new("POST", "/.auth/logout?provider");
+    for foreign in [
+        post(),
+        post().with("origin", "https://evil.test"),
+        post().with("sec-fetch-site", "same-site"),
+        post().with("origin", "null"),
+    ] {
+        let Outcome::Answer(answer) = ada.send(&isolate, foreign) else { panic!("an answer") };
+        assert_eq!((answer.status, answer.header("set-cookie")), (403, None));
+    }
+    let Outcome::Answer(answer) = ada.send(&isolate, post().with("sec-fetch-site", "same-origin")) else {
+        panic!("an answer")
+    };
+    let location = answer.header("location").unwrap();
+    assert_eq!(answer.status, 303);
+    assert!(
+        location.starts_with("https://id.example/logout?id_token_hint=")
+            && location.contains("post_logout_redirect_uri=https%3A%2F%2Fdocs.example.com%2F.auth%2Fsigned-out"),
+        "{location}"
+    );
+    assert_eq!(ada.cookie_names(), [""; 0], "all of the gate's cookies are gone");
+}
+
+#[test]
+fn sign_out_works_here_when_the_provider_is_down_or_has_none_or_the_session_is_broken() {
+    let world = World::new();
+    world.provider(|provider| {
+        provider.edit_metadata = Some(Box::new(|metadata| {
+            metadata.as_object_mut().unwrap().remove("end_session_endpoint");
+        }));
+    });
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    let broken = Browser::new("ada");
+    broken.set_cookie("__Host-portcullis", "broken");
+    for browser in [ada, broken] {
+        let head = Head::new("POST", "/.auth/logout").with("origin", HOST);
+        let Outcome::Answer(answer) = browser.send(&isolate, head) else { panic!("an answer") };
+        assert_eq!(answer.header("location"), Some("https://docs.example.com/.auth/signed-out"));
+        assert_eq!(browser.cookie_names(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_hint_too_long_for_a_cookie_is_left_out_and_the_client_id_stands_in() {
+    let world = World::new();
+    world.provider(|provider| {
+        provider.edit_claims = Some(Box::new(|claims| claims["bulk"] = "x".repeat(6_000).into()));
+    });
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    assert!(ada.cookie("__Secure-portcullis-hint").is_none());
+    let head = Head::new("POST", "/.auth/logout?provider").with("origin", HOST);
+    let Outcome::Answer(answer) = ada.send(&isolate, head) else { panic!("an answer") };
+    assert!(answer.header("location").unwrap().starts_with("https://id.example/logout?client_id=client&"));
+}
