@@ -11,12 +11,12 @@ use crate::{
     claims::Claims,
     edge::{Edge, RequestHead},
     oidc::{
-        AuthorizationResponse, IdToken, IdTokenError, Outcome, Registration, TokenError, TokenResponse,
-        UntrustedIdToken, UserInfo, token_request, userinfo_request,
+        AuthorizationError, AuthorizationResponse, IdToken, IdTokenError, Outcome, Registration, TokenError,
+        TokenResponse, UntrustedIdToken, UserInfo, token_request, userinfo_request,
     },
     pages::Page,
     secret::Secret,
-    session::{Cookies, LoginCookie, LoginState, LogoutHint, PendingLogin, Session},
+    session::{Cookies, LoginCookie, LoginState, LogoutHint, PENDING_LIFETIME, PendingLogin, Session},
     time::Lifetime,
 };
 
@@ -68,7 +68,7 @@ impl Gate {
         let header = request.head.cookie().unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
         let Some((pending, provider)) = self.pending(request, &cookies, &state) else {
-            return self.resume(request, &cookies, &state, &back).await;
+            return self.resume(request, &cookies, &state, response.outcome.declined(), &back).await;
         };
         // 4. The issuer that was asked.
         let code = match self.code_of(request, response, provider).await {
@@ -77,16 +77,19 @@ impl Gate {
             Err(rejection @ (Rejection::ProviderDown(_) | Rejection::KeysDown(_))) => {
                 return self.refuse_with_way_back(request, &rejection, &back);
             }
+            Err(Rejection::Provider(AuthorizationError::EXPIRED)) if state.attempt == 0 => {
+                return self.resume(request, &cookies, &state, None, &back).await;
+            }
             Err(rejection) => return self.finish_without(request, &state, &rejection, &back),
         };
         if !self.knowledge.borrow_mut().spend(&pending.id) {
-            return self.resume(request, &cookies, &state, &back).await;
+            return self.resume(request, &cookies, &state, None, &back).await;
         }
         match self.redeem(request, Redemption { provider, pending, code }).await {
             Ok((claims, id_token)) => self.begin_session(request, provider, &state, claims, id_token, &back),
             // The code was exchanged before, in another isolate: as good as a login that is gone.
             Err(Rejection::Token(TokenError::Refused("invalid_grant"))) if state.attempt == 0 => {
-                self.resume(request, &cookies, &state, &back).await
+                self.resume(request, &cookies, &state, None, &back).await
             }
             Err(rejection) => self.finish_without(request, &state, &rejection, &back),
         }
@@ -255,22 +258,29 @@ impl Gate {
     /// The login is not pending here (any more): the back button, a reload, a tab that was open
     /// over night, a browser that keeps no cookies.
     ///
-    /// * A session: on to the page.
+    /// * A session that is what the login was for: on to the page.
+    /// * None, and the provider said no: that, for who was declined is not sent there again unasked.
     /// * None, and the first attempt: once more, without a question. The code is left alone.
-    /// * None, and the second attempt: a browser that shows no cookie of ours keeps none, and is told
-    ///   so. The attempt is sealed in the state, so there is no third.
+    /// * None, and the second attempt: a browser that shows no cookie of ours, though they have not run
+    ///   out, keeps none, and is told so. The attempt is sealed in the state, so there is no third.
     async fn resume<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
         cookies: &Cookies<'_>,
         state: &LoginState,
+        declined: Option<AuthorizationError>,
         back: &ReturnTo,
     ) -> Answer {
-        if self.session_of(cookies, request.visit.site(), request.now).is_some() {
+        let session = self.session_of(cookies, request.visit.site(), request.now);
+        if session.is_some_and(|session| is_what_was_asked_for(&session, state)) {
             return self.go_back(request, state, back);
         }
+        if let Some(error) = declined {
+            return self.refuse_with_way_back(request, &Rejection::Provider(error), back);
+        }
         if state.attempt > 0 {
-            let rejection = if cookies.are_none_of_ours() { Rejection::LoginNotKept } else { Rejection::Response };
+            let lost = cookies.are_none_of_ours() && request.now.since(state.issued) <= PENDING_LIFETIME;
+            let rejection = if lost { Rejection::LoginNotKept } else { Rejection::Response };
             return self.refuse_with_way_back(request, &rejection, back);
         }
         let (Some(provider), true) =
@@ -304,4 +314,12 @@ impl Gate {
         let name = request.names().login(state.id.short());
         self.refuse_with_way_back(request, rejection, back).with_cookies([request.names().deletion(&name, "/")])
     }
+}
+
+/// Whether a session will do in the place of a login that was lost: one that began since then, or one of
+/// the same provider if a sign-in was all that was wanted. Else who lacks a second factor, or wants another
+/// account, would be sent back to where that is asked for, and so round and round.
+fn is_what_was_asked_for(session: &Session, state: &LoginState) -> bool {
+    let wanted_more = state.step_up || state.prompt.is_some() || session.claims().provider() != state.provider;
+    !wanted_more || session.issued() >= state.issued
 }

@@ -115,7 +115,7 @@ impl Audience {
         let Some(mode) = head.header("sec-fetch-mode") else {
             let page = head.header("accept").is_some_and(|accept| accept.contains("text/html"));
             return match (page, read) {
-                (true, true) if head.header("upgrade").is_none() => Self::Navigation,
+                (true, true) if head.header("upgrade").is_none() && !is_prefetch(head) => Self::Navigation,
                 (true, false) if is_form(head) => Self::Framed,
                 _ => Self::Script,
             };

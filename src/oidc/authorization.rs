@@ -134,7 +134,8 @@ pub enum ResponseError {
 
 impl AuthorizationResponse {
     /// Parses the query of the callback: exactly one `state`, and either one `code` or one
-    /// `error`. Other parameters are ignored (RFC 6749, 4.1.2), `error_description` among them.
+    /// `error`. Other parameters are ignored (RFC 6749, 4.1.2); `error_description` too, but for the one
+    /// text by which Keycloak asks for the login to be started again.
     ///
     /// # Errors
     /// [`ResponseError::Malformed`]
@@ -143,12 +144,17 @@ impl AuthorizationResponse {
             return Err(ResponseError::Malformed);
         }
         let [mut state, mut code, mut error, mut issuer] = [const { None }; 4];
+        let mut expired = false;
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let slot = match name.as_ref() {
                 "state" => &mut state,
                 "code" => &mut code,
                 "error" => &mut error,
                 "iss" => &mut issuer,
+                "error_description" => {
+                    expired = value == "authentication_expired";
+                    continue;
+                }
                 _ => continue,
             };
             if slot.replace(value.into_owned()).is_some() {
@@ -157,6 +163,9 @@ impl AuthorizationResponse {
         }
         let outcome = match (code.filter(|code| !code.is_empty()), error) {
             (Some(code), None) => Outcome::Code(Secret::new(code)),
+            (None, Some(error)) if expired && error == "temporarily_unavailable" => {
+                Outcome::Error(AuthorizationError::EXPIRED)
+            }
             (None, Some(error)) => Outcome::Error(AuthorizationError::from_code(&error)),
             _ => return Err(ResponseError::Malformed),
         };
@@ -177,7 +186,20 @@ impl AuthorizationResponse {
     }
 }
 
+impl Outcome {
+    /// The error, unless another attempt may end otherwise.
+    pub fn declined(&self) -> Option<AuthorizationError> {
+        match self {
+            Self::Error(error @ (AuthorizationError::AccessDenied | AuthorizationError::Refused(_))) => Some(*error),
+            _ => None,
+        }
+    }
+}
+
 impl AuthorizationError {
+    /// The person signed in in another tab meanwhile, or waited for too long (Keycloak).
+    pub const EXPIRED: Self = Self::Temporary("authentication_expired");
+
     fn from_code(code: &str) -> Self {
         match code {
             "access_denied" => Self::AccessDenied,
@@ -188,11 +210,17 @@ impl AuthorizationError {
             "account_selection_required" => Self::Temporary("account_selection_required"),
             // The last: OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
             "consent_required" | "unmet_authentication_requirements" => Self::AccessDenied,
+            // Okta's, Apple's and Auth0's own.
+            "user_canceled_request" | "user_cancelled_authorize" | "unauthorized" => Self::AccessDenied,
             "invalid_request" => Self::Refused("invalid_request"),
             "unauthorized_client" => Self::Refused("unauthorized_client"),
             "unsupported_response_type" => Self::Refused("unsupported_response_type"),
             "invalid_scope" => Self::Refused("invalid_scope"),
             "request_not_supported" => Self::Refused("request_not_supported"),
+            // Codes of RFC 6749, 5.2 and of no specification, which providers send here all the same.
+            "invalid_client" => Self::Refused("invalid_client"),
+            "invalid_resource" => Self::Refused("invalid_resource"),
+            "redirect_uri_mismatch" => Self::Refused("redirect_uri_mismatch"),
             _ => Self::Refused("other"),
         }
     }

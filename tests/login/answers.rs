@@ -112,10 +112,13 @@ fn several_providers_are_offered_and_one_is_taken_at_once() {
 fn every_error_of_the_provider_is_a_page_with_a_way_on() {
     let rows = [
         ("access_denied", 403, "access_denied"),
+        ("user_canceled_request", 403, "access_denied"),
+        ("unauthorized", 403, "access_denied"),
         ("temporarily_unavailable", 502, "provider_error"),
         ("server_error", 502, "provider_error"),
         ("login_required", 502, "provider_error"),
         ("invalid_scope", 502, "request_refused"),
+        ("redirect_uri_mismatch", 502, "request_refused"),
         ("<script>alert(1)</script>", 502, "request_refused"),
     ];
     for (error, expected, code) in rows {

@@ -1,9 +1,12 @@
 //! A login heals itself: tabs, callbacks twice, cookies that are gone, and no loop.
 
 use portcullis::gate::Outcome;
+use serde_json::json;
 
 use crate::support::{
     browser::{Arrival, Browser},
+    outcome::answered,
+    provider::Authorization,
     world::{Head, World, settings},
 };
 
@@ -171,4 +174,108 @@ fn a_session_that_does_not_stay_is_said_so_and_not_sent_round() {
     assert!(body.contains("session_not_kept"), "{body}");
     // The way on works: what the login left behind is gone.
     assert!(matches!(forgetful.open(&isolate, "/page"), Arrival::Origin(..)));
+}
+
+#[test]
+fn a_step_up_that_ends_in_nothing_is_tried_once_more_and_then_said() {
+    let world = World::new();
+    let mut settings = settings();
+    settings["rules"] = json!([{ "path": "/billing/**", "require": [{ "acr": "urn:mfa" }] }]);
+    let (isolate, ada) = (world.isolate(&settings), Browser::new("ada"));
+    assert_eq!(ada.open(&isolate, "/else").at_origin(), "/else");
+    world.pass(5);
+    // A provider that does not find its own codes: machines of one cluster that do not share them.
+    world.provider(|provider| provider.response_edit = Some(Box::new(with("code", "of-another-machine"))));
+    world.take_events();
+    assert_eq!(ada.open(&isolate, "/billing/x").page().0, 502);
+    assert_eq!(world.take_events(), ["login_started started", "login_started restarted", "login_failed token_refused"]);
+    assert_eq!(ada.open(&isolate, "/else").at_origin(), "/else", "the session from before is left alone");
+}
+
+#[test]
+fn who_wants_another_account_is_not_sent_back_as_who_they_were() {
+    let world = World::new();
+    let (isolate, mut somebody) = (world.isolate(&settings()), Browser::new("bob"));
+    somebody.open(&isolate, "/page");
+    world.pass(5);
+    let start = somebody.start(&isolate, "/.auth/login?return_to=/admin/x&prompt=select_account");
+    somebody.person = "ada".to_owned();
+    let back = somebody.answer_of_provider(&isolate, &start);
+    somebody.forget("-login-");
+    let arrival = somebody.open(&isolate, &back);
+    assert_eq!((arrival.at_origin(), arrival.identity("x-auth-subject").as_deref()), ("/admin/x", Some("ada")));
+}
+
+#[test]
+fn a_tab_that_keycloak_gave_up_starts_over_once() {
+    let expired = |response: &mut Vec<(String, String)>| {
+        with("code", "")(response);
+        response.push(("error".to_owned(), "temporarily_unavailable".to_owned()));
+        response.push(("error_description".to_owned(), "authentication_expired".to_owned()));
+    };
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let [one, two] = ["/one", "/two"].map(|page| ada.start(&isolate, page));
+    world.provider(|provider| provider.response_edit = Some(Box::new(expired)));
+    let given_up = ada.answer_of_provider(&isolate, &two);
+    world.provider(|provider| provider.response_edit = None);
+    // Where the first tab signed in, there is a session.
+    let back = ada.answer_of_provider(&isolate, &one);
+    ada.open(&isolate, &back);
+    world.take_events();
+    assert_eq!(ada.open(&isolate, &given_up).at_origin(), "/two");
+    assert_eq!(world.take_events(), [""; 0]);
+    // Where there is none, the login starts over; not a second time.
+    let bob = Browser::new("bob");
+    let start = bob.start(&isolate, "/page");
+    world.provider(|provider| provider.response_edit = Some(Box::new(expired)));
+    let given_up = bob.answer_of_provider(&isolate, &start);
+    world.provider(|provider| provider.response_edit = None);
+    assert_eq!(bob.open(&isolate, &given_up).at_origin(), "/page");
+    world.provider(|provider| provider.response_edit = Some(Box::new(expired)));
+    world.take_events();
+    assert_eq!(Browser::new("bob").open(&isolate, "/page").page().0, 502);
+    assert_eq!(
+        world.take_events(),
+        ["login_started started", "login_started restarted", "login_failed provider_error"]
+    );
+}
+
+#[test]
+fn who_was_declined_is_not_sent_to_the_provider_again() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/page");
+    world.provider(|provider| provider.authorization = Authorization::Error("access_denied"));
+    let declined = ada.answer_of_provider(&isolate, &start);
+    ada.forget("-login-");
+    world.take_events();
+    assert_eq!(ada.open(&isolate, &declined).page().0, 403);
+    assert_eq!(world.take_events(), ["login_failed access_denied"]);
+}
+
+#[test]
+fn a_login_that_ran_out_twice_does_not_blame_the_browser() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let mut start = ada.start(&isolate, "/page");
+    for _ in 0..2 {
+        let back = ada.answer_of_provider(&isolate, &start);
+        world.pass(601);
+        ada.forget("-login-");
+        match ada.send(&isolate, Head::navigation(&back)) {
+            Outcome::Answer(answer) if answer.status == 302 => start = answer.header("location").unwrap().to_owned(),
+            outcome => assert!(answered(outcome).body.contains("response_malformed")),
+        }
+    }
+}
+
+/// Another value in the provider's answer; none where it is empty.
+fn with(name: &'static str, value: &'static str) -> impl Fn(&mut Vec<(String, String)>) {
+    move |response| {
+        response.retain(|(other, _)| other != name);
+        if !value.is_empty() {
+            response.push((name.to_owned(), value.to_owned()));
+        }
+    }
 }

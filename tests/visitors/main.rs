@@ -112,6 +112,8 @@ fn a_login_starts_by_opening_a_page_alone() {
             .with("purpose", "prefetch")
             .with("sec-fetch-mode", "navigate")
             .with("sec-fetch-dest", "document"),
+        login().with("accept", "text/html").with("purpose", "prefetch"),
+        login().with("accept", "text/html").with("x-moz", "prefetch"),
     ];
     for head in heads {
         let answer = isolate.answer(&head);
