@@ -23,6 +23,7 @@ mod event;
 #[cfg(feature = "check")]
 mod explanation;
 mod forward;
+mod kept;
 mod login;
 mod logout;
 mod problem;

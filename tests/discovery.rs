@@ -55,6 +55,15 @@ fn logins_that_start_at_once_wait_for_the_one_call() {
 }
 
 #[test]
+fn a_call_goes_on_when_who_began_it_hangs_up() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    isolate.hang_up(&Head::navigation(&format!("{HOST}/.auth/login")));
+    sign_in(&isolate).unwrap();
+    assert_eq!(fetched(&world), (1, 1));
+}
+
+#[test]
 fn a_call_whose_client_went_away_is_waited_for_no_longer_than_it_could_take() {
     let world = World::new();
     let isolate = world.isolate(&settings());
@@ -63,7 +72,7 @@ fn a_call_whose_client_went_away_is_waited_for_no_longer_than_it_could_take() {
     world.pass(60);
     world.take_pauses();
     sign_in(&isolate).unwrap();
-    assert_eq!(world.take_pauses(), 0);
+    assert!(world.take_pauses() < 20);
 }
 
 #[test]

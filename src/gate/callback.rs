@@ -77,6 +77,7 @@ impl Gate {
             Err(rejection @ (Rejection::ProviderDown(_) | Rejection::KeysDown(_))) => {
                 return self.refuse_with_way_back(request, &rejection, &back);
             }
+            // No answer, but a wish to be asked again.
             Err(Rejection::Provider(AuthorizationError::EXPIRED)) if state.attempt == 0 => {
                 return self.resume(request, &cookies, &state, None, &back).await;
             }

@@ -13,12 +13,9 @@ use std::{
     rc::Rc,
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
-
 use super::{EventKind, Gate, Request, Trouble, budget::Budget};
 use crate::{
-    edge::{Call, Edge, RequestHead},
+    edge::{Call, Edge, RequestHead, Unreachable},
     oidc::{
         ANSWER_BYTES, ANSWER_DEADLINE, KeySet, Metadata, Publisher, Registration, SignatureProof, Signed, discovery_url,
     },
@@ -28,15 +25,16 @@ use crate::{
 
 /// How long past its freshness a document is still believed while the provider cannot be reached:
 /// a day. A provider that is down for longer has other worries, and a withdrawn key must end.
-const STALE: Lifetime = Lifetime::from_seconds(86_400);
+pub(super) const STALE: Lifetime = Lifetime::from_seconds(86_400);
 /// Logins remembered as redeemed, per isolate: more than can be pending at once in ten minutes at
 /// a hundred logins a minute.
 const SPENT: usize = 1_024;
-/// How often a request looks for a document that another one is fetching: for as long as that call
-/// may take.
-const LOOKS: usize = 160;
+/// How often a request looks for a document that is being fetched: for as long as that call may take.
+const LOOKS: usize = 800;
 /// How long it waits between two looks, in milliseconds.
-const BETWEEN_LOOKS: u32 = 50;
+const BETWEEN_LOOKS: u32 = 10;
+/// A call of which nothing came in time.
+const LOST: Trouble = Trouble::Unreachable(Unreachable::Deadline);
 
 /// What an isolate knows of its providers. Plain data: no request waits for another's call.
 #[derive(Debug, Default)]
@@ -46,18 +44,20 @@ pub(super) struct Knowledge {
 }
 
 #[derive(Debug)]
-struct Known {
+pub(super) struct Known {
     metadata: Shelf<Metadata>,
     keys: Shelf<KeySet>,
 }
 
 /// One document of one provider, and the calls left for it.
 #[derive(Debug)]
-struct Shelf<D> {
+pub(super) struct Shelf<D> {
     kept: Option<Kept<D>>,
     calls: Budget,
     /// Since when a call has been under way.
     under_way: Option<Timestamp>,
+    /// What came of the last call that brought nothing.
+    failed: Option<Trouble>,
 }
 
 /// Why a signature is not proven.
@@ -75,9 +75,9 @@ pub(super) enum Unproven {
 
 /// A document that was parsed.
 #[derive(Debug)]
-struct Kept<D> {
-    document: Rc<D>,
-    fetched: Timestamp,
+pub(super) struct Kept<D> {
+    pub(super) document: Rc<D>,
+    pub(super) fetched: Timestamp,
 }
 
 impl<D> Clone for Kept<D> {
@@ -97,7 +97,7 @@ impl<D> Kept<D> {
 }
 
 /// A document that providers publish.
-trait Published: Sized + 'static {
+pub(super) trait Published: Sized + 'static {
     const KIND: &'static str;
     fn parse(text: &str, provider: Publisher<'_>) -> Result<Self, String>;
     fn shelf(known: &mut Known) -> &mut Shelf<Self>;
@@ -131,8 +131,8 @@ impl Published for KeySet {
 impl Default for Known {
     fn default() -> Self {
         Self {
-            metadata: Shelf { kept: None, calls: Budget::single(), under_way: None },
-            keys: Shelf { kept: None, calls: Budget::burst_of_three(), under_way: None },
+            metadata: Shelf { kept: None, calls: Budget::single(), under_way: None, failed: None },
+            keys: Shelf { kept: None, calls: Budget::burst_of_three(), under_way: None, failed: None },
         }
     }
 }
@@ -213,34 +213,12 @@ impl Gate {
         match kept {
             Some(kept) if kept.is_fresh(now, provider) => Ok(kept.document),
             Some(kept) if kept.is_believed(now, provider) => {
-                edge.in_background(Rc::clone(self).refetch::<D, E>(
-                    edge.clone(),
-                    request.id.clone(),
-                    provider.id.to_owned(),
-                    url.to_owned(),
-                ));
+                // Who asks is served; what goes wrong is logged there.
+                let _begun = self.begin::<D, E>(edge, now, &request.id, provider, url);
                 Ok(kept.document)
             }
             _ => self.call::<D, E>(edge, now, &request.id, provider, url).await.map(|kept| kept.document),
         }
-    }
-
-    fn refetch<D: Published, E: Edge>(
-        self: Rc<Self>,
-        edge: E,
-        request: String,
-        provider: String,
-        url: String,
-    ) -> Pin<Box<dyn Future<Output = ()>>> {
-        Box::pin(async move {
-            let Some(provider) = self.config.publisher(&provider) else { return };
-            let is_fresh = |kept: Kept<D>| kept.is_fresh(edge.now(), provider);
-            // Several requests of the same moment leave the same errand behind.
-            if !self.remembered::<D>(provider).is_some_and(is_fresh) {
-                // What goes wrong is logged there; who asked was served.
-                let _served = self.call::<D, E>(&edge, edge.now(), &request, provider, &url).await;
-            }
-        })
     }
 
     fn shelf<D: Published>(&self, provider: Publisher<'_>) -> RefMut<'_, Shelf<D>> {
@@ -263,99 +241,78 @@ impl Gate {
         shelf.kept.clone()
     }
 
-    /// Calls the provider, within the budget, unless another request is at it.
+    /// Calls the provider, within the budget, and waits for what comes of it: by looking, since no promise can
+    /// be shared between requests.
     async fn call<D: Published, E: Edge>(
-        &self,
+        self: &Rc<Self>,
         edge: &E,
         now: Timestamp,
         request: &str,
         provider: Publisher<'_>,
         url: &str,
     ) -> Result<Kept<D>, Trouble> {
-        if let Some(kept) = self.wait::<D, E>(edge, now, provider).await {
-            return Ok(kept);
-        }
-        if !self.shelf::<D>(provider).calls.take(now) {
-            return Err(Trouble::Budget);
-        }
-        self.shelf::<D>(provider).under_way = Some(now);
-        let result =
-            get(edge, url).await.and_then(|text| Ok((D::parse(&text, provider).map_err(Trouble::Unusable)?, text)));
-        self.shelf::<D>(provider).under_way = None;
-        match result {
-            Ok((document, text)) => {
-                let kept = Kept { document: Rc::new(document), fetched: now };
-                self.shelf::<D>(provider).kept = Some(kept.clone());
-                self.store(D::KIND, edge, provider, url, &text, now).await;
-                Ok(kept)
-            }
-            Err(trouble) => {
-                let event = super::Event::new(EventKind::ProviderTrouble, D::KIND, request)
-                    .with("provider", provider.id)
-                    .with("detail", &trouble.detail());
-                edge.log(&event);
-                Err(trouble)
-            }
-        }
-    }
-
-    /// Waits for the call of another request: by looking, since no promise can be shared between
-    /// requests. `None` when there is none under way, or it brings nothing.
-    async fn wait<D: Published, E: Edge>(&self, edge: &E, now: Timestamp, provider: Publisher<'_>) -> Option<Kept<D>> {
-        let since = self.shelf::<D>(provider).under_way.filter(|since| now.since(*since) <= ANSWER_DEADLINE)?;
+        let since = self.begin::<D, E>(edge, now, request, provider, url)?;
         for _ in 0..LOOKS {
             edge.pause(BETWEEN_LOOKS).await;
             let shelf = self.shelf::<D>(provider);
             if shelf.under_way.is_none() {
-                return shelf.kept.clone().filter(|kept| kept.fetched >= since);
+                let kept = shelf.kept.clone().filter(|kept| kept.fetched >= since);
+                return kept.ok_or_else(|| shelf.failed.clone().unwrap_or(LOST));
             }
         }
-        None
+        Err(LOST)
     }
 
-    /// Reads a document from KV. Without our MAC, or unreadable, it is as good as not there.
-    async fn load<D: Published, E: Edge>(&self, edge: &E, provider: Publisher<'_>, url: &str) -> Option<Kept<D>> {
-        let entry = edge.load(&key(D::KIND, provider, url)).await?;
-        let (fetched, text) = self.opened(D::KIND, &entry, provider, url)?;
-        Some(Kept { document: Rc::new(D::parse(text, provider).ok()?), fetched })
-    }
-
-    /// Writes a document to KV when it is another than the one there, or that one is half through
-    /// its time: KV takes few writes, and every isolate would make its own.
-    async fn store<E: Edge>(
-        &self,
-        kind: &str,
+    /// Begins a call unless one is under way, and says since when it is. It is nobody's own: it goes on when
+    /// who began it is gone, or whoever starts logins and hangs up would use up the calls of all others.
+    fn begin<D: Published, E: Edge>(
+        self: &Rc<Self>,
         edge: &E,
+        now: Timestamp,
+        request: &str,
         provider: Publisher<'_>,
         url: &str,
-        text: &str,
-        now: Timestamp,
-    ) {
-        let key = key(kind, provider, url);
-        let present = edge.load(&key).await;
-        let young_and_same = present
-            .as_deref()
-            .and_then(|entry| self.opened(kind, entry, provider, url))
-            .is_some_and(|(fetched, present)| present == text && now.since(fetched) < provider.freshness.half());
-        if !young_and_same {
-            let fetched = now.seconds().to_string();
-            let tag = self.keys.authenticate(&[kind, provider.issuer.as_str(), url, &fetched, text]);
-            edge.store(&key, format!("{tag} {fetched} {text}"), provider.freshness.plus(STALE)).await;
+    ) -> Result<Timestamp, Trouble> {
+        let mut shelf = self.shelf::<D>(provider);
+        if let Some(since) = shelf.under_way.filter(|since| now.since(*since) <= ANSWER_DEADLINE) {
+            return Ok(since);
         }
+        if !shelf.calls.take(now) {
+            return Err(Trouble::Budget);
+        }
+        shelf.under_way = Some(now);
+        let (provider, url, request) = (provider.id.to_owned(), url.to_owned(), request.to_owned());
+        edge.in_background(Rc::clone(self).fetch_anew::<D, E>(edge.clone(), now, request, provider, url));
+        Ok(now)
     }
 
-    /// The parts of a KV entry that bears our MAC for this document of this issuer at this address.
-    fn opened<'e>(
-        &self,
-        kind: &str,
-        entry: &'e str,
-        provider: Publisher<'_>,
-        url: &str,
-    ) -> Option<(Timestamp, &'e str)> {
-        let mut parts = entry.splitn(3, ' ');
-        let (tag, fetched, text) = (parts.next()?, parts.next()?, parts.next()?);
-        let authentic = self.keys.is_authentic(&[kind, provider.issuer.as_str(), url, fetched, text], tag);
-        authentic.then_some((Timestamp::from_seconds(fetched.parse().ok()?), text))
+    fn fetch_anew<D: Published, E: Edge>(
+        self: Rc<Self>,
+        edge: E,
+        now: Timestamp,
+        request: String,
+        provider: String,
+        url: String,
+    ) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async move {
+            let Some(provider) = self.config.publisher(&provider) else { return };
+            let text = get(&edge, &url).await;
+            let found = text.and_then(|text| Ok((D::parse(&text, provider).map_err(Trouble::Unusable)?, text)));
+            self.shelf::<D>(provider).under_way = None;
+            match found {
+                Ok((document, text)) => {
+                    self.shelf::<D>(provider).kept = Some(Kept { document: Rc::new(document), fetched: now });
+                    self.store(D::KIND, &edge, provider, &url, &text, now).await;
+                }
+                Err(trouble) => {
+                    let event = super::Event::new(EventKind::ProviderTrouble, D::KIND, &request)
+                        .with("provider", provider.id)
+                        .with("detail", &trouble.detail());
+                    edge.log(&event);
+                    self.shelf::<D>(provider).failed = Some(trouble);
+                }
+            }
+        })
     }
 }
 
@@ -380,10 +337,4 @@ async fn try_keys<E: Edge>(
         }
     }
     None
-}
-
-/// The name in KV: short, and different for every document, issuer and address.
-fn key(kind: &str, provider: Publisher<'_>, url: &str) -> String {
-    let digest = Sha256::digest(format!("{kind}\0{}\0{url}", provider.issuer));
-    format!("portcullis:{kind}:{}", URL_SAFE_NO_PAD.encode(digest.get(..15).unwrap_or_default()))
 }

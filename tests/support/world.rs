@@ -274,11 +274,17 @@ impl Isolate {
         pending.into_iter().filter_map(|(_, outcome)| outcome).collect()
     }
 
-    /// Sends a request whose client goes away before there is an answer: the platform drops what it was doing.
-    pub fn cut_off(&self, head: &Head) {
+    /// Sends a request whose client goes away before there is an answer: the platform drops what it was doing,
+    /// but for what was left to the background.
+    pub fn hang_up(&self, head: &Head) {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let pending = Box::pin(self.gate.respond(&self.world, head)).as_mut().poll(&mut context);
         assert!(pending.is_pending(), "answered at once");
+    }
+
+    /// The same where the platform drops the background as well.
+    pub fn cut_off(&self, head: &Head) {
+        self.hang_up(head);
         self.world.0.background.borrow_mut().clear();
     }
 
