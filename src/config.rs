@@ -1,7 +1,8 @@
 //! Settings: text in, a [`Config`] out, once; or one [`ConfigError`] that names the setting.
 //!
 //! Nothing here reads the environment: the adapter hands over the texts. What a [`Config`] holds
-//! is parsed and needs no second look. There is no setting that loosens a check.
+//! is parsed and needs no second look. No setting turns a check of OpenID Connect off; those that widen what
+//! is believed say so where they stand (`email = "trust"`, `types = ["JWT"]`, a rule's `origins`).
 
 mod check;
 mod headers;
