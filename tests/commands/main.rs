@@ -97,7 +97,13 @@ fn check_says_what_to_register_wherever_the_settings_stand() {
     ] {
         assert!(text.starts_with("The settings are right.\n") && text.contains(line), "{text}");
     }
-    // A client secret that the settings call for is stored at deployment.
+    // Secrets that the settings call for are stored at deployment.
+    let mut settings = with_rules(rules());
+    settings["check"] = json!("nginx");
+    settings["origin"] = json!({ "fetch": "https://origin.example", "secret_header": true });
+    directory.write("portcullis.json", &settings.to_string());
+    let (good, text) = directory.run(&["check"]);
+    assert!(good, "{text}");
     let mut settings = with_rules(json!([{ "path": "/a/**", "allow": [] }]));
     settings["providers"][0]["token_auth"] = json!("basic");
     directory.write("portcullis.json", &settings.to_string());

@@ -14,9 +14,10 @@ use portcullis::{
 };
 use toml::{Table, Value};
 
-/// Stands for a secret of 32 bytes that is stored at the deployment: of the form that is asked for, and
-/// nobody's.
-const STORED_KEY: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAx";
+/// Stand for secrets of 32 bytes that are stored at the deployment: of the form that is asked for, nobody's,
+/// and two, since no secret may be two.
+const STORED_CHECK: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAx";
+const STORED_ORIGIN: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAy";
 
 /// A deployment as its file describes it.
 pub(crate) struct Deployment {
@@ -104,7 +105,8 @@ impl Deployment {
     fn secret(&self, local: &HashMap<String, String>, name: &str) -> Option<String> {
         let called_for = name.ends_with("_CLIENT_SECRET") && self.calls_for_client_secret(name);
         let stored = || match name {
-            "PORTCULLIS_CHECK_SECRET" | "PORTCULLIS_ORIGIN_SECRET" => Some(STORED_KEY.to_owned()),
+            "PORTCULLIS_CHECK_SECRET" => Some(STORED_CHECK.to_owned()),
+            "PORTCULLIS_ORIGIN_SECRET" => Some(STORED_ORIGIN.to_owned()),
             _ => called_for.then(|| "stored at deployment".to_owned()),
         };
         local.get(name).cloned().or_else(stored)
