@@ -32,9 +32,9 @@ pub use authorization::{
 pub use id_token::{AddressedIdToken, IdToken, IdTokenError, UntrustedIdToken};
 pub use jwks::{KeySet, KeySetError, Material, PublicKey};
 pub use jws::{Algorithm, JwsError, SignatureProof, Signed};
-pub use logout::end_session_url;
+pub use logout::{end_session_endpoint, end_session_url};
 pub use metadata::{Metadata, MetadataError, discovery_url};
-pub use registration::{EmailTrust, Issuer, Publisher, Registration, TokenAuth};
+pub use registration::{EmailTrust, Issuer, ProviderLogout, Publisher, Registration, TokenAuth};
 pub use token::{TokenError, TokenResponse, token_request};
 pub use userinfo::{UserInfo, UserInfoError, userinfo_request};
 

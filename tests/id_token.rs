@@ -122,6 +122,34 @@ fn oidc_core_3_1_3_7_3_aud_names_us_and_nobody_else() {
 }
 
 #[test]
+fn oidc_core_3_1_3_7_3_and_4_who_else_it_is_for_is_the_settings_to_say_and_azp_is_us() {
+    let verdict = |claims: Value| {
+        let trusting = Attempt::new(&[Algorithm::EdDsa]).setting("audiences", json!(["project", "other"]));
+        let edit = move |token: &mut Value| {
+            token.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        };
+        trusting.provider(|provider| provider.edit_claims = Some(Box::new(edit))).verdict()
+    };
+    for claims in [
+        json!({ "aud": "client" }),
+        json!({ "aud": ["client", "project"], "azp": "client" }),
+        json!({ "aud": ["other", "client", "project"], "azp": "client" }),
+    ] {
+        assert_eq!(verdict(claims.clone()), Verdict::accepted(), "{claims}");
+    }
+    for (claims, step) in [
+        (json!({ "aud": "project", "azp": "client" }), IdTokenError::Audience),
+        (json!({ "aud": ["project", "other"], "azp": "client" }), IdTokenError::Audience),
+        (json!({ "aud": ["client", "project", "stranger"], "azp": "client" }), IdTokenError::Audience),
+        (json!({ "aud": ["client", "project"] }), IdTokenError::AuthorizedParty),
+        (json!({ "aud": ["client", "project"], "azp": "project" }), IdTokenError::AuthorizedParty),
+        (json!({ "aud": ["client", "project"], "azp": null }), IdTokenError::AuthorizedParty),
+    ] {
+        assert_eq!(verdict(claims.clone()), Verdict::step(step), "{claims}");
+    }
+}
+
+#[test]
 fn oidc_core_3_1_3_7_4_and_5_azp_is_us_if_it_is_there() {
     accepted("azp", [json!("client")]);
     let others = [json!("stranger"), json!("client1"), json!(""), json!(["client"]), json!(1), json!(null)];

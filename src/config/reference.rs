@@ -89,6 +89,11 @@ pub const SETTINGS: &[Entry] = &[
     entry("providers[].issuer", "", "The issuer, exactly as the provider gives it. https; http for `localhost` alone."),
     entry("providers[].client_id", "", "The client id that the provider gave."),
     entry(
+        "providers[].audiences[]",
+        "none",
+        "Who else an ID token may be for, beside the client id: other audiences are refused. Some providers (ZITADEL) always name more. `azp` must then be the client id.",
+    ),
+    entry(
         "providers[].scopes[]",
         "`openid`, `email`, `profile`",
         "The scopes to ask for; `openid` must be among them.",
@@ -119,6 +124,11 @@ pub const SETTINGS: &[Entry] = &[
         "The claim that lists a person's groups. Dots lead into objects: `realm_access.roles`.",
     ),
     entry("providers[].roles_claim", "`\"roles\"`", "The claim that lists a person's roles, likewise."),
+    entry(
+        "providers[].logout",
+        "`\"standard\"`",
+        "How a person signs out there, if the metadata has an `end_session_endpoint`: `standard` (RP-Initiated Logout 1.0), `logout_uri` (Amazon Cognito), `none` (the session here ends, and that is all).",
+    ),
     entry("providers[].freshness", "`\"1h\"`", "How long metadata and keys count as fresh: `60s` to `24h`."),
     entry(
         "tokens[].id",

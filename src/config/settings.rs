@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     json::{self, JsonError, Table},
-    oidc::{Algorithm, EmailTrust, Issuer, Registration, TokenAuth},
+    oidc::{Algorithm, EmailTrust, Issuer, ProviderLogout, Registration, TokenAuth},
     secret::Secret,
     time::Lifetime,
 };
@@ -64,6 +64,7 @@ pub(super) struct ProviderSettings {
     title: String,
     issuer: Issuer,
     client_id: String,
+    audiences: Vec<String>,
     scopes: Option<Vec<String>>,
     algorithms: Option<Vec<Algorithm>>,
     token_auth: TokenAuth,
@@ -71,6 +72,7 @@ pub(super) struct ProviderSettings {
     email: EmailTrust,
     groups_claim: Option<String>,
     roles_claim: Option<String>,
+    logout: ProviderLogout,
     freshness: Option<Lifetime>,
 }
 
@@ -195,8 +197,8 @@ pub(super) fn origin_address(text: &str) -> Result<String, ConfigError> {
 impl ProviderSettings {
     fn read(value: Value) -> Result<Self, JsonError> {
         let mut table = Table::with_only(
-            "id title issuer client_id scopes algorithms token_auth userinfo email groups_claim roles_claim \
-             freshness",
+            "id title issuer client_id audiences scopes algorithms token_auth userinfo email groups_claim roles_claim \
+             logout freshness",
             value,
         )?;
         Ok(Self {
@@ -204,6 +206,7 @@ impl ProviderSettings {
             title: table.required("title", json::text)?,
             issuer: table.required("issuer", |issuer| json::parsed(issuer, Issuer::parse))?,
             client_id: table.required("client_id", json::text)?,
+            audiences: table.given("audiences", json::texts)?.unwrap_or_default(),
             scopes: table.optional("scopes", json::texts)?,
             algorithms: table.optional("algorithms", |all| json::list_of(all, Algorithm::read))?,
             token_auth: table.given("token_auth", TokenAuth::read)?.unwrap_or_default(),
@@ -211,6 +214,7 @@ impl ProviderSettings {
             email: table.given("email", EmailTrust::read)?.unwrap_or_default(),
             groups_claim: table.optional("groups_claim", json::text)?,
             roles_claim: table.optional("roles_claim", json::text)?,
+            logout: table.given("logout", ProviderLogout::read)?.unwrap_or_default(),
             freshness: table.optional("freshness", Lifetime::read)?,
         })
     }
@@ -271,6 +275,7 @@ impl ProviderSettings {
             issuer: self.issuer.clone(),
             client_id: not_empty("client_id", &self.client_id)?,
             client_secret,
+            audiences: self.audiences.clone(),
             scopes,
             algorithms,
             token_auth: self.token_auth,
@@ -278,6 +283,7 @@ impl ProviderSettings {
             email: self.email,
             groups_claim: not_empty("groups_claim", self.groups_claim.as_deref().unwrap_or("groups"))?,
             roles_claim: not_empty("roles_claim", self.roles_claim.as_deref().unwrap_or("roles"))?,
+            logout: self.logout,
             freshness: within(
                 &setting("freshness"),
                 self.freshness.unwrap_or(DEFAULT_FRESHNESS),

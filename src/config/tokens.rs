@@ -174,11 +174,15 @@ impl TokenSettings {
         }
         // An ID token is for the client, an access token for the site (RFC 9068, 5). Where the type does
         // not tell them apart, the audience must.
-        let is_client = |provider: &Registration| provider.issuer == issuer && audiences.contains(&provider.client_id);
+        let is_client = |provider: &Registration| {
+            let of_id_tokens =
+                |audience: &String| *audience == provider.client_id || provider.audiences.contains(audience);
+            provider.issuer == issuer && audiences.iter().any(of_id_tokens)
+        };
         if types.contains(&TokenType::Jwt) && providers.iter().any(is_client) {
             return Err(wrong(
                 "audiences",
-                "names the client id of a login, whose ID tokens would pass for access tokens: take \"JWT\" out of types, or let the issuer name the site",
+                "names the client id of a login, or another audience of its ID tokens, which would pass for access tokens: take \"JWT\" out of types, or let the issuer name the site",
             ));
         }
         let freshness = self.freshness.unwrap_or(DEFAULT_FRESHNESS);

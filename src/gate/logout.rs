@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{Answer, Endpoint, EventKind, Gate, Rejection, Request, same_origin::is_same_origin};
 use crate::{
     edge::{Edge, RequestHead},
-    oidc::{Registration, end_session_url},
+    oidc::{Registration, end_session_endpoint, end_session_url},
     pages::Page,
     session::{Cookies, LogoutHint},
 };
@@ -26,9 +26,11 @@ impl Gate {
         let session = self.session_of(&cookies, request.visit.site(), request.now);
         let (provider, _) = self.provider_of(request, &cookies);
         let end_session = match provider {
-            Some(provider) => {
-                self.metadata(request, provider).await.ok().and_then(|metadata| metadata.end_session_endpoint.clone())
-            }
+            Some(provider) => self
+                .metadata(request, provider)
+                .await
+                .ok()
+                .and_then(|metadata| end_session_endpoint(provider, &metadata)),
             None => None,
         };
         let path = self.path_of(Endpoint::Logout);
@@ -72,13 +74,15 @@ impl Gate {
         let end_session = match provider {
             Some(provider) if request.visit.query.as_deref() == Some(WITH_PROVIDER) => {
                 let metadata = self.metadata(request, provider).await.ok();
-                metadata.and_then(|metadata| metadata.end_session_endpoint.clone()).map(|endpoint| (provider, endpoint))
+                metadata
+                    .and_then(|metadata| end_session_endpoint(provider, &metadata))
+                    .map(|endpoint| (provider, endpoint))
             }
             _ => None,
         };
         let address = match end_session {
             Some((provider, endpoint)) => {
-                end_session_url(&endpoint, &provider.client_id, hint.as_ref().map(|hint| &hint.id_token), &signed_out)
+                end_session_url(&endpoint, provider, hint.as_ref().map(|hint| &hint.id_token), &signed_out)
             }
             None => signed_out,
         };

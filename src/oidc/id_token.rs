@@ -67,10 +67,10 @@ pub enum IdTokenError {
     #[error("iss is not the provider's issuer")]
     Issuer,
     /// Step 3.
-    #[error("aud does not name us alone")]
+    #[error("aud does not name us, or somebody unknown")]
     Audience,
     /// Steps 4 and 5.
-    #[error("azp is another client")]
+    #[error("azp is another client, or missing where aud names several")]
     AuthorizedParty,
     /// Core 2: `sub` is 1 to 255 characters of ASCII.
     #[error("sub is missing or malformed")]
@@ -120,18 +120,21 @@ impl<'t> UntrustedIdToken<'t> {
             return Err(IdTokenError::Issuer);
         }
         // 3. The audience is us, and nobody we do not know.
-        let for_us = match claims.get("aud") {
-            Some(Value::String(audience)) => *audience == provider.client_id,
+        let is_us = |audience: &Value| audience.as_str() == Some(&provider.client_id);
+        let is_known =
+            |audience: &Value| audience.as_str().is_some_and(|one| provider.audiences.iter().any(|known| known == one));
+        let (for_us, for_others) = match claims.get("aud") {
             Some(Value::Array(audiences)) => {
-                !audiences.is_empty() && audiences.iter().all(|audience| audience.as_str() == Some(&provider.client_id))
+                let others = audiences.iter().filter(|audience| !is_us(audience));
+                (audiences.iter().any(is_us) && others.clone().all(is_known), others.count() > 0)
             }
-            _ => false,
+            audience => (audience.is_some_and(is_us), false),
         };
         if !for_us {
             return Err(IdTokenError::Audience);
         }
-        // 4, 5. The authorized party, if there is one, is us.
-        if claims.get("azp").is_some_and(|party| party.as_str() != Some(&provider.client_id)) {
+        // 4, 5. The authorized party is us, if there is one, as there must be where the token is for others too.
+        if claims.get("azp").map_or(for_others, |party| !is_us(party)) {
             return Err(IdTokenError::AuthorizedParty);
         }
         let subject = subject(claims).ok_or(IdTokenError::Subject)?.to_owned();

@@ -42,6 +42,18 @@ pub enum EmailTrust {
     Never,
 }
 
+/// How a person signs out at the provider, if the metadata has an `end_session_endpoint`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProviderLogout {
+    /// As RP-Initiated Logout 1.0 says.
+    #[default]
+    Standard,
+    /// As Amazon Cognito does: with `client_id` and `logout_uri`, and nothing else.
+    LogoutUri,
+    /// Not at all: a logout ends the session here.
+    None,
+}
+
 /// One provider of the settings.
 #[derive(Clone, Debug)]
 pub struct Registration {
@@ -55,6 +67,8 @@ pub struct Registration {
     pub client_id: String,
     /// The client secret; `None` for a public client.
     pub client_secret: Option<Secret<String>>,
+    /// Who else an ID token may be for, beside us (Core 3.1.3.7, step 3).
+    pub audiences: Vec<String>,
     /// The scopes asked for, `openid` among them.
     pub scopes: Vec<String>,
     /// The signature algorithms an ID token may have: the settings pin them, never the token.
@@ -69,6 +83,8 @@ pub struct Registration {
     pub groups_claim: String,
     /// The claim that lists a person's roles, found likewise.
     pub roles_claim: String,
+    /// How a person signs out there.
+    pub logout: ProviderLogout,
     /// How long metadata and keys count as fresh.
     pub freshness: Lifetime,
 }
@@ -113,6 +129,12 @@ impl TokenAuth {
 impl EmailTrust {
     pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
         json::variant(value, &[("demand", Self::Demand), ("trust", Self::Trust), ("never", Self::Never)])
+    }
+}
+
+impl ProviderLogout {
+    pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
+        json::variant(value, &[("standard", Self::Standard), ("logout_uri", Self::LogoutUri), ("none", Self::None)])
     }
 }
 
@@ -168,6 +190,7 @@ pub(crate) mod tests {
             issuer: Issuer::parse(issuer).unwrap(),
             client_id: "client".into(),
             client_secret: Some(Secret::new("s3:cr%t+ü".into())),
+            audiences: Vec::new(),
             scopes: vec!["openid".into(), "email".into()],
             algorithms: vec![Algorithm::Rs256],
             token_auth: TokenAuth::Auto,
@@ -175,6 +198,7 @@ pub(crate) mod tests {
             email: EmailTrust::Demand,
             groups_claim: "groups".into(),
             roles_claim: "roles".into(),
+            logout: ProviderLogout::Standard,
             freshness: Lifetime::from_seconds(3_600),
         }
     }

@@ -45,6 +45,12 @@ impl Attempt {
         Self { world: World::new(), settings }
     }
 
+    /// With one more setting of the provider.
+    pub(crate) fn setting(mut self, name: &str, value: Value) -> Self {
+        self.settings["providers"][0][name] = value;
+        self
+    }
+
     /// With a second provider beside the first.
     pub(crate) fn and_provider(mut self, id: &str, issuer: &str) -> Self {
         self.world.add_provider(issuer);

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::support::{
     browser::Browser,
+    outcome::answered,
     world::{HOST, Head, World, settings},
 };
 
@@ -143,4 +144,27 @@ fn a_hint_too_long_for_a_cookie_is_left_out_and_the_client_id_stands_in() {
     let head = Head::new("POST", "/.auth/logout?provider").with("origin", HOST);
     let Outcome::Answer(answer) = ada.send(&isolate, head) else { panic!("an answer") };
     assert!(answer.header("location").unwrap().starts_with("https://id.example/logout?client_id=client&"));
+}
+
+#[test]
+fn the_providers_logout_is_as_the_settings_say() {
+    for (logout, page, location) in [
+        ("standard", true, "https://id.example/logout?id_token_hint="),
+        (
+            "logout_uri",
+            true,
+            "https://id.example/logout?client_id=client&logout_uri=https%3A%2F%2Fdocs.example.com%2F.auth%2Fsigned-out#",
+        ),
+        ("none", false, "https://docs.example.com/.auth/signed-out"),
+    ] {
+        let mut settings = settings();
+        settings["providers"][0]["logout"] = json!(logout);
+        let (isolate, ada) = (World::new().isolate(&settings), Browser::new("ada"));
+        ada.open(&isolate, "/page");
+        let asks = answered(ada.send(&isolate, Head::navigation(&format!("{HOST}/.auth/logout"))));
+        assert_eq!(asks.body.contains("logout?provider"), page, "{logout}");
+        let head = Head::new("POST", "/.auth/logout?provider").with("origin", HOST);
+        let answer = answered(ada.send(&isolate, head));
+        assert!(answer.header("location").unwrap().starts_with(location), "{logout}: {:?}", answer.header("location"));
+    }
 }

@@ -59,6 +59,11 @@ fn every_refusal_of_a_token_names_its_setting() {
             let plain = with(issuer("api"), "types", json!(["at+jwt", "JWT"]));
             s["tokens"] = json!([with(plain, "audiences", json!(["https://docs.example.com", "c"]))]);
         }),
+        ("tokens[0].audiences", "another audience", |s| {
+            s["providers"][0]["audiences"] = json!(["project"]);
+            let plain = with(issuer("api"), "types", json!(["JWT"]));
+            s["tokens"] = json!([with(plain, "audiences", json!(["project"]))]);
+        }),
         ("tokens[0].algorithms", "empty", |s| s["tokens"] = json!([with(issuer("api"), "algorithms", json!([]))])),
         ("tokens[0].algorithms[0]", "unknown variant", |s| {
             s["tokens"] = json!([with(issuer("api"), "algorithms", json!(["HS256"]))])
