@@ -34,7 +34,7 @@ fn a_rule_takes_the_tokens_it_names() {
 
 #[test]
 fn every_refusal_of_a_token_names_its_setting() {
-    let rows: [Refusal; 35] = [
+    let rows: [Refusal; 36] = [
         ("tokens[0].id", "not an id", |s| s["tokens"] = json!([issuer("CI")])),
         ("tokens[0].id", "twice", |s| s["tokens"] = json!([issuer("work")])),
         ("tokens[1].id", "twice", |s| s["tokens"] = json!([issuer("api"), issuer("api")])),
