@@ -36,9 +36,9 @@ pub struct Selection {
 
 /// What is known of a person, limited to a [`Selection`].
 ///
-/// Claims come from an ID token or an access token whose checks are done, from a service token whose hash
-/// is in the settings, or from a session cookie whose signature was checked; there is no other way to make them. (The commands, which are not in the Worker,
-/// suppose ID tokens: see `IdToken::supposed`.)
+/// Claims come from an ID token or an access token whose checks are done, from a service token whose hash is in the
+/// settings, or from a session cookie whose signature was checked; there is no other way to make them. (The
+/// commands, which are not in the Worker, suppose ID tokens: see `IdToken::supposed`.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     subject: String,
@@ -46,13 +46,22 @@ pub struct Claims {
     email: Option<String>,
     email_verified: bool,
     name: Option<String>,
-    groups: Vec<String>,
-    roles: Vec<String>,
+    groups: Names,
+    roles: Names,
     acr: Option<String>,
     amr: Vec<String>,
     auth_time: Option<Timestamp>,
     /// By path, the values that pass one of the tests on it.
     more: BTreeMap<String, Vec<Value>>,
+}
+
+/// Groups or roles.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Those that could be read.
+    pub(crate) list: Vec<String>,
+    /// There are others, in a form that cannot be read, or to be had elsewhere.
+    pub(crate) and_unread: bool,
 }
 
 /// What a provider said of a person, before the selection.
@@ -61,8 +70,8 @@ pub(crate) struct Said {
     pub(crate) email: Option<String>,
     pub(crate) email_verified: bool,
     pub(crate) name: Option<String>,
-    pub(crate) groups: Vec<String>,
-    pub(crate) roles: Vec<String>,
+    pub(crate) groups: Names,
+    pub(crate) roles: Names,
     pub(crate) acr: Option<String>,
     pub(crate) amr: Vec<String>,
     pub(crate) auth_time: Option<Timestamp>,
@@ -116,7 +125,7 @@ impl<'w> FromIterator<Wanted<'w>> for Selection {
                 Wanted::As(_) => {}
             }
         }
-        let mut digest = Sha256::new_with_prefix("portcullis selection v2");
+        let mut digest = Sha256::new_with_prefix("portcullis selection v3");
         for wanted in canonical {
             // The length in front keeps ["ab"] and ["a", "b"] apart.
             digest.update((wanted.len() as u64).to_be_bytes());
@@ -142,8 +151,8 @@ impl Claims {
             email_verified: said.email_verified && email.is_some(),
             email,
             name: said.name.filter(|name| name.len() <= NAME_BYTES && !name.is_empty()),
-            groups: named(said.groups, &selection.groups),
-            roles: named(said.roles, &selection.roles),
+            groups: said.groups.among(&selection.groups),
+            roles: said.roles.among(&selection.roles),
             acr: said.acr.filter(|_| selection.acr),
             amr: named(said.amr, &selection.methods),
             auth_time: said.auth_time.filter(|_| selection.auth_time),
@@ -154,6 +163,13 @@ impl Claims {
     /// The claims that a session holds. The caller has checked who signed it.
     pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
         let mut table = Table::of(value)?;
+        let mut names = |list: &'static str, unread: &'static str| -> Result<Names, JsonError> {
+            Ok(Names {
+                list: table.given(list, json::texts)?.unwrap_or_default(),
+                and_unread: table.given(unread, json::flag)?.unwrap_or_default(),
+            })
+        };
+        let (groups, roles) = (names("groups", "gu")?, names("roles", "ru")?);
         let more = |value| {
             let lists = Table::of(value)?.into_members();
             lists.map(|(path, values)| Ok((path, json::list(values)?))).collect()
@@ -164,8 +180,8 @@ impl Claims {
             email: table.optional("email", json::text)?,
             email_verified: table.given("ev", json::flag)?.unwrap_or_default(),
             name: table.optional("name", json::text)?,
-            groups: table.given("groups", json::texts)?.unwrap_or_default(),
-            roles: table.given("roles", json::texts)?.unwrap_or_default(),
+            groups,
+            roles,
             acr: table.optional("acr", json::text)?,
             amr: table.given("amr", json::texts)?.unwrap_or_default(),
             auth_time: table.optional("auth_time", Timestamp::read)?,
@@ -201,12 +217,17 @@ impl Claims {
 
     /// The groups the selection kept, sorted.
     pub fn groups(&self) -> &[String] {
-        &self.groups
+        &self.groups.list
     }
 
     /// The roles the selection kept, sorted.
     pub fn roles(&self) -> &[String] {
-        &self.roles
+        &self.roles.list
+    }
+
+    /// Groups and roles, each with whether there are others that could not be read.
+    pub(crate) fn names(&self) -> [&Names; 2] {
+        [&self.groups, &self.roles]
     }
 
     /// The authentication context class (`acr`, Core 2), if the selection keeps it.
@@ -257,12 +278,27 @@ impl From<&Claims> for Value {
             .with_some("email", claims.email.as_deref())
             .with("ev", claims.email_verified)
             .with_some("name", claims.name.as_deref())
-            .with_some("groups", list(&claims.groups))
-            .with_some("roles", list(&claims.roles))
+            .with_some("groups", list(&claims.groups.list))
+            .with_some("gu", claims.groups.and_unread.then_some(true))
+            .with_some("roles", list(&claims.roles.list))
+            .with_some("ru", claims.roles.and_unread.then_some(true))
             .with_some("acr", claims.acr.as_deref())
             .with_some("amr", list(&claims.amr))
             .with_some("auth_time", claims.auth_time);
         members.with_some("more", (!more.is_empty()).then_some(more)).into()
+    }
+}
+
+impl Names {
+    /// Those that `wanted` names, sorted. Where none is wanted, nothing has to be known.
+    fn among(self, wanted: &BTreeSet<String>) -> Self {
+        Self { and_unread: self.and_unread && !wanted.is_empty(), list: named(self.list, wanted) }
+    }
+}
+
+impl From<Vec<String>> for Names {
+    fn from(list: Vec<String>) -> Self {
+        Self { list, and_unread: false }
     }
 }
 
@@ -282,7 +318,7 @@ pub(crate) mod tests {
             email: email.map(|(email, _)| email.to_owned()),
             email_verified: email.is_some_and(|(_, verified)| verified),
             name: Some("Ada".to_owned()),
-            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            groups: groups.iter().map(|group| (*group).to_owned()).collect::<Vec<_>>().into(),
             ..Said::default()
         };
         Claims::select("work", "ada-1", said, selection)
@@ -290,11 +326,8 @@ pub(crate) mod tests {
 
     /// Claims of what a provider says, as an ID token would give them.
     pub(crate) fn person(selection: &Selection, said: &Value) -> Claims {
-        let names = |name: &str| match said.get(name) {
-            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            Some(Value::String(name)) => vec![name.clone()],
-            _ => Vec::new(),
-        };
+        let said_by_name = said.as_object().unwrap().clone().into_iter().collect();
+        let names = |name: &str| crate::oidc::names_in(&[&said_by_name], name);
         let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
         let at = |path: &str| path.split('.').try_fold(said, |value, part| value.get(part)).cloned();
         let person = Said {
@@ -304,7 +337,7 @@ pub(crate) mod tests {
             groups: names("groups"),
             roles: names("roles"),
             acr: text("acr"),
-            amr: names("amr"),
+            amr: names("amr").list,
             auth_time: said.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds),
             more: selection.paths().filter_map(|path| Some((path.to_owned(), at(path)?))).collect(),
         };

@@ -29,6 +29,8 @@ pub use access_token::{
 pub use authorization::{
     AuthorizationError, AuthorizationRequest, AuthorizationResponse, Outcome, ResponseError, Verifier, nonce,
 };
+#[cfg(test)]
+pub(crate) use id_token::names_in;
 pub use id_token::{AddressedIdToken, IdToken, IdTokenError, UntrustedIdToken};
 pub use jwks::{KeySet, KeySetError, Material, PublicKey};
 pub use jws::{Algorithm, JwsError, SignatureProof, Signed};

@@ -116,7 +116,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "providers[].email",
         "`\"demand\"`",
-        "When an email address counts as verified: `demand` (`email_verified` is true), `trust` (always), `never`. Rules and the origin see verified addresses only.",
+        "When an email address counts as verified: `demand` (`email_verified` is true), `trust` (always), `never`. Only a verified address admits, and only that reaches the origin; a `deny` or `none` that names an address nobody verified keeps out as well.",
     ),
     entry(
         "providers[].groups_claim",

@@ -212,7 +212,7 @@ impl TokenSettings {
             )
         })?;
         let id = self.id.0;
-        let said = Said { name: self.name, groups: self.groups.unwrap_or_default(), ..Said::default() };
+        let said = Said { name: self.name, groups: self.groups.unwrap_or_default().into(), ..Said::default() };
         let claims = Rc::new(Claims::select(&id, &id, said, selection));
         Ok(ServiceToken { id, hash, expires, claims })
     }

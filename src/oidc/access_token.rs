@@ -293,13 +293,13 @@ impl AccessToken {
         selection: &Selection,
     ) -> Self {
         let names = |path: &str| {
-            let names = names_in(&[claims], path);
+            let mut names = names_in(&[claims], path);
             // RFC 9068, 2.2.3: scopes are one text, with spaces between them.
-            let is_scope = matches!(path, "scope" | "scp");
-            if !is_scope {
-                return names;
+            if matches!(path, "scope" | "scp") {
+                let scopes = names.list.iter().flat_map(|scopes| scopes.split_ascii_whitespace());
+                names.list = scopes.map(str::to_owned).collect();
             }
-            names.iter().flat_map(|scopes| scopes.split_ascii_whitespace()).map(str::to_owned).collect()
+            names
         };
         // A moment that lies ahead would be fresh for ever.
         let authenticated = claims.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds);
@@ -308,7 +308,7 @@ impl AccessToken {
             roles: names(&issuer.roles_claim),
             // RFC 9068, 2.2.1: how the person authenticated on whose behalf the token is.
             acr: text(claims, "acr").map(str::to_owned),
-            amr: names_in(&[claims], "amr"),
+            amr: names_in(&[claims], "amr").list,
             auth_time: authenticated.filter(|authenticated| *authenticated <= now.after(LEEWAY)),
             more: claims_at(selection, &[claims]),
             ..Said::default()

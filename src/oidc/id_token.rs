@@ -18,7 +18,7 @@ use super::{
     jws::{PinnedJws, UntrustedJws},
 };
 use crate::{
-    claims::{Claims, Said, Selection},
+    claims::{Claims, Names, Said, Selection},
     json::{self, JsonError, Table},
     secret::Secret,
     time::{Lifetime, Timestamp},
@@ -232,7 +232,7 @@ impl IdToken {
             roles: names_in(&[&self.claims, more], &provider.roles_claim),
             // How somebody authenticated is the ID token's to say (Core 2).
             acr: text(&self.claims, "acr").map(str::to_owned),
-            amr: names_in(&[&self.claims], "amr"),
+            amr: names_in(&[&self.claims], "amr").list,
             auth_time: self.authenticated(),
             more: claims_at(selection, &[&self.claims, more]),
         };
@@ -268,14 +268,24 @@ pub(super) fn claims_at(selection: &Selection, sources: &[&BTreeMap<String, Valu
     selection.paths().filter_map(|path| Some((path.to_owned(), value(path)?))).collect()
 }
 
-/// The names at `path` in the first of the sources that has some: a list, or a single name.
-pub(super) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Vec<String> {
-    let names = |claims: &&BTreeMap<String, Value>| match at_path(claims, path)? {
-        Value::String(name) => Some(vec![name.clone()]),
-        Value::Array(names) => Some(names.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
-        _ => None,
-    };
-    sources.iter().find_map(names).unwrap_or_default()
+/// The names at `path` in the first of the sources that has some: a list, or a single name. What has another form,
+/// or is to be had elsewhere (Core 5.6.2; so Entra ID says of many groups), is known not to be known.
+pub(crate) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Names {
+    let mut and_unread = false;
+    for claims in sources {
+        match at_path(claims, path) {
+            Some(Value::String(name)) => return vec![name.clone()].into(),
+            Some(Value::Array(names)) => {
+                let list: Vec<String> = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+                return Names { and_unread: list.len() != names.len(), list };
+            }
+            None | Some(Value::Null) => {
+                and_unread |= at_path(claims, "_claim_names").is_some_and(|names| names.get(path).is_some())
+            }
+            Some(_) => and_unread = true,
+        }
+    }
+    Names { list: Vec::new(), and_unread }
 }
 
 pub(super) fn text<'c>(claims: &'c BTreeMap<String, Value>, name: &str) -> Option<&'c str> {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Facts, Network, StepUp};
 use crate::{
-    claims::{ClaimTest, Claims, Wanted},
+    claims::{ClaimTest, Claims, Names, Wanted},
     json,
     time::Lifetime,
     wildcard::Wildcard,
@@ -64,16 +64,17 @@ impl Selector {
     /// selector asks for – but not where that would be held against them.
     pub(super) fn selects(&self, claims: &Claims, facts: &Facts<'_>, stepped_up: bool) -> Truth {
         match self {
-            Self::Group(groups) => one_of(claims.groups(), groups),
-            Self::Role(roles) => one_of(claims.roles(), roles),
-            Self::Email(emails) => Truth::of(
-                claims
-                    .verified_email()
-                    .is_some_and(|address| emails.iter().any(|email| email.eq_ignore_ascii_case(address))),
-            ),
+            Self::Group(named) => {
+                let [groups, _] = claims.names();
+                among(groups, named)
+            }
+            Self::Role(named) => {
+                let [_, roles] = claims.names();
+                among(roles, named)
+            }
+            Self::Email(emails) => owns(claims, |address| is_one_of(address, emails)),
             Self::EmailDomain(domains) => {
-                let domain = claims.verified_email().and_then(domain_of);
-                Truth::of(domain.is_some_and(|domain| domains.iter().any(|own| own.eq_ignore_ascii_case(domain))))
+                owns(claims, |address| domain_of(address).is_some_and(|domain| is_one_of(domain, domains)))
             }
             Self::Claim(path, test) => Truth::of(claims.values(path).iter().any(|value| test.passes(value))),
             Self::Provider(ids) => Truth::of(ids.iter().any(|id| id == claims.provider())),
@@ -266,6 +267,26 @@ fn names(name: &str, value: &Value, is_one: fn(&str) -> bool, what: &str) -> Res
         Value::Array(values) => values.iter().map(one).collect(),
         value => one(value).map(|name| vec![name]),
     }
+}
+
+/// Whether one of `named` is among them; with some that could not be read, nobody knows that none is.
+fn among(own: &Names, named: &[String]) -> Truth {
+    match one_of(&own.list, named) {
+        Truth::No if own.and_unread => Truth::Unknown,
+        truth => truth,
+    }
+}
+
+/// Whether the person's address is such a one; whether it is theirs, nobody knows until it is verified.
+fn owns(claims: &Claims, is_such: impl Fn(&str) -> bool) -> Truth {
+    match (claims.email().is_some_and(is_such), claims.verified_email()) {
+        (true, None) => Truth::Unknown,
+        (such, _) => Truth::of(such),
+    }
+}
+
+fn is_one_of(text: &str, named: &[String]) -> bool {
+    named.iter().any(|one| one.eq_ignore_ascii_case(text))
 }
 
 fn one_of(own: &[String], named: &[String]) -> Truth {

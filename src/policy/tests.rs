@@ -158,6 +158,43 @@ fn email_rules_see_verified_addresses_with_one_at_sign_only() {
 }
 
 #[test]
+fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known() {
+    let overage = json!({ "groups": "src1" });
+    for (said, selector) in [
+        // Core 5.6.2; Entra ID, of somebody in more than 200 groups.
+        (json!({ "_claim_names": overage }), json!({ "group": "contractors" })),
+        (json!({ "groups": null, "_claim_names": overage }), json!({ "group": "contractors" })),
+        (json!({ "groups": { "contractors": true } }), json!({ "group": "contractors" })),
+        (json!({ "groups": ["staff", { "name": "contractors" }] }), json!({ "group": "contractors" })),
+        (json!({ "roles": { "guest": {} } }), json!({ "role": "guest" })),
+        (json!({ "email": "bob@example.com" }), json!({ "email": "Bob@example.com" })),
+        (json!({ "email": "bob@example.com", "email_verified": false }), json!({ "email_domain": "example.com" })),
+    ] {
+        let mut said = said;
+        said["idp"] = json!("work");
+        for rule in [
+            json!({ "allow": [selector] }),
+            json!({ "deny": [selector] }),
+            json!({ "require": [{ "none": [selector] }] }),
+        ] {
+            assert!(judge(&rule, &said, &facts()).is_err(), "{rule} {said}");
+        }
+        // What is known decides, and a rule that does not ask is not held up.
+        assert!(judge(&json!({ "deny": [{ "provider": "other" }] }), &said, &facts()).is_ok());
+    }
+    let staff = json!({ "idp": "work", "groups": ["staff", 7] });
+    assert!(judge(&json!({ "allow": [{ "group": "staff" }] }), &staff, &facts()).is_ok());
+    // Silence is a no: many providers leave an empty list out.
+    for said in
+        [json!({ "idp": "work" }), json!({ "idp": "work", "groups": null }), json!({ "idp": "work", "groups": [] })]
+    {
+        assert!(judge(&json!({ "deny": [{ "group": "contractors" }] }), &said, &facts()).is_ok(), "{said}");
+    }
+    let other = json!({ "idp": "work", "email": "ada@example.com" });
+    assert!(judge(&json!({ "deny": [{ "email": "bob@example.com" }] }), &other, &facts()).is_ok());
+}
+
+#[test]
 fn what_cannot_be_known_admits_nobody_on_either_side() {
     let nowhere = Facts { address: None, country: None, ..facts() };
     for selector in [json!({ "ip": "192.0.2.0/24" }), json!({ "country": "CH" })] {

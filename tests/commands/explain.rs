@@ -239,10 +239,10 @@ fn explain_says_which_selectors_held() {
     );
     let text = directory.says(&["explain", "--claims", claims, "/class"]);
     for line in [
-        "email eve@example.com, which is not verified: neither rules nor the origin see it",
-        "  require[0]     no       { email_domain = \"example.com\" }\n",
+        "email eve@example.com, which is not verified: it admits nowhere, and the origin does not see it",
+        "  require[0]     unknown  { email_domain = \"example.com\" }\n",
         "  require[1]     no       { acr = [\"urn:mfa\", \"urn:hw\"] }  (a new sign-in could bring it)\n",
-        "require[0] decides: it does not select eve@example.com.",
+        "require[0] decides: what it asks about is not known, and that admits nobody.",
     ] {
         assert!(text.contains(line), "{text}");
     }

@@ -90,7 +90,9 @@ impl Telling<'_> {
         match (claims.email(), claims.verified_email()) {
             (_, Some(email)) => kept.push(format!("email {email}")),
             (Some(email), None) => {
-                kept.push(format!("email {email}, which is not verified: neither rules nor the origin see it"));
+                kept.push(format!(
+                    "email {email}, which is not verified: it admits nowhere, and the origin does not see it"
+                ));
             }
             (None, None) => {}
         }
@@ -250,7 +252,7 @@ impl Telling<'_> {
         }
         if unknown() {
             return format!(
-                "{by} decides: what it asks about is not known of this request, and that admits nobody. Suppose it with an ip or a country."
+                "{by} decides: what it asks about is not known, and that admits nobody. An ip or a country can be supposed; an address has to be verified, and groups and roles to be lists of texts."
             );
         }
         let does = if by.starts_with("deny") { "selects" } else { "does not select" };
