@@ -39,11 +39,9 @@ impl Wildcard {
         self.pieces.iter().all(String::is_empty)
     }
 
-    /// The same without `suffix` at its end, if its last piece ends so.
-    pub fn without_suffix(&self, suffix: &str) -> Option<Self> {
-        let (last, first) = self.pieces.split_last()?;
-        let stem = last.strip_suffix(suffix)?;
-        Some(Self { pieces: first.iter().cloned().chain([stem.to_owned()]).collect() })
+    /// The text that was taken apart.
+    pub fn text(&self) -> String {
+        self.pieces.join("*")
     }
 }
 
@@ -62,6 +60,7 @@ mod tests {
         ];
         for (text, yes, no) in rows {
             let wildcard = Wildcard::parse(text).unwrap();
+            assert_eq!(wildcard.text(), text);
             yes.iter().for_each(|value| assert!(wildcard.matches(value), "{text} {value}"));
             no.iter().for_each(|value| assert!(!wildcard.matches(value), "{text} {value}"));
         }

@@ -105,11 +105,14 @@ impl RuleBook {
                 ));
             }
             let scope = rule.scope(&setting, hosts)?;
-            if let Some(earlier) = book.matcher.covering(&scope, &pattern) {
+            if let Some(earlier) = book.matcher.covering(&scope, &pattern, rule.sso == Sso::On) {
                 let earlier = book.rules.get(earlier).map_or("", |rule: &Rule| rule.name.as_str());
                 return Err(ConfigError::new(
                     setting,
-                    format!("{:?} can never match: the earlier rule {earlier} matches all of it", rule.path),
+                    format!(
+                        "{:?} can never match: the earlier rule {earlier} matches all of it, itself or where its pages are served",
+                        rule.path
+                    ),
                 ));
             }
             let watches = rule.mode == Mode::Report;

@@ -195,6 +195,36 @@ fn a_guarded_page_is_guarded_under_the_names_the_assets_binding_serves_it_by() {
 }
 
 #[test]
+fn a_wildcard_guards_its_pages_where_the_assets_binding_serves_them() {
+    let mut settings = settings();
+    for (guard, public, served) in [
+        ("/a/*.html", "/a/**", ["/a", "/a/", "/a/x"]),
+        ("/a/secret.*", "/a/**", ["/a/secret", "/a/secret/", "/a/secret.html"]),
+        ("/a/*", "/**", ["/a", "/a/", "/a/x"]),
+        ("/a/**/*.html", "/**", ["/a/", "/a/b/", "/a/b/x"]),
+    ] {
+        settings["rules"] = json!([{ "path": guard }, { "path": public, "sso": false }]);
+        let config = parse(&settings, &[]).unwrap();
+        for path in served {
+            assert_eq!(rank_of(&config, path), Ok(Some(0)), "{guard} {path}");
+        }
+    }
+}
+
+#[test]
+fn a_public_rule_where_only_guarded_pages_are_served_can_never_match() {
+    let mut settings = settings();
+    for (guard, public) in [("/a/index.html", "/a"), ("/*", "/"), ("/**/*.html", "/**"), ("/a/*.html", "/a/x")] {
+        settings["rules"] = json!([{ "path": guard }, { "path": public, "sso": false }]);
+        assert_eq!(parse(&settings, &[]).unwrap_err().setting, "rules[1]", "{guard} {public}");
+        settings["rules"][1] = json!({ "path": public });
+        assert!(parse(&settings, &[]).is_ok(), "{guard} {public}");
+        settings["rules"] = json!([{ "path": public, "sso": false }, { "path": guard }]);
+        assert_eq!(parse(&settings, &[]).is_ok(), public != "/**", "{guard} {public}");
+    }
+}
+
+#[test]
 fn the_reference_lists_exactly_the_settings_there_are() {
     let known = |path: &[&str]| -> Vec<String> {
         let mut settings = settings();

@@ -113,17 +113,23 @@ impl Pattern {
         prefix.split('/').skip(1).all(|own| matches!(segments.next(), Some(Segment::Literal(text)) if text == own))
     }
 
-    /// The patterns under which the static-assets binding serves the pages this one names:
-    /// `/a.html` comes out at `/a`, `/a/index.html` at `/a/`.
+    /// The patterns under which the static-assets binding serves the files this one names: `/a.html`
+    /// comes out at `/a`, `/a/index.html` at `/a/`. A wildcard names whatever it can stand for.
     pub fn page_aliases(&self) -> Vec<Self> {
         let Some((last, parents)) = self.segments.split_last() else { return Vec::new() };
-        let Some(stem) = last.without_suffix(".html") else { return Vec::new() };
-        let mut aliases = Vec::new();
-        if stem == Segment::Literal("index".to_owned()) {
-            aliases.push(Self { segments: parents.to_vec() });
+        let text = match last {
+            Segment::Literal(text) => text.clone(),
+            Segment::Wild(wildcard) => wildcard.text(),
+            Segment::AnyDepth => return Vec::new(),
+        };
+        let mut stems = Vec::new();
+        if last.matches("index.html") {
+            stems.push("");
         }
-        aliases.push(Self { segments: parents.iter().cloned().chain([stem]).collect() });
-        aliases
+        stems_of(&text, ".html", &mut stems);
+        // Nothing is left of `index.html`, nor of `.html`: then it is the parents' alone.
+        let alias = |stem| Self { segments: parents.iter().cloned().chain(Segment::parse(stem)).collect() };
+        stems.into_iter().filter(|stem| *stem != text).map(alias).collect()
     }
 }
 
@@ -155,15 +161,18 @@ impl Segment {
             (Self::Literal(_), Self::Wild(_)) => false,
         }
     }
+}
 
-    fn without_suffix(&self, suffix: &str) -> Option<Self> {
-        match self {
-            Self::Literal(text) => {
-                text.strip_suffix(suffix).filter(|stem| !stem.is_empty()).map(|stem| Self::Literal(stem.to_owned()))
-            }
-            Self::Wild(wildcard) => wildcard.without_suffix(suffix).map(Self::Wild),
-            Self::AnyDepth => None,
-        }
+/// What matches, with `suffix` behind it, what `text` matches: each is a beginning of `text`. A `*` at its end stands
+/// for the last character too, or for nothing.
+fn stems_of<'t>(text: &'t str, suffix: &str, stems: &mut Vec<&'t str>) {
+    let mut shorter = suffix.chars();
+    let Some(last) = shorter.next_back() else { return stems.push(text) };
+    if let Some(before) = text.strip_suffix('*') {
+        stems_of(text, shorter.as_str(), stems);
+        stems_of(before, suffix, stems);
+    } else if let Some(before) = text.strip_suffix(last) {
+        stems_of(before, shorter.as_str(), stems);
     }
 }
 
@@ -305,12 +314,29 @@ mod tests {
 
     #[test]
     fn a_guarded_page_is_guarded_where_the_assets_binding_serves_it() {
-        let rows: [(&str, &[&str]); 5] = [
+        let rows: [(&str, &[&str]); 22] = [
             ("/a/secret.html", &["/a/secret"]),
+            ("/a/secret.html/", &["/a/secret"]),
             ("/a/index.html", &["/a", "/a/index"]),
             ("/index.html", &["/", "/index"]),
-            ("/a/*.html", &["/a/*"]),
+            ("/a/.html", &["/a"]),
             ("/a/b.css", &[]),
+            ("/", &[]),
+            ("/a/**", &[]),
+            ("/a/*.html", &["/a", "/a/*"]),
+            ("/*.html", &["/", "/*"]),
+            ("/**/*.html", &["/**", "/**/*"]),
+            ("/**/index.*", &["/**", "/**/index"]),
+            ("/a/*", &["/a"]),
+            ("/a/i*x*", &["/a"]),
+            ("/a/secret.*", &["/a/secret"]),
+            ("/a/secret*", &[]),
+            ("/a/secret.h*", &["/a/secret"]),
+            ("/a/s*t", &[]),
+            ("/a/*l", &["/a", "/a/*"]),
+            ("/a/*.h*l", &["/a", "/a/*.h*", "/a/*"]),
+            ("/a/x*.htm*", &["/a/x*"]),
+            ("/a/.h*", &["/a"]),
         ];
         for (text, aliases) in rows {
             assert_eq!(
@@ -318,6 +344,22 @@ mod tests {
                 aliases.iter().map(|text| pattern(text)).collect::<Vec<_>>(),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn every_page_of_a_wildcard_is_guarded_where_the_assets_binding_serves_it() {
+        let wildcards = "* *.* *.html s* s*t s*l *.h*l *t* *x*.* secret*.*m*l i* *e*t*.* sec*.html* *.h*t*m*l";
+        for wildcard in wildcards.split(' ') {
+            let guard = pattern(&format!("/a/{wildcard}"));
+            let guards =
+                |path: &str| guard.matches(path) || guard.page_aliases().iter().any(|alias| alias.matches(path));
+            for page in ["secret", "index", "s", "set", "secret.x", "set.html", "xt.h", "html"] {
+                if guard.matches(&format!("/a/{page}.html")) {
+                    assert!(guards(&format!("/a/{page}")), "{wildcard} {page}");
+                    assert!(page != "index" || guards("/a/"), "{wildcard}");
+                }
+            }
         }
     }
 

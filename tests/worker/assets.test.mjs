@@ -20,6 +20,13 @@ const files = {
   'd/data.json': SECRET,
   'e.html': SECRET,
   'e/inside.html': 'beside it',
+  'f/index.html': SECRET,
+  'f/other.html': SECRET,
+  'g/secret.html': SECRET,
+  'h/index.html': SECRET,
+  'h/deep/index.html': SECRET,
+  'i/index.html': SECRET,
+  'j/.html': SECRET,
   'members/index.html': 'for the signed in',
   _redirects: [
     '/old /a/secret.html 302',
@@ -38,10 +45,19 @@ const rules = [
   { path: '/c/**/*.html', allow: [{ group: 'admins' }] },
   { path: '/d/*.json', allow: [{ group: 'admins' }] },
   { path: '/e.html', allow: [{ group: 'admins' }] },
+  { path: '/f/*.html', allow: [{ group: 'admins' }] },
+  { path: '/f/**', sso: false },
+  { path: '/g/secret.*', allow: [{ group: 'admins' }] },
+  { path: '/g/**', sso: false },
+  { path: '/h/**/*.html', allow: [{ group: 'admins' }] },
+  { path: '/i/*', allow: [{ group: 'admins' }] },
+  { path: '/j/*.h*', allow: [{ group: 'admins' }] },
   { path: '/rewritten/**', allow: [{ group: 'admins' }] },
   { path: '/members/**' },
   { path: '/**', sso: false },
 ];
+
+const GUARDED = '/a/secret /b /c/deep/page /d/data.json /e /f /f/other /g/secret /h /h/deep /i /j'.split(' ');
 
 let directory;
 
@@ -101,7 +117,7 @@ for (const handling of ['auto-trailing-slash', 'force-trailing-slash', 'drop-tra
     const kinds = handling === 'auto-trailing-slash' ? ['plain', 'odd'] : ['plain'];
     const ends = kinds.flatMap((kind) => behind[kind]);
     const ways = kinds.flatMap((kind) => ahead[kind]);
-    for (const page of ['/a/secret', '/b', '/c/deep/page', '/d/data.json', '/e']) {
+    for (const page of GUARDED) {
       test(`${page}… is shown to nobody else, under any address`, async () => {
         for (const end of ends) {
           const addresses = ways.map((way) => `${way(page)}${end}`);
@@ -112,12 +128,12 @@ for (const handling of ['auto-trailing-slash', 'force-trailing-slash', 'drop-tra
     }
 
     test('is found by who may see it, from its name and from its short address', async () => {
-      for (const address of ['/a/secret.html', '/b/index.html', '/c/deep/page.html', '/d/data.json', '/e.html']) {
+      for (const address of '/a/secret.html /b/index.html /c/deep/page.html /d/data.json /e.html /f/index.html /g/secret.html'.split(' ')) {
         const answer = await follow(site, address, ada);
         assert.deepEqual([answer.status, answer.body], [200, SECRET], address);
       }
       if (handling === 'none') return;
-      for (const address of ['/a/secret', '/b/', '/c/deep/page', '/e']) {
+      for (const address of '/a/secret /b/ /c/deep/page /e /f/ /g/secret /h/ /h/deep/'.split(' ')) {
         const answer = await follow(site, address, ada);
         assert.deepEqual([answer.status, answer.body], [200, SECRET], address);
       }
