@@ -58,6 +58,21 @@ pub(crate) fn strictly<'de, D: Deserializer<'de>>(reader: D) -> Result<Value, D:
     Reader(&Twice::default()).deserialize(reader)
 }
 
+/// Refuses a `null`, however deep it stands: where people write, it looks like a value and would be none.
+pub(crate) fn refuse_null(value: &Value) -> Result<(), JsonError> {
+    match value {
+        Value::Null => Err(JsonError::new("is null: write a value, or leave it out")),
+        Value::Array(values) => values
+            .iter()
+            .enumerate()
+            .try_for_each(|(rank, value)| refuse_null(value).map_err(|error| error.at(&format!("[{rank}]")))),
+        Value::Object(members) => {
+            members.iter().try_for_each(|(name, value)| refuse_null(value).map_err(|error| error.at(name)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The text of `value`.
 pub(crate) fn write(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_default()

@@ -1,6 +1,7 @@
 //! [`Settings`]: the shape of the settings as people write them.
 //!
-//! An unknown key is an error everywhere, so that a misspelt setting is refused and not ignored.
+//! An unknown key is an error everywhere, so that a misspelt setting is refused and not ignored; and so is a
+//! `null`, which would open what it was meant to close.
 
 use serde_json::Value;
 
@@ -102,7 +103,8 @@ impl Settings {
                 ));
             }
         };
-        json::read(text).and_then(Self::read).map_err(|JsonError { place, problem }| {
+        let value = json::read(text).and_then(|value| json::refuse_null(&value).map(|()| value));
+        value.and_then(Self::read).map_err(|JsonError { place, problem }| {
             ConfigError::new(if place.is_empty() { "PORTCULLIS".to_owned() } else { place }, problem)
         })
     }

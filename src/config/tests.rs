@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod pages;
 mod tokens;
 
 fn settings() -> Value {
@@ -179,49 +180,31 @@ fn the_origins_secret_is_there_whole_and_never_repeated() {
 }
 
 #[test]
-fn a_guarded_page_is_guarded_under_the_names_the_assets_binding_serves_it_by() {
-    let mut settings = settings();
-    settings["rules"] = json!([{ "path": "/blog/private.html" }, { "path": "/blog/**", "sso": false }]);
-    let config = parse(&settings, &[]).unwrap();
-    let rank = |path: &str| rank_of(&config, path);
-    for path in ["/blog/private.html", "/blog/private", "/blog/private/"] {
-        assert_eq!(rank(path), Ok(Some(0)), "{path}");
-    }
-    assert_eq!(rank("/blog/public"), Ok(Some(1)));
-    // A public page is public under its own name alone.
-    settings["rules"] = json!([{ "path": "/page.html", "sso": false }]);
-    let config = parse(&settings, &[]).unwrap();
-    assert_eq!(rank_of(&config, "/page"), Ok(None));
-}
-
-#[test]
-fn a_wildcard_guards_its_pages_where_the_assets_binding_serves_them() {
-    let mut settings = settings();
-    for (guard, public, served) in [
-        ("/a/*.html", "/a/**", ["/a", "/a/", "/a/x"]),
-        ("/a/secret.*", "/a/**", ["/a/secret", "/a/secret/", "/a/secret.html"]),
-        ("/a/*", "/**", ["/a", "/a/", "/a/x"]),
-        ("/a/**/*.html", "/**", ["/a/", "/a/b/", "/a/b/x"]),
+fn a_null_is_refused_wherever_it_stands() {
+    for (place, name) in [
+        ("", "session origin headers assertion fragment prefix check switch providers tokens rules hosts"),
+        ("/session", "lifetime"),
+        ("/origin", "assets service fetch secret_header"),
+        ("/headers", "preset subject email name groups provider assertion"),
+        ("/providers/0", "id title scopes algorithms token_auth userinfo email groups_claim roles_claim freshness"),
+        ("/tokens/0", "issuer audiences types hash expires name groups"),
+        ("/rules/1", "id host path methods sso allow require deny tokens mode origins preflight"),
+        ("/rules/1/allow/0", "group"),
     ] {
-        settings["rules"] = json!([{ "path": guard }, { "path": public, "sso": false }]);
-        let config = parse(&settings, &[]).unwrap();
-        for path in served {
-            assert_eq!(rank_of(&config, path), Ok(Some(0)), "{guard} {path}");
+        for name in name.split(' ') {
+            let (setting, problem) = refusal(|s| {
+                s["session"] = json!({});
+                s["origin"] = json!({});
+                s["headers"] = json!({});
+                s["tokens"] = json!([tokens::issuer("api")]);
+                s.pointer_mut(place).unwrap()[name] = json!(null);
+            });
+            let full = format!("{place}/{name}").replace("/0", "[0]").replace("/1", "[1]").replace('/', ".");
+            assert_eq!((setting.as_str(), problem.contains("is null")), (&full[1..], true), "{problem}");
         }
     }
-}
-
-#[test]
-fn a_public_rule_where_only_guarded_pages_are_served_can_never_match() {
-    let mut settings = settings();
-    for (guard, public) in [("/a/index.html", "/a"), ("/*", "/"), ("/**/*.html", "/**"), ("/a/*.html", "/a/x")] {
-        settings["rules"] = json!([{ "path": guard }, { "path": public, "sso": false }]);
-        assert_eq!(parse(&settings, &[]).unwrap_err().setting, "rules[1]", "{guard} {public}");
-        settings["rules"][1] = json!({ "path": public });
-        assert!(parse(&settings, &[]).is_ok(), "{guard} {public}");
-        settings["rules"] = json!([{ "path": public, "sso": false }, { "path": guard }]);
-        assert_eq!(parse(&settings, &[]).is_ok(), public != "/**", "{guard} {public}");
-    }
+    let (setting, _) = refusal(|s| s["rules"][1]["allow"] = json!([{ "group": ["admins", null] }]));
+    assert_eq!(setting, "rules[1].allow[0].group[1]");
 }
 
 #[test]
@@ -282,7 +265,7 @@ fn every_refusal_of_a_rule_names_it() {
         ("rules[0].methods", "in capitals", json!({ "path": "/x", "methods": ["get"] })),
         ("rules[0].methods", "in capitals", json!({ "path": "/x", "methods": [""] })),
         ("rules[0].sso", "none of true, false", json!({ "path": "/x", "sso": "off" })),
-        ("rules[0].sso", "none of true, false", json!({ "path": "/x", "sso": null })),
+        ("rules[0].sso", "none of true, false", json!({ "path": "/x", "sso": "off" })),
         ("rules[0].allow", "beside sso = false", json!({ "path": "/x", "sso": false, "allow": [{ "group": "a" }] })),
         (
             "rules[0].require",
