@@ -37,6 +37,10 @@ const TAKEN: &str = "authorization cache-control connection cookie cookie2 date 
 const TAKEN_FAMILIES: &str = "accept- access-control- cf- content- if- portcullis- proxy- sec- x-forwarded-for- x-forwarded-host- \
      x-forwarded-method- x-forwarded-port- x-forwarded-proto- x-forwarded-uri-";
 
+/// How the names end under which applications look for an account. Whatever is sent under one, whoever comes
+/// must not have chosen it.
+const ACCOUNTS: &str = "account login mail subject uid user user-id user-name username";
+
 /// What the origin can learn of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -176,6 +180,12 @@ impl HeaderSettings {
                 _ => HeaderName::usual(usual),
             };
             let normal = chosen.normal();
+            if fact == Fact::Name && ACCOUNTS.split(' ').any(|end| normal.ends_with(end)) {
+                return Err(wrong(
+                    key,
+                    "is a name that applications look for an account under, and anybody can choose what they are called: choose another one",
+                ));
+            }
             if taken.contains(&normal) {
                 return Err(wrong(key, "has the name of another header: a server could not tell them apart"));
             }

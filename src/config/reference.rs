@@ -51,7 +51,11 @@ pub const SETTINGS: &[Entry] = &[
         "The header for the person's id at the provider: a name, or `false` for none.",
     ),
     entry("headers.email", "the preset's", "The same for the verified email address."),
-    entry("headers.name", "the preset's", "The same for the name to show."),
+    entry(
+        "headers.name",
+        "the preset's",
+        "The same for the name to show; no name that applications look for an account under, as `Remote-User`.",
+    ),
     entry("headers.groups", "the preset's", "The same for the groups."),
     entry(
         "headers.provider",

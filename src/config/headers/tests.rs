@@ -128,6 +128,42 @@ fn names_that_mean_something_else_are_refused_in_every_spelling() {
 }
 
 #[test]
+fn no_display_name_is_sent_where_an_application_looks_for_an_account() {
+    for name in [
+        "X-Forwarded-Preferred-Username",
+        "x_forwarded.preferred_username",
+        "X-Forwarded-User",
+        "X-Forwarded-Email",
+        "Remote-User",
+        "REMOTE_USER",
+        "Remote-Email",
+        "X-Auth-Subject",
+        "X-Auth-Email",
+        "X-Auth-Request-User",
+        "X-Auth-Request-Email",
+        "X-Auth-Request-Preferred-Username",
+        "X-WEBAUTH-USER",
+        "X-WebAuth-Email",
+        "X-Remote-User",
+        "X-Authentik-Username",
+        "X-User-Name",
+        "X_User_Id",
+        "User",
+    ] {
+        for preset in ["x-auth", "x-forwarded", "remote"] {
+            let settings = json::write(&serde_json::json!({
+                "preset": preset, "subject": false, "email": false, "name": name,
+            }));
+            let problem = parse(&settings, false, false).unwrap_err();
+            assert!(problem.starts_with("headers.name: is a name that applications"), "{settings}: {problem}");
+        }
+    }
+    for name in ["X-Auth-Name", "Remote-Name", "X-Display-Name", "X-Username-Shown", "X-Paid", "X-WEBAUTH-NAME"] {
+        assert!(parse(&format!(r#"{{"name":"{name}"}}"#), false, false).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn what_contradicts_itself_is_refused_by_name() {
     let rows = [
         (r#"{"email":"X_Auth_Subject"}"#, false, false, "headers.email: has the name of another"),
