@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use super::{
-    Endpoint, Forward, Gate, METHOD_HEADERS, Rejection, ReturnTo, Unchecked, Visit,
+    Endpoint, Forward, Gate, Rejection, ReturnTo, Unchecked, Visit,
     bearer::{Machine, Shown, keeps_token},
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
+    withheld::overrides_method,
 };
 use crate::{
     claims::Claims,
@@ -383,8 +384,7 @@ pub(super) fn preflight_for(head: &impl RequestHead) -> Option<String> {
 /// Whether an origin could take another method than the one that the rules see: by a header that
 /// frameworks listen to, or by reading it without regard to case.
 fn has_doubtful_method(head: &impl RequestHead) -> bool {
-    head.method().bytes().any(|byte| byte.is_ascii_lowercase())
-        || METHOD_HEADERS.into_iter().any(|name| head.header(name).is_some())
+    head.method().bytes().any(|byte| byte.is_ascii_lowercase()) || overrides_method(head)
 }
 
 impl Visit {

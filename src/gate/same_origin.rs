@@ -1,5 +1,6 @@
 //! [`SameOrigin`]: proof that a request which a cookie admits was not sent by another site's page.
 
+use super::withheld::overrides_method;
 use crate::{config::Site, edge::RequestHead};
 
 /// Proof that a request which a cookie admits was not sent by another site's page. Only
@@ -12,7 +13,8 @@ impl SameOrigin {
     /// from one of the `trusted` origins.
     pub(super) fn check(head: &impl RequestHead, site: Site<'_>, trusted: &[String]) -> Option<Self> {
         let read = matches!(head.method(), "GET" | "HEAD" | "OPTIONS");
-        if read && head.header("upgrade").is_none() {
+        let foreign = || head.header("origin").is_some_and(|origin| origin != site.address);
+        if read && head.header("upgrade").is_none() && !(foreign() && overrides_method(head)) {
             return Some(Self(()));
         }
         (is_same_origin(head, site) || allowed_origin(head, trusted).is_some()).then_some(Self(()))

@@ -2,7 +2,7 @@
 //! word, or be led by it elsewhere than was judged.
 
 use super::TOKEN_HEADER;
-use crate::config::Headers;
+use crate::{config::Headers, edge::RequestHead};
 
 /// Headers by which some origins serve another path than the one that was asked for, and that the
 /// rules judged.
@@ -15,10 +15,15 @@ const HOST_HEADERS: [&str; 6] =
 const PROXYS: [&str; 3] = ["x-forwarded-host", "forwarded", "x-forwarded-server"];
 
 /// Headers by which some origins take a request for one with another method. Refused where a rule
-/// turns on the method; a spelling that only such an origin would read as one of them (`_` for `-`,
+/// turns on the method, and no plain read from another site's page; a spelling that only such an origin would read as one of them (`_` for `-`,
 /// RFC 3875, 4.1.18) has no honest use.
 pub const METHOD_HEADERS: [&str; 4] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
+
+/// Whether a request has one of them.
+pub(super) fn overrides_method(head: &impl RequestHead) -> bool {
+    METHOD_HEADERS.into_iter().any(|name| head.header(name).is_some())
+}
 
 /// A header that goes no further, in any spelling that a server could take for it: letters in either case, and
 /// any mark for `-`.

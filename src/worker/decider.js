@@ -20,7 +20,8 @@ export class Decider {
     const { method, url, headers } = request;
     // A line each: see head.rs.
     const upgrade = names.includes('upgrade') ? `=${headers.get('upgrade')}` : '';
-    const lines = `${method}\n${url}\n${upgrade}\n`;
+    const origin = names.includes('origin') ? `=${headers.get('origin')}` : '';
+    const lines = `${method}\n${url}\n${upgrade}\n${origin}\n`;
     if (!names.includes('cookie')) return this.decide(request, lines, undefined, now);
     const cookie = headers.get('cookie');
     const number = this.remembered.get(cookie);

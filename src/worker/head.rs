@@ -21,18 +21,18 @@ pub(super) struct Head<'r> {
     reported: bool,
 }
 
-/// Method, address, `Upgrade` and `Cookie`, a line each: one text crosses the boundary for a fraction of what
-/// four cost. A header has a `=` in front of its value, and where it is not there, the line is empty.
+/// Method, address, `Upgrade`, `Origin` and `Cookie`, a line each: one text crosses the boundary for a fraction of what
+/// five cost. A header has a `=` in front of its value, and where it is not there, the line is empty.
 #[derive(Default)]
 struct Lines {
     text: String,
-    /// Where the second, the third and the fourth begin.
-    starts: [usize; 3],
+    /// Where the second and those behind it begin.
+    starts: [usize; 4],
 }
 
 impl<'r> Head<'r> {
     /// With the lines that the entry wrote, and what the `Cookie` header was found to hold. `None` if the lines
-    /// are not four; then the entry asks [`respond`](super::respond), which reads the request itself.
+    /// are not five; then the entry asks [`respond`](super::respond), which reads the request itself.
     pub(super) fn read(request: &'r Request, lines: String, held: Option<&'r Held>) -> Option<Self> {
         Some(Self { request, lines: Lines::read(lines)?, held, reported: false })
     }
@@ -40,8 +40,8 @@ impl<'r> Head<'r> {
     pub(super) fn of(request: &'r Request) -> Self {
         let header = |name| request.headers().get(name).ok().flatten();
         // The method is text, since the worker crate's own type turns unknown ones into GET.
-        let (upgrade, cookie) = (header("upgrade"), header("cookie"));
-        let lines = Lines::write(&request.method(), &request.url(), upgrade.as_deref(), cookie.as_deref());
+        let headers = ["upgrade", "origin", "cookie"].map(header);
+        let lines = Lines::write(&request.method(), &request.url(), headers.each_ref().map(Option::as_deref));
         Self { request, lines, held: None, reported: false }
     }
 
@@ -53,7 +53,7 @@ impl<'r> Head<'r> {
 impl Lines {
     fn read(text: String) -> Option<Self> {
         let mut breaks = 0_usize;
-        let mut starts = [0; 3];
+        let mut starts = [0; 4];
         for (position, byte) in text.bytes().enumerate() {
             if byte == b'\n' {
                 *starts.get_mut(breaks)? = position.saturating_add(1);
@@ -65,9 +65,10 @@ impl Lines {
 
     /// There is no line break in a method or an address, nor in a header that the platform takes; with one, the
     /// request would have no address, and be for none of the gate's hosts.
-    fn write(method: &str, url: &str, upgrade: Option<&str>, cookie: Option<&str>) -> Self {
+    fn write(method: &str, url: &str, headers: [Option<&str>; 3]) -> Self {
         let header = |value: Option<&str>| value.map(|value| format!("={value}")).unwrap_or_default();
-        Self::read(format!("{method}\n{url}\n{}\n{}", header(upgrade), header(cookie))).unwrap_or_default()
+        let [upgrade, origin, cookie] = headers.map(header);
+        Self::read(format!("{method}\n{url}\n{upgrade}\n{origin}\n{cookie}")).unwrap_or_default()
     }
 
     fn method(&self) -> &str {
@@ -82,8 +83,12 @@ impl Lines {
         self.line(self.starts[1], self.starts[2]).strip_prefix('=')
     }
 
+    fn origin(&self) -> Option<&str> {
+        self.line(self.starts[2], self.starts[3]).strip_prefix('=')
+    }
+
     fn cookie(&self) -> Option<&str> {
-        self.text.get(self.starts[2]..).and_then(|line| line.strip_prefix('='))
+        self.text.get(self.starts[3]..).and_then(|line| line.strip_prefix('='))
     }
 
     fn line(&self, start: usize, next: usize) -> &str {
@@ -104,6 +109,7 @@ impl RequestHead for Head<'_> {
         match name {
             "cookie" => self.cookies().map(str::to_owned),
             "upgrade" => self.lines.upgrade().map(str::to_owned),
+            "origin" => self.lines.origin().map(str::to_owned),
             _ => self.request.headers().get(name).ok().flatten(),
         }
     }
@@ -137,7 +143,7 @@ impl RequestHead for Head<'_> {
 
     fn of_original(&self, original: Original) -> Self {
         let Original { method, url, upgrade } = original;
-        let lines = Lines::write(&method, &url, upgrade.as_deref(), self.cookies());
+        let lines = Lines::write(&method, &url, [upgrade.as_deref(), self.lines.origin(), self.cookies()]);
         Self { request: self.request, lines, held: None, reported: true }
     }
 }

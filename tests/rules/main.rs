@@ -87,6 +87,29 @@ fn a_rule_that_names_methods_meets_no_override() {
 }
 
 #[test]
+fn a_read_in_disguise_is_none_where_another_sites_page_sent_it() {
+    let world = World::new();
+    let rules = json!([{ "path": "/shared", "origins": [OTHER] }, { "path": "/page", "sso": "optional" }]);
+    let (isolate, ada) = signed_in(&world, rules);
+    let send = |head: &Head| ada.send(&isolate, head.clone());
+    for name in portcullis::gate::METHOD_HEADERS {
+        for (method, value) in [("GET", "DELETE"), ("HEAD", "POST"), ("OPTIONS", "PUT"), ("GET", "")] {
+            let disguised = |path: &str| Head::new(method, path).with(name, value);
+            for origin in [OTHER, "null", "https://docs.example.com.evil.test"] {
+                assert_eq!(status(&send(&disguised("/x").with("origin", origin))), 403, "{method} {name} {origin}");
+                let nobodys = forwarded(send(&disguised("/page").with("origin", origin)));
+                assert!(nobodys.identity().is_empty(), "{method} {name} {origin}");
+            }
+            // Our own page's, a trusted one's, and what no page of another site can send.
+            assert_eq!(status(&send(&disguised("/x").with("origin", HOST))), 200, "{method} {name}");
+            assert_eq!(status(&send(&disguised("/shared").with("origin", OTHER))), 200, "{method} {name}");
+            assert_eq!(status(&send(&disguised("/x"))), 200, "{method} {name}");
+        }
+    }
+    assert_eq!(status(&send(&Head::new("GET", "/x").with("origin", OTHER))), 200);
+}
+
+#[test]
 fn a_rule_of_one_host_is_about_no_other() {
     let world = World::new();
     let mut settings = with_rules(json!([

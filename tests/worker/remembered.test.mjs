@@ -57,7 +57,7 @@ describe('in workerd', { timeout: 60_000 }, () => {
 });
 
 describe('the decider', () => {
-  const lines = 'GET\nhttps://docs.example.com/x\n\n';
+  const lines = 'GET\nhttps://docs.example.com/x\n\n\n';
   const forOne = ['binding', 'SITE', '=', '', '1'];
   const forAll = ['binding', 'SITE', '=', '', '*'];
 

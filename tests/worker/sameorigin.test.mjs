@@ -68,6 +68,20 @@ describe('a request that a session admits', { timeout: 20_000 }, () => {
     });
   }
 
+  test('that overrides its method is no read, where another site sent it', async () => {
+    for (const name of ['X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override', 'x-original-method']) {
+      const send = (path, headers) => site.send(path, { headers: { cookie, [name]: 'DELETE', ...headers } });
+      for (const origin of ['https://evil.example', 'null']) {
+        const answer = await send('/x', { origin, 'sec-fetch-site': 'cross-site' });
+        assert.deepEqual([answer.status, answer.json().code], [403, 'cross_site'], name);
+      }
+      assert.deepEqual(await site.arrived(), []);
+      for (const headers of [{ origin: LOCAL }, { 'sec-fetch-site': 'same-origin' }]) assert.equal((await send('/x', headers)).status, 200);
+      assert.equal((await send('/public/x', { origin: 'https://evil.example' })).status, 200);
+      assert.equal((await site.arrived()).length, 3);
+    }
+  });
+
   test('on a public path may come from anywhere', async () => {
     for (const method of [...SAFE, ...UNSAFE]) {
       const answer = await site.send('/public/x', {
