@@ -36,8 +36,10 @@ pub enum PatternError {
     DotSegment,
     /// `**` with something beside it in the same segment.
     PartialDepth,
+    /// A space at an end of a segment, which nobody sees.
+    OuterSpace,
     /// A character that a path never has when it is read: `%`, `?`, `#`, `;`, `\`, a control
-    /// character.
+    /// character. Or one of those that stand for alternatives elsewhere: `{`, `}`, `|`.
     Character(char),
 }
 
@@ -50,6 +52,10 @@ impl fmt::Display for PatternError {
             Self::PartialDepth => {
                 formatter.write_str("has \"**\" beside other characters: \"**\" stands alone between slashes")
             }
+            Self::OuterSpace => formatter.write_str("has a space at the start or the end of a segment"),
+            Self::Character('{' | '}' | '|') => formatter.write_str(
+                "has a \"{\", \"}\" or \"|\": there are no alternatives in a path; write a rule for each, or \"*\"",
+            ),
             Self::Character('%') => formatter.write_str("has a \"%\": write the character itself, not its escape"),
             Self::Character('?' | '#') => {
                 formatter.write_str("has a \"?\" or \"#\": rules see the path alone, never the query or the fragment")
@@ -68,13 +74,17 @@ impl Pattern {
     /// See [`PatternError`].
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let rest = text.strip_prefix('/').ok_or(PatternError::NotAbsolute)?;
-        if let Some(character) = text.chars().find(|character| "%?#;\\".contains(*character) || character.is_control())
+        if let Some(character) =
+            text.chars().find(|character| "%?#;\\{}|".contains(*character) || character.is_control())
         {
             return Err(PatternError::Character(character));
         }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.is_empty() {
             return if text.len() > 1 { Err(PatternError::EmptySegment) } else { Ok(Self { segments: Vec::new() }) };
+        }
+        if rest.split('/').any(|segment| segment.trim() != segment) {
+            return Err(PatternError::OuterSpace);
         }
         let segments = rest.split('/').map(Segment::parse).collect::<Result<_, _>>()?;
         Ok(Self { segments })
@@ -285,6 +295,13 @@ mod tests {
             ("/a#b", PatternError::Character('#')),
             ("/a;b", PatternError::Character(';')),
             ("/a\\b", PatternError::Character('\\')),
+            ("/{a,b}/**", PatternError::Character('{')),
+            ("/a}", PatternError::Character('}')),
+            ("/(a|b)", PatternError::Character('|')),
+            ("/ a", PatternError::OuterSpace),
+            ("/a /b", PatternError::OuterSpace),
+            ("/a/b ", PatternError::OuterSpace),
+            ("/a/\u{a0}/", PatternError::OuterSpace),
         ];
         for (text, error) in rows {
             assert_eq!(Pattern::parse(text), Err(error), "{text:?}");
@@ -314,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_guarded_page_is_guarded_where_the_assets_binding_serves_it() {
-        let rows: [(&str, &[&str]); 22] = [
+        let rows: [(&str, &[&str]); 23] = [
             ("/a/secret.html", &["/a/secret"]),
             ("/a/secret.html/", &["/a/secret"]),
             ("/a/index.html", &["/a", "/a/index"]),
@@ -334,6 +351,7 @@ mod tests {
             ("/a/secret.h*", &["/a/secret"]),
             ("/a/s*t", &[]),
             ("/a/*l", &["/a", "/a/*"]),
+            ("/a/b c.html", &["/a/b c"]),
             ("/a/*.h*l", &["/a", "/a/*.h*", "/a/*"]),
             ("/a/x*.htm*", &["/a/x*"]),
             ("/a/.h*", &["/a"]),
