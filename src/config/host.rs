@@ -35,6 +35,12 @@ impl Host {
                 "{text:?} is not a host as a browser writes it: no scheme, no path, no wildcard, lower case, punycode"
             ));
         }
+        // Behind https, or http on this machine, a parser leaves the scheme's own port out, and zeros in front.
+        if port.as_deref() == Some("80") || port != url.port().map(|port| port.to_string()) {
+            return Err(format!(
+                "{text:?} has a port as no address spells it: leave out 80 and 443, and zeros in front"
+            ));
+        }
         Ok(Self { name: name.to_owned(), port, loopback: is_loopback(name) })
     }
 
@@ -139,6 +145,24 @@ mod tests {
     fn plain_http_is_secure_on_this_machine_alone() {
         assert!(!find("docs.example.com", "http://docs.example.com").unwrap().is_secure());
         assert!(find("localhost", "https://localhost").is_some_and(|site| !site.development));
+    }
+
+    #[test]
+    fn a_port_that_no_address_spells_is_refused() {
+        for text in [
+            "docs.example.com:443",
+            "docs.example.com:80",
+            "localhost:80",
+            "localhost:443",
+            "[::1]:80",
+            "a.example:08443",
+        ] {
+            let problem = Host::parse(text).unwrap_err();
+            assert!(problem.contains("leave out 80 and 443"), "{text}: {problem}");
+        }
+        for text in ["docs.example.com:8443", "localhost:8080", "[::1]:8787", "127.0.0.1:1"] {
+            assert!(Host::parse(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "hosts[]",
         "",
-        "The only hosts served, as a browser writes them. A loopback host (`localhost`, `127.0.0.1`, `[::1]`) without a port stands for all its ports, over http.",
+        "The only hosts served, as a browser writes them: a port stands there where it is neither 80 nor 443. A loopback host (`localhost`, `127.0.0.1`, `[::1]`) without a port stands for all its ports, over http.",
     ),
     entry("session.lifetime", "`\"8h\"`", "How long a session lasts from its login on: `5m` to `30d`."),
     entry(

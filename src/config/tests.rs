@@ -49,10 +49,11 @@ type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 49] = [
+    let rows: [Refusal; 50] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
+        ("hosts[0]", "leave out 80 and 443", |s| s["hosts"][0] = json!("docs.example.com:443")),
         ("hosts[0]", "invalid type", |s| s["hosts"][0] = json!(1)),
         ("hots", "unknown field", |s| s["hots"] = json!([])),
         ("PORTCULLIS", "unknown field", |s| s[""] = json!([])),
