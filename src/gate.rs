@@ -16,6 +16,7 @@ mod bearer;
 mod budget;
 mod callback;
 mod check;
+mod choice;
 mod client;
 mod discovery;
 mod endpoint;

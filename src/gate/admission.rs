@@ -5,16 +5,16 @@ use std::rc::Rc;
 use super::{
     Endpoint, Forward, Gate, Rejection, ReturnTo, Unchecked, Visit,
     bearer::{Machine, Shown, keeps_token},
+    choice::has_doubtful_method,
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
-    withheld::overrides_method,
 };
 use crate::{
     claims::Claims,
     config::{Access, Origin, Rule, Site},
     edge::RequestHead,
     policy::{Denied, Facts, Granted, Policy, StepUp},
-    rules::{Ambiguous, PathError, RequestPath, Target},
+    rules::{PathError, RequestPath, Target},
     session::{CookieEdit, CookieNames, Cookies, Session},
     switch::Mode,
     time::Timestamp,
@@ -134,7 +134,8 @@ impl Gate {
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404), and the gate is not
     ///    locked down (else 503);
     /// 5. all its readings choose the same rule (else 400), by a method that nothing overrides where
-    ///    a rule asks for the method or a preflight passes (else 400);
+    ///    a rule asks for the method or a preflight passes (else 400), and so does the path that it is to be
+    ///    copied or moved to (else 400);
     /// 6. the rule is public, or lets this preflight pass, or
     /// 7. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
     /// 8. there is a session, unless sign-in is optional,
@@ -190,6 +191,9 @@ impl Gate {
         // That a preflight passes turns on its method too, whatever its rule names.
         if (preflight || matcher.turns_on_method(&path, site.host)) && has_doubtful_method(head) {
             return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
+        }
+        if self.leads_elsewhere(head, site, rank) {
+            return Decision::Refuse(Rejection::Path(PathError::Destination), Visit::new(site, address));
         }
         let watching = matcher.watching(&path, Target { host: site.host, method: head.method() }, rank);
         let ruled = Ruled { head, now, site, address, rule: self.config.rule(rank), takes_bearer: false };
@@ -286,24 +290,6 @@ impl Gate {
         Decision::Forward(Forward::new(admitted, edit, &self.config.headers, None))
     }
 
-    /// The rule of a request, and whether it is a preflight that the rule lets pass: a preflight asks
-    /// on behalf of the method that it names.
-    pub(super) fn rule_of(
-        &self,
-        path: &RequestPath<'_>,
-        head: &impl RequestHead,
-        site: Site<'_>,
-    ) -> Result<(Option<usize>, bool), Ambiguous> {
-        let find = |method: &str| self.config.matcher().first_match(path, Target { host: site.host, method });
-        if let Some(method) = preflight_for(head) {
-            let rank = find(&method)?;
-            if self.config.rule(rank).preflight {
-                return Ok((rank, true));
-            }
-        }
-        find(head.method()).map(|rank| (rank, false))
-    }
-
     /// What the rules that watch have to say of a person who is signed in.
     fn watch<H: RequestHead>(&self, watching: &[usize], ruled: &Ruled<'_, '_, H>) -> Vec<Finding> {
         let Some(session) = self.session(ruled.head, ruled.site, ruled.now) else { return Vec::new() };
@@ -373,18 +359,6 @@ impl<H: RequestHead> Ruled<'_, '_, H> {
     pub(super) fn readable_visit(&self) -> Visit {
         self.visit().readable_by(allowed_origin(self.head, &self.rule.origins))
     }
-}
-
-/// The method that a CORS preflight asks for (Fetch, 3.2.2).
-pub(super) fn preflight_for(head: &impl RequestHead) -> Option<String> {
-    let preflight = head.method() == "OPTIONS" && head.header("origin").is_some();
-    preflight.then(|| head.header("access-control-request-method")).flatten()
-}
-
-/// Whether an origin could take another method than the one that the rules see: by a header that
-/// frameworks listen to, or by reading it without regard to case.
-fn has_doubtful_method(head: &impl RequestHead) -> bool {
-    head.method().bytes().any(|byte| byte.is_ascii_lowercase()) || overrides_method(head)
 }
 
 impl Visit {

@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use super::{
-    Decision, Finding, Gate, Rejection, ReturnTo, Visit, admission::preflight_for, bearer::Shown, visit::Address,
+    Decision, Finding, Gate, Rejection, ReturnTo, Visit, bearer::Shown, choice::preflight_for, visit::Address,
 };
 use crate::{
     claims::Claims,

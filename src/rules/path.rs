@@ -43,6 +43,8 @@ pub enum PathError {
     /// A path that the platform would write differently on the way to the origin, so that what was
     /// judged would not be what arrives.
     Rewritten,
+    /// The path is to be copied or moved to what another rule decides, or to no path of this site.
+    Destination,
     /// Encoded more than three times over.
     TooDeep,
     /// More readings, or more bytes to read in several ways, than any honest path has.
@@ -59,6 +61,7 @@ impl fmt::Display for PathError {
             Self::NotUtf8 => "is not UTF-8 once decoded",
             Self::NotAscii => "has a character outside ASCII that is not escaped",
             Self::Rewritten => "would arrive at the origin in another spelling",
+            Self::Destination => "is to be copied or moved to where another rule decides",
             Self::TooManyReadings => "can be read in too many ways",
             Self::TooDeep => "is percent-encoded more than three times over",
         })

@@ -1,5 +1,6 @@
 //! Rules on whole requests: hosts, methods, optional sign-in, step-up, reports, other origins.
 
+mod dav;
 mod step_up;
 #[path = "../support/mod.rs"]
 mod support;
