@@ -62,11 +62,10 @@ impl Rules {
     }
 
     /// The rank of an earlier rule that decides everything that `pattern` matches in `scope`, so that
-    /// such a rule could never match. What aliases decide counts for one alone that does not guard.
-    pub fn covering(&self, scope: &Scope, pattern: &Pattern, guards: bool) -> Option<usize> {
+    /// such a rule could never match.
+    pub fn covering(&self, scope: &Scope, pattern: &Pattern) -> Option<usize> {
         self.entries.iter().position(|entry| {
-            let aliases = entry.aliases.iter().filter(|_| !guards);
-            let mut patterns = [&entry.pattern].into_iter().chain(aliases);
+            let mut patterns = [&entry.pattern].into_iter().chain(&entry.aliases);
             !entry.watches && entry.scope.covers(scope) && patterns.any(|own| own.covers(pattern))
         })
     }
@@ -294,7 +293,7 @@ mod tests {
     #[test]
     fn a_rule_that_watches_keeps_none_from_deciding() {
         let rules = scoped(&[("", &[], "/**", true)]);
-        assert_eq!(rules.covering(&Scope::default(), &Pattern::parse("/x").unwrap(), true), None);
+        assert_eq!(rules.covering(&Scope::default(), &Pattern::parse("/x").unwrap()), None);
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl RuleBook {
                 ));
             }
             let scope = rule.scope(&setting, hosts)?;
-            if let Some(earlier) = book.matcher.covering(&scope, &pattern, rule.sso == Sso::On) {
+            if let Some(earlier) = book.matcher.covering(&scope, &pattern) {
                 let earlier = book.rules.get(earlier).map_or("", |rule: &Rule| rule.name.as_str());
                 return Err(ConfigError::new(
                     setting,
@@ -132,8 +132,9 @@ impl RuleBook {
                     "{name} makes public whatever no earlier rule names, and so every spelling and every address next to those that {guarded} guards: name what is public, and leave the rest to sign-in"
                 ));
             }
-            let aliases =
-                if guards && matches!(origin, Origin::Assets(_)) { pattern.page_aliases() } else { Vec::new() };
+            // What lets everybody in guards nothing: with more addresses than its own it would only open them.
+            let has_pages = matches!((&access, origin), (Access::SignedIn(_), Origin::Assets(_)));
+            let aliases = if has_pages { pattern.page_aliases() } else { Vec::new() };
             book.matcher.push(scope, pattern, aliases, watches);
             book.rules.push(Rule {
                 name,
