@@ -156,7 +156,7 @@ impl Claims {
             acr: said.acr.filter(|_| selection.acr),
             amr: named(said.amr, &selection.methods),
             auth_time: said.auth_time.filter(|_| selection.auth_time),
-            more: more.filter(|(_, values)| !values.is_empty()).collect(),
+            more: json::by_name(more.filter(|(_, values)| !values.is_empty())),
         }
     }
 
@@ -164,15 +164,16 @@ impl Claims {
     pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
         let mut table = Table::of(value)?;
         let mut names = |list: &'static str, unread: &'static str| -> Result<Names, JsonError> {
-            Ok(Names {
-                list: table.given(list, json::texts)?.unwrap_or_default(),
-                and_unread: table.given(unread, json::flag)?.unwrap_or_default(),
-            })
+            let (list, and_unread) = (table.given(list, json::texts)?, table.given(unread, json::flag)?);
+            Ok(Names { list: list.unwrap_or_default(), and_unread: and_unread.unwrap_or_default() })
         };
         let (groups, roles) = (names("groups", "gu")?, names("roles", "ru")?);
         let more = |value| {
-            let lists = Table::of(value)?.into_members();
-            lists.map(|(path, values)| Ok((path, json::list(values)?))).collect()
+            let mut lists = BTreeMap::new();
+            for (path, values) in Table::of(value)?.into_members() {
+                lists.insert(path, json::list(values)?);
+            }
+            Ok(lists)
         };
         Ok(Self {
             subject: table.required("sub", json::text)?,
@@ -269,8 +270,8 @@ impl TryFrom<Value> for Claims {
 /// As a session holds them.
 impl From<&Claims> for Value {
     fn from(claims: &Claims) -> Self {
-        let more: Map<String, Self> =
-            claims.more.iter().map(|(path, values)| (path.clone(), values.as_slice().into())).collect();
+        let mut more = Map::new();
+        more.extend(claims.more.iter().map(|(path, values)| (path.clone(), Self::from(values.as_slice()))));
         let list = |names: &[String]| (!names.is_empty()).then(|| Self::from(names));
         let members = Object::default()
             .with("sub", claims.subject.as_str())
@@ -302,10 +303,11 @@ impl From<Vec<String>> for Names {
     }
 }
 
-/// Those of `said` that `wanted` names, sorted.
+/// Those that `wanted` names, sorted.
 fn named(said: Vec<String>, wanted: &BTreeSet<String>) -> Vec<String> {
-    let members: BTreeSet<String> = said.into_iter().filter(|name| wanted.contains(name)).collect();
-    members.into_iter().collect()
+    let mut kept = BTreeSet::new();
+    kept.extend(said.into_iter().filter(|name| wanted.contains(name)));
+    kept.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! anew for each type, and that was a tenth of the module.
 
 use core::{cell::Cell, fmt};
+use std::collections::BTreeMap;
 
 use serde::{
     Deserializer,
@@ -33,6 +34,13 @@ pub(crate) struct Table {
 /// An object to be written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object(Map<String, Value>);
+
+/// These members as a map. To collect one sorts them first, in code that is a kilobyte of the module for each kind.
+pub(crate) fn by_name<K: Ord, V>(members: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
+    let mut map = BTreeMap::new();
+    map.extend(members);
+    map
+}
 
 /// The value that `text` stands for. It ends where the value does, and is no more than 128 deep.
 pub(crate) fn read(text: impl AsRef<[u8]>) -> Result<Value, JsonError> {

@@ -225,9 +225,13 @@ impl Gate {
     fn make_room<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Vec<String> {
         let Some(header) = request.head.cookie() else { return Vec::new() };
         let cookies = Cookies::parse(&header, request.names());
-        let mut logins: Vec<(&str, Option<LoginCookie>)> = self.own_logins(request, &cookies).collect();
         // The youngest first; what cannot be opened last.
-        logins.sort_by_key(|(_, login)| core::cmp::Reverse(login.as_ref().map(LoginCookie::time)));
+        let mut logins: Vec<(&str, Option<LoginCookie>)> = Vec::new();
+        for (id, login) in self.own_logins(request, &cookies) {
+            let time = login.as_ref().map(LoginCookie::time);
+            let rank = logins.partition_point(|(_, other)| other.as_ref().map(LoginCookie::time) >= time);
+            logins.insert(rank, (id, login));
+        }
         let over = logins
             .iter()
             .enumerate()

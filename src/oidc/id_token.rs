@@ -314,14 +314,14 @@ pub(super) struct ClaimSet(pub(super) BTreeMap<String, Value>);
 
 impl ClaimSet {
     pub(super) fn read(text: &str) -> Result<Self, JsonError> {
-        Ok(Self(Table::of(json::read(text)?)?.into_members().collect()))
+        Ok(Self(json::by_name(Table::of(json::read(text)?)?.into_members())))
     }
 }
 
 impl<'de> Deserialize<'de> for ClaimSet {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         match json::strictly(reader)? {
-            Value::Object(members) => Ok(Self(members.into_iter().collect())),
+            Value::Object(members) => Ok(Self(json::by_name(members))),
             _ => Err(D::Error::custom("not an object")),
         }
     }
