@@ -104,6 +104,14 @@ impl Policy {
         Err(Denied { by, step_up: step_up.filter(|step_up| !step_up.is_nothing()) })
     }
 
+    /// The policy that admits whom both admit.
+    pub fn and(&self, other: &Self) -> Self {
+        let both = |one: &[Selector], more: &[Selector]| [one, more].concat();
+        let mut require = both(&self.require, &other.require);
+        require.extend([&self.allow, &other.allow].into_iter().flatten().cloned().map(Selector::Any));
+        Self::new(None, require, both(&self.deny, &other.deny))
+    }
+
     /// What an authentication has to bring, as far as it is missing in `claims`. Without a session:
     /// what everybody is asked for.
     pub fn ask(&self, claims: Option<&Claims>, facts: &Facts<'_>) -> StepUp {

@@ -62,10 +62,11 @@ impl Rules {
     }
 
     /// The rank of an earlier rule that decides everything that `pattern` matches in `scope`, so that
-    /// such a rule could never match.
-    pub fn covering(&self, scope: &Scope, pattern: &Pattern) -> Option<usize> {
+    /// such a rule could never match. One that `guards` has its say also where pages of an earlier one may be served.
+    pub fn covering(&self, scope: &Scope, pattern: &Pattern, guards: bool) -> Option<usize> {
         self.entries.iter().position(|entry| {
-            let mut patterns = [&entry.pattern].into_iter().chain(&entry.aliases);
+            let aliases = entry.aliases.iter().filter(|_| !guards);
+            let mut patterns = [&entry.pattern].into_iter().chain(aliases);
             !entry.watches && entry.scope.covers(scope) && patterns.any(|own| own.covers(pattern))
         })
     }
@@ -75,9 +76,37 @@ impl Rules {
     /// # Errors
     /// [`Ambiguous`] when the readings of the path do not agree on it.
     pub fn first_match(&self, path: &RequestPath<'_>, target: Target<'_>) -> Result<Option<usize>, Ambiguous> {
+        self.agreed(path, target, Entry::matches)
+    }
+
+    /// The rule that decides what is at this path itself, where that of `rank` decides because a page of its own may
+    /// be served there: which of them it is, only the origin knows.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] when the readings of the path do not agree on it.
+    pub fn beside(
+        &self,
+        path: &RequestPath<'_>,
+        target: Target<'_>,
+        rank: Option<usize>,
+    ) -> Result<Option<usize>, Ambiguous> {
+        let has_aliases = rank.and_then(|rank| self.entries.get(rank)).is_some_and(|entry| !entry.aliases.is_empty());
+        if !has_aliases {
+            return Ok(None);
+        }
+        let own = self.agreed(path, target, |entry, reading| entry.pattern.matches(reading))?;
+        Ok(own.filter(|own| Some(*own) != rank))
+    }
+
+    fn agreed(
+        &self,
+        path: &RequestPath<'_>,
+        target: Target<'_>,
+        matches: fn(&Entry, &str) -> bool,
+    ) -> Result<Option<usize>, Ambiguous> {
         let (first, others) = path.first_and_others();
-        let chosen = self.rank_of(first, target);
-        let agree = others.iter().all(|reading| self.rank_of(reading, target) == chosen);
+        let chosen = self.rank_of(first, target, matches);
+        let agree = others.iter().all(|reading| self.rank_of(reading, target, matches) == chosen);
         if agree { Ok(chosen) } else { Err(Ambiguous) }
     }
 
@@ -116,15 +145,16 @@ impl Rules {
         path: &'p RequestPath<'_>,
         target: Target<'p>,
     ) -> impl Iterator<Item = (&'p str, Option<usize>)> {
-        path.readings().map(move |reading| (reading, self.rank_of(reading, target)))
+        path.readings().map(move |reading| (reading, self.rank_of(reading, target, Entry::matches)))
     }
 
-    fn rank_of(&self, reading: &str, target: Target<'_>) -> Option<usize> {
+    fn rank_of(&self, reading: &str, target: Target<'_>, matches: fn(&Entry, &str) -> bool) -> Option<usize> {
         let mut first = None;
         for ranks in self.index.along(reading) {
             let earlier = ranks.iter().take_while(|rank| first.is_none_or(|first| **rank < first));
             let decides = |rank: usize| {
-                self.entries.get(rank).is_some_and(|entry| !entry.watches && entry.is_about(reading, target))
+                let decides = |entry: &Entry| !entry.watches && entry.has(target) && matches(entry, reading);
+                self.entries.get(rank).is_some_and(decides)
             };
             if let Some(rank) = earlier.copied().find(|rank| decides(*rank)) {
                 first = Some(rank);
@@ -140,7 +170,11 @@ impl Rules {
 
 impl Entry {
     fn is_about(&self, reading: &str, target: Target<'_>) -> bool {
-        self.scope.has_method(target.method) && self.scope.has_host(target.host) && self.matches(reading)
+        self.has(target) && self.matches(reading)
+    }
+
+    fn has(&self, target: Target<'_>) -> bool {
+        self.scope.has_method(target.method) && self.scope.has_host(target.host)
     }
 
     fn matches(&self, reading: &str) -> bool {
@@ -293,7 +327,7 @@ mod tests {
     #[test]
     fn a_rule_that_watches_keeps_none_from_deciding() {
         let rules = scoped(&[("", &[], "/**", true)]);
-        assert_eq!(rules.covering(&Scope::default(), &Pattern::parse("/x").unwrap()), None);
+        assert_eq!(rules.covering(&Scope::default(), &Pattern::parse("/x").unwrap(), false), None);
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl RuleBook {
                 ));
             }
             let scope = rule.scope(&setting, hosts)?;
-            if let Some(earlier) = book.matcher.covering(&scope, &pattern) {
+            if let Some(earlier) = book.matcher.covering(&scope, &pattern, rule.sso == Sso::On) {
                 let earlier = book.rules.get(earlier).map_or("", |rule: &Rule| rule.name.as_str());
                 return Err(ConfigError::new(
                     setting,

@@ -1,11 +1,11 @@
 //! [`Gate::decide`]: the hot path. Head of the request and time in, [`Decision`] out.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use super::{
     Endpoint, Forward, Gate, Rejection, ReturnTo, Unchecked, Visit,
     bearer::{Machine, Shown, keeps_token},
-    choice::has_doubtful_method,
+    choice::{Choice, has_doubtful_method},
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
 };
@@ -120,7 +120,7 @@ pub(super) struct Ruled<'g, 'h, H> {
     pub(super) now: Timestamp,
     pub(super) site: Site<'h>,
     address: Address<'h>,
-    rule: &'g Rule,
+    choice: Choice<'g>,
     /// Whether access tokens count here.
     takes_bearer: bool,
 }
@@ -184,30 +184,31 @@ impl Gate {
         }
         // 5. The rule.
         let matcher = self.config.matcher();
-        let (rank, preflight) = match self.rule_of(&path, head, site) {
-            Ok(found) => found,
+        let choice = match self.choice(&path, head, site) {
+            Ok(choice) => choice,
             Err(error) => return Decision::Refuse(Rejection::Ambiguous(error), Visit::new(site, address)),
         };
         // That a preflight passes turns on its method too, whatever its rule names.
-        if (preflight || matcher.turns_on_method(&path, site.host)) && has_doubtful_method(head) {
+        if (choice.preflight || matcher.turns_on_method(&path, site.host)) && has_doubtful_method(head) {
             return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
         }
-        if self.leads_elsewhere(head, site, rank) {
+        if self.leads_elsewhere(head, site, choice.rank) {
             return Decision::Refuse(Rejection::Path(PathError::Destination), Visit::new(site, address));
         }
-        let watching = matcher.watching(&path, Target { host: site.host, method: head.method() }, rank);
-        let ruled = Ruled { head, now, site, address, rule: self.config.rule(rank), takes_bearer: false };
+        let watching = matcher.watching(&path, Target { host: site.host, method: head.method() }, choice.rank);
+        let ruled = Ruled { head, now, site, address, choice, takes_bearer: false };
         let findings = if watching.is_empty() { Vec::new() } else { self.watch(&watching, &ruled) };
         if findings.is_empty() {
-            return self.admit(ruled, preflight);
+            return self.admit(ruled);
         }
         let visit = ruled.visit();
-        Decision::Watched(Box::new(self.admit(ruled, preflight)), findings, visit)
+        Decision::Watched(Box::new(self.admit(ruled)), findings, visit)
     }
 
     /// Steps 6 to 10.
-    fn admit<H: RequestHead>(&self, mut ruled: Ruled<'_, '_, H>, preflight: bool) -> Decision {
-        let Ruled { head, now, site, rule, .. } = ruled;
+    fn admit<H: RequestHead>(&self, mut ruled: Ruled<'_, '_, H>) -> Decision {
+        let Ruled { head, now, site, choice, .. } = ruled;
+        let rule = choice.rule;
         // The header is read once: for the session, and for what the origin gets of it.
         let names = CookieNames::new(site.development);
         let held = head.held().filter(|held| held.is_under(names));
@@ -224,10 +225,11 @@ impl Gate {
         };
         // 6. Public. A rule that is switched to that keeps the tokens it takes all the same.
         let keeps = || rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
-        if preflight {
+        if choice.preflight {
             return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit);
         }
-        let policy = match self.access(rule, now) {
+        let access = self.asked(&choice, now);
+        let policy = match access.as_ref() {
             Access::Public => return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit),
             Access::Optional => {
                 let origin = SameOrigin::check(head, site, &rule.origins);
@@ -236,8 +238,8 @@ impl Gate {
             }
             Access::SignedIn(policy) => policy,
         };
-        // 7. A token.
-        if let Some(taken) = &rule.tokens {
+        // 7. A token. Where two rules have to admit, none counts: each has its own.
+        if let (Some(taken), None) = (&rule.tokens, choice.beside) {
             ruled.takes_bearer = !taken.issuers.is_empty();
             if let Some(shown) = self.shown(head, taken, now).transpose() {
                 let rejection = match shown {
@@ -269,7 +271,7 @@ impl Gate {
                 }
                 let person = session.claims().shown_as().to_owned();
                 let subject = session.claims().subject().to_owned();
-                Decision::Refuse(Rejection::Denied { person, subject, rule: rule.name.clone(), by }, visit)
+                Decision::Refuse(Rejection::Denied { person, subject, rule: self.name_of(&choice), by }, visit)
             }
         }
     }
@@ -282,6 +284,16 @@ impl Gate {
             (Some(Mode::Optional), _) => &Access::Optional,
             (Some(Mode::On | Mode::LockedDown), Access::Public | Access::Optional) => &self.config.rule(None).access,
             (Some(Mode::On | Mode::LockedDown), Access::SignedIn(_)) | (None, _) => &rule.access,
+        }
+    }
+
+    /// What the rules of a request ask for now: the one, and the one beside it as well.
+    pub(super) fn asked<'g>(&'g self, choice: &Choice<'g>, now: Timestamp) -> Cow<'g, Access> {
+        let own = self.access(choice.rule, now);
+        match (own, self.beside(choice).map(|beside| self.access(beside, now))) {
+            (Access::SignedIn(own), Some(Access::SignedIn(other))) => Cow::Owned(Access::SignedIn(own.and(other))),
+            (Access::SignedIn(_), _) | (_, None) => Cow::Borrowed(own),
+            (_, Some(other)) => Cow::Borrowed(other),
         }
     }
 
@@ -317,10 +329,9 @@ impl Gate {
         session: Option<&Session>,
         now: Timestamp,
     ) -> StepUp {
-        let found = RequestPath::parse(page.path())
-            .ok()
-            .and_then(|path| self.config.matcher().first_match(&path, Target { host: site.host, method }).ok());
-        match found.map(|rank| self.access(self.config.rule(rank), now)) {
+        let path = RequestPath::parse(page.path()).ok();
+        let choice = path.and_then(|path| self.choice_for(&path, method, site).ok());
+        match choice.map(|choice| self.asked(&choice, now)).as_deref() {
             Some(Access::SignedIn(policy)) => match session {
                 Some(session) => judge(policy, session.claims(), head, now)
                     .err()
@@ -357,7 +368,7 @@ impl<H: RequestHead> Ruled<'_, '_, H> {
 
     /// The same, with answers that pages of an origin may read that the rule trusts.
     pub(super) fn readable_visit(&self) -> Visit {
-        self.visit().readable_by(allowed_origin(self.head, &self.rule.origins))
+        self.visit().readable_by(allowed_origin(self.head, &self.choice.rule.origins))
     }
 }
 

@@ -2,28 +2,62 @@
 
 use super::{Gate, withheld::overrides_method};
 use crate::{
-    config::Site,
+    config::{Rule, Site},
     edge::RequestHead,
     rules::{Ambiguous, RequestPath, Target},
 };
 
+/// The rules that decide a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice<'g> {
+    pub(super) rank: Option<usize>,
+    pub(super) rule: &'g Rule,
+    /// The rank of the rule of what is at the path itself, where `rule` decides because a page of its own may be
+    /// served there. Only the origin knows which of them it is, so both have to admit.
+    pub(super) beside: Option<usize>,
+    /// It is a preflight that the rules let pass.
+    pub(super) preflight: bool,
+}
+
 impl Gate {
-    /// The rule of a request, and whether it is a preflight that the rule lets pass: a preflight asks
-    /// on behalf of the method that it names.
-    pub(super) fn rule_of(
+    /// The rules of a request: a preflight asks on behalf of the method that it names.
+    pub(super) fn choice(
         &self,
         path: &RequestPath<'_>,
         head: &impl RequestHead,
         site: Site<'_>,
-    ) -> Result<(Option<usize>, bool), Ambiguous> {
-        let find = |method: &str| self.config.matcher().first_match(path, Target { host: site.host, method });
+    ) -> Result<Choice<'_>, Ambiguous> {
         if let Some(method) = preflight_for(head) {
-            let rank = find(&method)?;
-            if self.config.rule(rank).preflight {
-                return Ok((rank, true));
+            let choice = self.choice_for(path, &method, site)?;
+            if choice.rule.preflight && self.beside(&choice).is_none_or(|beside| beside.preflight) {
+                return Ok(Choice { preflight: true, ..choice });
             }
         }
-        find(head.method()).map(|rank| (rank, false))
+        self.choice_for(path, head.method(), site)
+    }
+
+    /// The rules of a request of this method.
+    pub(super) fn choice_for(
+        &self,
+        path: &RequestPath<'_>,
+        method: &str,
+        site: Site<'_>,
+    ) -> Result<Choice<'_>, Ambiguous> {
+        let (matcher, target) = (self.config.matcher(), Target { host: site.host, method });
+        let rank = matcher.first_match(path, target)?;
+        let beside = matcher.beside(path, target, rank)?;
+        Ok(Choice { rank, rule: self.config.rule(rank), beside, preflight: false })
+    }
+
+    /// The rule beside the one that was chosen.
+    pub(super) fn beside(&self, choice: &Choice<'_>) -> Option<&Rule> {
+        choice.beside.map(|rank| self.config.rule(Some(rank)))
+    }
+
+    /// What to call who decides, in the log.
+    pub(super) fn name_of(&self, choice: &Choice<'_>) -> String {
+        let beside = self.beside(choice).map(|beside| format!(" and {}", beside.name));
+        format!("{}{}", choice.rule.name, beside.unwrap_or_default())
     }
 
     /// Whether it would copy or move something to where another rule decides than that of `rank`: WebDAV
@@ -33,7 +67,7 @@ impl Gate {
         let Some(destination) = moves.then(|| head.header("destination")).flatten() else { return false };
         let path = path_of(&destination, site).and_then(|path| RequestPath::parse(path).ok());
         let is_decided_alike = |path: RequestPath<'_>| {
-            !path.touches(&self.config.prefix) && self.rule_of(&path, head, site).is_ok_and(|(found, _)| found == rank)
+            !path.touches(&self.config.prefix) && self.choice(&path, head, site).is_ok_and(|choice| choice.rank == rank)
         };
         !path.is_some_and(is_decided_alike)
     }

@@ -39,6 +39,8 @@ pub struct Explanation {
     pub policy: Vec<(&'static str, Vec<Verdict>)>,
     /// What of the policy denies: `deny[0]`, `require[1]` or `allow`.
     pub by: Option<String>,
+    /// The rule that has to admit as well, since what is there may be its own or a page of the other's.
+    pub beside: Option<Beside>,
     /// What a sign-in for this page would ask the provider for.
     pub asks: StepUp,
     /// The rules that only watch, and what they would have done.
@@ -61,6 +63,17 @@ pub struct Reading {
     pub path: String,
     /// The rule that it chooses.
     pub rule: Chosen,
+}
+
+/// A rule that has to admit as well.
+#[derive(Debug)]
+pub struct Beside {
+    /// Its rank.
+    pub rank: usize,
+    /// What of its policy denies.
+    pub by: Option<String>,
+    /// What the selectors of its policy say.
+    pub policy: Vec<(&'static str, Vec<Verdict>)>,
 }
 
 /// A rule that only watches.
@@ -116,6 +129,7 @@ impl Explanation {
             machine: false,
             policy: Vec::new(),
             by: None,
+            beside: None,
             asks: StepUp::default(),
             watching: Vec::new(),
         }
@@ -202,32 +216,33 @@ impl Gate {
         let Some(site) = Site::find(&self.config.hosts, address.base) else { return };
         let Ok(path) = RequestPath::parse(address.path) else { return };
         let matcher = self.config.matcher();
-        let found = self.rule_of(&path, head, site);
+        let found = self.choice(&path, head, site);
         // A preflight that passes, or cannot be told, was judged by the method it asks for.
         let asked = preflight_for(head).filter(|method| {
             let is_told = matcher.first_match(&path, Target { host: site.host, method }).is_ok();
-            !is_told || matches!(found, Ok((_, true)))
+            !is_told || found.is_ok_and(|choice| choice.preflight)
         });
         let target = Target { host: site.host, method: asked.as_deref().unwrap_or(head.method()) };
         let choices = matcher.choices(&path, target);
         explanation.readings =
             choices.map(|(reading, rank)| Reading { path: reading.to_owned(), rule: Chosen::of(rank) }).collect();
-        let (Ok((rank, preflight)), false) =
+        let (Ok(choice), false) =
             (found, matches!(explanation.decision, Decision::Refuse(Rejection::DoubtfulMethod, _)))
         else {
             return;
         };
-        (explanation.rule, explanation.preflight) = (Some(Chosen::of(rank)), preflight);
+        let rank = choice.rank;
+        (explanation.rule, explanation.preflight) = (Some(Chosen::of(rank)), choice.preflight);
 
         let visit = Visit::new(site, address);
         let session = self.session(head, visit.site(), now);
         let country = head.country();
         let client_address = head.client_address().and_then(|text| text.parse().ok());
         let facts = Facts { now, address: client_address, country: country.as_deref() };
-        let rule = self.config.rule(rank);
-        let policy = policy_of(self.access(rule, now)).filter(|_| !preflight);
+        let policy = policy_of(self.access(choice.rule, now)).filter(|_| !choice.preflight);
         // Where a token is shown, the cookie is not looked at.
-        let shown = policy.and(rule.tokens.as_ref()).and_then(|taken| self.shown(head, taken, now).transpose());
+        let tokens = choice.rule.tokens.as_ref().filter(|_| choice.beside.is_none());
+        let shown = policy.and(tokens).and_then(|taken| self.shown(head, taken, now).transpose());
         match shown {
             Some(Ok(Shown::Machine(machine))) => {
                 (explanation.claims, explanation.machine) = (Some(machine.claims().as_ref().clone()), true);
@@ -241,11 +256,20 @@ impl Gate {
                 explanation.decision,
                 Decision::StepUp(..) | Decision::Refuse(Rejection::Denied { .. } | Rejection::Machine(_), _)
             );
-            if let (Err(denied), true) = (policy.judge(claims, &facts), judged) {
-                explanation.by = Some(denied.by);
-                explanation.asks = denied.step_up.unwrap_or_default();
+            if judged {
+                explanation.by = policy.judge(claims, &facts).err().map(|denied| denied.by);
+                let asked = self.asked(&choice, now);
+                let denied = policy_of(&asked).and_then(|policy| policy.judge(claims, &facts).err());
+                explanation.asks = denied.and_then(|denied| denied.step_up).unwrap_or_default();
             }
         }
+        let beside = choice.beside.zip(self.beside(&choice)).filter(|_| !choice.preflight);
+        explanation.beside = beside.and_then(|(rank, rule)| {
+            let policy = policy_of(self.access(rule, now))?;
+            let claims = explanation.claims.as_ref();
+            let by = claims.and_then(|claims| policy.judge(claims, &facts).err()).map(|denied| denied.by);
+            Some(Beside { rank, by, policy: claims.map(|claims| policy.verdicts(claims, &facts)).unwrap_or_default() })
+        });
         if let Decision::SignIn(visit) = &explanation.decision
             && let Some(page) = ReturnTo::parse(&visit.address(), visit.site(), &self.config.prefix)
         {

@@ -253,6 +253,27 @@ fn explain_says_which_selectors_held() {
 }
 
 #[test]
+fn explain_shows_the_rule_that_has_to_admit_as_well() {
+    let page = json!([{ "path": "/docs/*.html" }, { "path": "/docs/**", "allow": [{ "group": "admins" }] }]);
+    let mut settings = with_rules(page);
+    settings["origin"] = json!({ "assets": "ASSETS" });
+    let directory = Directory::new("explain-beside", &settings);
+    directory.write(
+        "wrangler.toml",
+        "name = \"site\"\n[assets]\ndirectory = \".\"\nbinding = \"ASSETS\"\nrun_worker_first = true\n",
+    );
+    let text = directory.says(&["explain", "--claims", r#"{"sub":"bob","groups":["staff"]}"#, "/docs/data.json"]);
+    for line in [
+        "denied: bob is signed in",
+        "rules[0] (/docs/*.html) asks for sign-in, which is enough\n",
+        "rules[1] (/docs/**) asks for sign-in, and has a policy\n  has to admit as well, and does not: allow.",
+        "  allow[0]       no       { group = \"admins\" }\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+#[test]
 fn explain_shows_every_reading_of_a_doubtful_path() {
     let directory = Directory::new("explain-readings", &with_rules(rules()));
     let text = directory.says(&["explain", "/open/..%2fadmin"]);

@@ -43,6 +43,10 @@ impl Telling<'_> {
                 "policy": self.listed(&watcher.policy, &own),
             })
         });
+        let beside = self.explanation.beside.as_ref().map(|beside| {
+            let own = Place { rank: Some(beside.rank), id: config.rule(Some(beside.rank)).id.clone() };
+            json!({ "rule": place(&own), "reason": beside.by, "policy": self.listed(&beside.policy, &own) })
+        });
         let policy = verdict.rule.as_ref().map(|rule| self.listed(&self.explanation.policy, rule));
         json!({
             "request": { "method": self.supposed.method, "url": self.supposed.url, "browser": self.supposed.browsers_spelling() },
@@ -53,6 +57,7 @@ impl Telling<'_> {
             "reason": verdict.reason,
             "rule": rule,
             "policy": policy.unwrap_or_default(),
+            "beside": beside,
             "asks": crate::words::asks(&self.explanation.asks),
             "identity": identity,
             "readings": readings.collect::<Vec<_>>(),

@@ -65,6 +65,7 @@ impl Telling<'_> {
                 text.push_str(&format!("  {}\n", self.denies(by)));
             }
         }
+        self.beside(&mut text);
         self.readings(&mut text);
         self.watching(&mut text);
         text
@@ -257,6 +258,19 @@ impl Telling<'_> {
         }
         let does = if by.starts_with("deny") { "selects" } else { "does not select" };
         format!("{by} decides: it {does} {person}.")
+    }
+
+    /// The rule that has to admit as well.
+    fn beside(&self, text: &mut String) {
+        let Some(beside) = &self.explanation.beside else { return };
+        let config = self.bench.gate.config();
+        let place = Place { rank: Some(beside.rank), id: config.rule(Some(beside.rank)).id.clone() };
+        let word = beside.by.as_ref().map_or_else(String::new, |by| format!(", and does not: {by}"));
+        text.push_str(&format!(
+            "\n{}\n  has to admit as well{word}. A page of the rule above may be served here, or a file of this one.\n",
+            self.rule(&place)
+        ));
+        self.policy(text, &beside.policy, &place);
     }
 
     fn readings(&self, text: &mut String) {
