@@ -156,6 +156,19 @@ fn a_key_without_a_kid_is_fetched_for_when_it_changes() {
 }
 
 #[test]
+fn keys_that_cannot_be_had_anew_are_not_the_ones_that_were_read_a_moment_ago() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    // All within one second: what is kept is as young as the call that fails.
+    sign_in(&isolate).unwrap();
+    world.provider(|provider| {
+        provider.rotate("key-2", false);
+        provider.faults.insert("jwks", Fault::Down);
+    });
+    assert_eq!(sign_in(&isolate), Err("keys_unavailable".into()));
+}
+
+#[test]
 fn invented_kids_cost_a_burst_of_three_calls_and_then_one_per_half_minute() {
     let world = World::new();
     let isolate = world.isolate(&settings());

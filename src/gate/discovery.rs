@@ -56,7 +56,7 @@ pub(super) struct Shelf<D> {
     calls: Budget,
     /// Since when a call has been under way.
     under_way: Option<Timestamp>,
-    /// What came of the last call that brought nothing.
+    /// What came of the last call, if it brought nothing.
     failed: Option<Trouble>,
 }
 
@@ -251,20 +251,19 @@ impl Gate {
         provider: Publisher<'_>,
         url: &str,
     ) -> Result<Kept<D>, Trouble> {
-        let since = self.begin::<D, E>(edge, now, request, provider, url)?;
+        self.begin::<D, E>(edge, now, request, provider, url)?;
         for _ in 0..LOOKS {
             edge.pause(BETWEEN_LOOKS).await;
             let shelf = self.shelf::<D>(provider);
             if shelf.under_way.is_none() {
-                let kept = shelf.kept.clone().filter(|kept| kept.fetched >= since);
-                return kept.ok_or_else(|| shelf.failed.clone().unwrap_or(LOST));
+                return shelf.failed.clone().map_or_else(|| shelf.kept.clone().ok_or(LOST), Err);
             }
         }
         Err(LOST)
     }
 
-    /// Begins a call unless one is under way, and says since when it is. It is nobody's own: it goes on when
-    /// who began it is gone, or whoever starts logins and hangs up would use up the calls of all others.
+    /// Begins a call unless one is under way. It is nobody's own: it goes on when who began it is gone, or whoever
+    /// starts logins and hangs up would use up the calls of all others.
     fn begin<D: Published, E: Edge>(
         self: &Rc<Self>,
         edge: &E,
@@ -272,18 +271,18 @@ impl Gate {
         request: &str,
         provider: Publisher<'_>,
         url: &str,
-    ) -> Result<Timestamp, Trouble> {
+    ) -> Result<(), Trouble> {
         let mut shelf = self.shelf::<D>(provider);
-        if let Some(since) = shelf.under_way.filter(|since| now.since(*since) <= ANSWER_DEADLINE) {
-            return Ok(since);
+        if shelf.under_way.is_some_and(|since| now.since(since) <= ANSWER_DEADLINE) {
+            return Ok(());
         }
         if !shelf.calls.take(now) {
             return Err(Trouble::Budget);
         }
-        shelf.under_way = Some(now);
+        (shelf.under_way, shelf.failed) = (Some(now), None);
         let (provider, url, request) = (provider.id.to_owned(), url.to_owned(), request.to_owned());
         edge.in_background(Rc::clone(self).fetch_anew::<D, E>(edge.clone(), now, request, provider, url));
-        Ok(now)
+        Ok(())
     }
 
     fn fetch_anew<D: Published, E: Edge>(
