@@ -17,7 +17,8 @@ const what = `Every target runs on \`workerd serve\`, passes \`GET /index.html\`
 Portcullis also makes the answer's Cache-Control private, takes its cookie out of the request and drops spoofed identity headers in any spelling, and was seen to. So was the Worker "with edits like those of Portcullis", which is written plainly, removes fewer names and has a shorter cookie. Of the others only Hono's middleware touches the answer (Cache-Control).`;
 
 const howToRead = `How to read it: a target is compared with the limit's window of the same cycle, seconds apart, at 32 connections only when workerd served both in the same manner (few connections at a time, or all in turn); ratios and differences are medians of those pairs, with the middle half in brackets.
-They hold between targets of one run: the absolute figures move with the machine and with what else runs on it. They are of processes that have run for a while: the first thousands of requests of a new one cost more, the gate's more so, since its module is compiled in haste first and well later. At 1 connection the p99 is the runtime's garbage collection, the limit's as well as any other's.`;
+They hold between targets of one run: the absolute figures move with the machine and with what else runs on it. They are of processes that have run for a while: the first thousands of requests of a new one cost more, the gate's more so, since its module is compiled in haste first and well later. At 1 connection the p99 is the runtime's garbage collection, the limit's as well as any other's.
+Where two targets are compared with each other, it is by pairs of their own, and so not the difference of two medians of the tables.`;
 
 /** The whole of RESULTS.md. */
 export function report(rows, run) {
@@ -89,7 +90,7 @@ function verdicts(rows, gate, { rules }) {
     `Module at most ${asked.bytes / 1000} KB gzipped: ${kilobytes(size.wasmZipped)} (${kilobytes(size.wasm)} unzipped), ` +
       `${kilobytes(size.allZipped)} with the JavaScript beside it: ${reached(size.wasmZipped <= asked.bytes)}`,
     `At most ${asked.above} µs of CPU above the limit at 32 connections: ${signed(above)} µs: ${reached(above <= asked.above)}; ` +
-      `${number(time, 2)} times the limit's, where ${asked.above} µs more than ${limitThere} are ${number(1 + asked.above / limitThere, 2)} times`,
+      `${number(time, 2)} times the limit's (they were asked for where the limit takes ${limitThere} µs: ${number(1 + asked.above / limitThere, 2)} times)`,
     `At least ${asked.rate} of its throughput: ${number(rate, 2)}: ${reached(rate >= asked.rate)}`,
     ...(editing ? [aboveEdits(gate, editing)] : []),
     ...peers.map((peer) => ahead(gate, peer)),

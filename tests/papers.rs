@@ -88,6 +88,23 @@ fn the_example_of_machines_is_taken() {
     assert_eq!((taken.issuers.len(), taken.service.len()), (1, 1));
 }
 
+/// Every provider that the paper describes, as it stands there, with its rules.
+#[test]
+#[cfg(feature = "check")]
+fn the_providers_of_the_paper_are_taken() {
+    let paper = read("docs/providers.md");
+    let examples: Vec<&str> = paper.split("```toml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 8);
+    for example in examples {
+        let settings = format!("hosts = [\"docs.example.com\"]\n{}", example.replace("vars.PORTCULLIS.", ""));
+        let settings: toml::Table = settings.parse().unwrap_or_else(|error| panic!("{example}: {error}"));
+        let text = serde_json::to_string(&settings).unwrap();
+        let text = portcullis::config::SettingsText { variable: Some(&text), module: None };
+        let config = portcullis::config::Config::parse(text, |_| Some("a secret".to_owned()));
+        config.unwrap_or_else(|error| panic!("{example}: {} {}", error.setting, error.problem));
+    }
+}
+
 /// The text literals of a piece of source that look like codes.
 fn literals(source: &str) -> Vec<String> {
     quoted(source, |byte| byte.is_ascii_lowercase() || byte == b'_')

@@ -9,7 +9,7 @@ use std::{
 };
 
 use portcullis::{
-    config::{Config, ConfigError, Origin, Secrets, SettingsText},
+    config::{Config, ConfigError, Fact, Origin, Secrets, SettingsText},
     gate::Gate,
 };
 use toml::{Table, Value};
@@ -171,7 +171,17 @@ impl Deployment {
                 "_redirects: {line:?} shows a file under another path, and the gate judges the path that is asked for"
             ));
         }
+        if self.table.get("cache").and_then(|cache| cache.get("enabled")) == Some(&Value::Boolean(true)) {
+            warnings.push("cache.enabled is true: a cache answers for everybody, before the gate is asked".to_owned());
+        }
         match &config.origin {
+            Origin::Address(address)
+                if config.origin_secret.is_none() && config.headers.name(Fact::Assertion).is_none() =>
+            {
+                warnings.push(format!(
+                    "origin.fetch is {address:?}: whoever asks there goes round the gate, unless the server takes nobody without a secret (origin.secret_header) or an assertion"
+                ));
+            }
             Origin::Assets(name)
                 if assets.and_then(|assets| assets.get("binding")).and_then(Value::as_str) != Some(name) =>
             {
