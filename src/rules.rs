@@ -76,38 +76,43 @@ impl Rules {
     /// # Errors
     /// [`Ambiguous`] when the readings of the path do not agree on it.
     pub fn first_match(&self, path: &RequestPath<'_>, target: Target<'_>) -> Result<Option<usize>, Ambiguous> {
-        self.agreed(path, target, Entry::matches)
+        let (first, others) = path.first_and_others();
+        let chosen = self.rank_of(first, target);
+        let agree = others.iter().all(|reading| self.rank_of(reading, target) == chosen);
+        if agree { Ok(chosen) } else { Err(Ambiguous) }
     }
 
-    /// The rule that decides what is at this path itself, where that of `rank` decides because a page of its own may
-    /// be served there: which of them it is, only the origin knows.
+    /// The rules that may mean what is at this path as well, where that of `rank` decides because a page of its own
+    /// may be served there: others of whose pages that is so, up to the first that is about the path itself. Which
+    /// of them it is, only the origin knows.
     ///
     /// # Errors
-    /// [`Ambiguous`] when the readings of the path do not agree on it.
+    /// [`Ambiguous`] when the readings of the path do not agree on them.
     pub fn beside(
         &self,
         path: &RequestPath<'_>,
         target: Target<'_>,
         rank: Option<usize>,
-    ) -> Result<Option<usize>, Ambiguous> {
+    ) -> Result<Vec<usize>, Ambiguous> {
         let has_aliases = rank.and_then(|rank| self.entries.get(rank)).is_some_and(|entry| !entry.aliases.is_empty());
         if !has_aliases {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let own = self.agreed(path, target, |entry, reading| entry.pattern.matches(reading))?;
-        Ok(own.filter(|own| Some(*own) != rank))
+        let (first, others) = path.first_and_others();
+        let beside = self.behind_first(first, target);
+        let agree = others.iter().all(|reading| self.behind_first(reading, target) == beside);
+        if agree { Ok(beside) } else { Err(Ambiguous) }
     }
 
-    fn agreed(
-        &self,
-        path: &RequestPath<'_>,
-        target: Target<'_>,
-        matches: fn(&Entry, &str) -> bool,
-    ) -> Result<Option<usize>, Ambiguous> {
-        let (first, others) = path.first_and_others();
-        let chosen = self.rank_of(first, target, matches);
-        let agree = others.iter().all(|reading| self.rank_of(reading, target, matches) == chosen);
-        if agree { Ok(chosen) } else { Err(Ambiguous) }
+    fn behind_first(&self, reading: &str, target: Target<'_>) -> Vec<usize> {
+        let decides = |entry: &Entry| !entry.watches && entry.is_about(reading, target);
+        let mut ranks: Vec<usize> =
+            self.candidates(reading).filter(|(_, entry)| decides(entry)).map(|(rank, _)| rank).collect();
+        ranks.sort_unstable();
+        ranks.dedup();
+        let is_own = |rank: &usize| self.entries.get(*rank).is_some_and(|entry| entry.pattern.matches(reading));
+        let own = ranks.iter().position(is_own).unwrap_or(ranks.len());
+        ranks.into_iter().take(own.saturating_add(1)).skip(1).collect()
     }
 
     /// Whether a rule that names methods is about this path, so that a header which tells the origin
@@ -145,16 +150,15 @@ impl Rules {
         path: &'p RequestPath<'_>,
         target: Target<'p>,
     ) -> impl Iterator<Item = (&'p str, Option<usize>)> {
-        path.readings().map(move |reading| (reading, self.rank_of(reading, target, Entry::matches)))
+        path.readings().map(move |reading| (reading, self.rank_of(reading, target)))
     }
 
-    fn rank_of(&self, reading: &str, target: Target<'_>, matches: fn(&Entry, &str) -> bool) -> Option<usize> {
+    fn rank_of(&self, reading: &str, target: Target<'_>) -> Option<usize> {
         let mut first = None;
         for ranks in self.index.along(reading) {
             let earlier = ranks.iter().take_while(|rank| first.is_none_or(|first| **rank < first));
             let decides = |rank: usize| {
-                let decides = |entry: &Entry| !entry.watches && entry.has(target) && matches(entry, reading);
-                self.entries.get(rank).is_some_and(decides)
+                self.entries.get(rank).is_some_and(|entry| !entry.watches && entry.is_about(reading, target))
             };
             if let Some(rank) = earlier.copied().find(|rank| decides(*rank)) {
                 first = Some(rank);
@@ -170,11 +174,7 @@ impl Rules {
 
 impl Entry {
     fn is_about(&self, reading: &str, target: Target<'_>) -> bool {
-        self.has(target) && self.matches(reading)
-    }
-
-    fn has(&self, target: Target<'_>) -> bool {
-        self.scope.has_method(target.method) && self.scope.has_host(target.host)
+        self.scope.has_method(target.method) && self.scope.has_host(target.host) && self.matches(reading)
     }
 
     fn matches(&self, reading: &str) -> bool {

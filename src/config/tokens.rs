@@ -28,6 +28,15 @@ pub struct Taken {
     pub forward: bool,
 }
 
+impl Taken {
+    /// Whether the other rule takes the same, in the same order.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let issuers = |taken: &Self| taken.issuers.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+        let service = |taken: &Self| taken.service.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+        issuers(self) == issuers(other) && service(self) == service(other) && self.forward == other.forward
+    }
+}
+
 /// All tokens of the settings.
 #[derive(Debug)]
 pub(super) struct Tokens {

@@ -207,8 +207,8 @@ impl Gate {
 
     /// Steps 6 to 10.
     fn admit<H: RequestHead>(&self, mut ruled: Ruled<'_, '_, H>) -> Decision {
-        let Ruled { head, now, site, choice, .. } = ruled;
-        let rule = choice.rule;
+        let Ruled { head, now, site, ref choice, .. } = ruled;
+        let (rule, choice) = (choice.rule, choice.clone());
         // The header is read once: for the session, and for what the origin gets of it.
         let names = CookieNames::new(site.development);
         let held = head.held().filter(|held| held.is_under(names));
@@ -232,14 +232,14 @@ impl Gate {
         let policy = match access.as_ref() {
             Access::Public => return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit),
             Access::Optional => {
-                let origin = SameOrigin::check(head, site, &rule.origins);
+                let origin = SameOrigin::check(head, site, self.trusted(&choice));
                 let session = session().zip(origin);
                 return self.pass(Admitted::optionally(session).keeping(keeps()), edit, &ruled);
             }
             Access::SignedIn(policy) => policy,
         };
-        // 7. A token. Where two rules have to admit, none counts: each has its own.
-        if let (Some(taken), None) = (&rule.tokens, choice.beside) {
+        // 7. A token.
+        if let Some(taken) = self.taken(&choice) {
             ruled.takes_bearer = !taken.issuers.is_empty();
             if let Some(shown) = self.shown(head, taken, now).transpose() {
                 let rejection = match shown {
@@ -258,7 +258,7 @@ impl Gate {
             return Decision::SignIn(ruled.readable_visit());
         };
         // 9. Whose doing it is.
-        let Some(same_origin) = SameOrigin::check(head, site, &rule.origins) else {
+        let Some(same_origin) = SameOrigin::check(head, site, self.trusted(&choice)) else {
             return Decision::Refuse(Rejection::CrossSite, ruled.visit());
         };
         // 10. The policy.
@@ -271,7 +271,8 @@ impl Gate {
                 }
                 let person = session.claims().shown_as().to_owned();
                 let subject = session.claims().subject().to_owned();
-                Decision::Refuse(Rejection::Denied { person, subject, rule: self.name_of(&choice), by }, visit)
+                let (rule, by) = self.blame(&choice, session.claims(), head, now).unwrap_or((rule.name.clone(), by));
+                Decision::Refuse(Rejection::Denied { person, subject, rule, by }, visit)
             }
         }
     }
@@ -287,14 +288,30 @@ impl Gate {
         }
     }
 
-    /// What the rules of a request ask for now: the one, and the one beside it as well.
+    /// What the rules of a request ask for now: the one, and those beside it as well.
     pub(super) fn asked<'g>(&'g self, choice: &Choice<'g>, now: Timestamp) -> Cow<'g, Access> {
-        let own = self.access(choice.rule, now);
-        match (own, self.beside(choice).map(|beside| self.access(beside, now))) {
-            (Access::SignedIn(own), Some(Access::SignedIn(other))) => Cow::Owned(Access::SignedIn(own.and(other))),
-            (Access::SignedIn(_), _) | (_, None) => Cow::Borrowed(own),
-            (_, Some(other)) => Cow::Borrowed(other),
-        }
+        let own = Cow::Borrowed(self.access(choice.rule, now));
+        self.beside(choice).fold(own, |asked, beside| match (asked.as_ref(), self.access(beside, now)) {
+            (Access::SignedIn(one), Access::SignedIn(other)) => Cow::Owned(Access::SignedIn(one.and(other))),
+            (Access::SignedIn(_), _) => asked,
+            (_, other) => Cow::Borrowed(other),
+        })
+    }
+
+    /// Which of several rules denies, and by what of it.
+    fn blame(
+        &self,
+        choice: &Choice<'_>,
+        claims: &Claims,
+        head: &impl RequestHead,
+        now: Timestamp,
+    ) -> Option<(String, String)> {
+        let mut several =
+            core::iter::once(choice.rule).chain(self.beside(choice)).filter(|_| !choice.beside.is_empty());
+        several.find_map(|rule| match self.access(rule, now) {
+            Access::SignedIn(policy) => Some((rule.name.clone(), judge(policy, claims, head, now).err()?.by)),
+            Access::Public | Access::Optional => None,
+        })
     }
 
     /// The way on for everybody.
@@ -368,7 +385,10 @@ impl<H: RequestHead> Ruled<'_, '_, H> {
 
     /// The same, with answers that pages of an origin may read that the rule trusts.
     pub(super) fn readable_visit(&self) -> Visit {
-        self.visit().readable_by(allowed_origin(self.head, &self.choice.rule.origins))
+        self.visit().readable_by(allowed_origin(
+            self.head,
+            if self.choice.beside.is_empty() { &self.choice.rule.origins } else { &[] },
+        ))
     }
 }
 

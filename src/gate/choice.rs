@@ -1,20 +1,22 @@
 //! Which rule a request is about, and what could make an origin take it for a request about another.
 
+use std::rc::Rc;
+
 use super::{Gate, withheld::overrides_method};
 use crate::{
-    config::{Rule, Site},
+    config::{Rule, Site, Taken},
     edge::RequestHead,
     rules::{Ambiguous, RequestPath, Target},
 };
 
 /// The rules that decide a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Choice<'g> {
     pub(super) rank: Option<usize>,
     pub(super) rule: &'g Rule,
-    /// The rank of the rule of what is at the path itself, where `rule` decides because a page of its own may be
-    /// served there. Only the origin knows which of them it is, so both have to admit.
-    pub(super) beside: Option<usize>,
+    /// The ranks of the rules that may mean what is at the path as well, where `rule` decides because a page of its
+    /// own may be served there. Only the origin knows which of them it is, so all have to admit.
+    pub(super) beside: Vec<usize>,
     /// It is a preflight that the rules let pass.
     pub(super) preflight: bool,
 }
@@ -29,7 +31,7 @@ impl Gate {
     ) -> Result<Choice<'_>, Ambiguous> {
         if let Some(method) = preflight_for(head) {
             let choice = self.choice_for(path, &method, site)?;
-            if choice.rule.preflight && self.beside(&choice).is_none_or(|beside| beside.preflight) {
+            if choice.rule.preflight && self.beside(&choice).all(|beside| beside.preflight) {
                 return Ok(Choice { preflight: true, ..choice });
             }
         }
@@ -49,22 +51,34 @@ impl Gate {
         Ok(Choice { rank, rule: self.config.rule(rank), beside, preflight: false })
     }
 
-    /// The rule beside the one that was chosen.
-    pub(super) fn beside(&self, choice: &Choice<'_>) -> Option<&Rule> {
-        choice.beside.map(|rank| self.config.rule(Some(rank)))
+    /// The rules beside the one that was chosen.
+    pub(super) fn beside(&self, choice: &Choice<'_>) -> impl Iterator<Item = &Rule> {
+        choice.beside.iter().map(|rank| self.config.rule(Some(*rank)))
     }
 
-    /// What to call who decides, in the log.
-    pub(super) fn name_of(&self, choice: &Choice<'_>) -> String {
-        let beside = self.beside(choice).map(|beside| format!(" and {}", beside.name));
-        format!("{}{}", choice.rule.name, beside.unwrap_or_default())
+    /// The tokens that count: where several rules have to admit, those that all of them take.
+    pub(super) fn taken<'g>(&'g self, choice: &Choice<'g>) -> Option<&'g Rc<Taken>> {
+        let taken = choice.rule.tokens.as_ref()?;
+        let is_like = |beside: &Rule| beside.tokens.as_ref().is_some_and(|other| other.is_like(taken));
+        self.beside(choice).all(is_like).then_some(taken)
+    }
+
+    /// The origins whose pages are trusted: where several rules have to admit, ours alone.
+    pub(super) fn trusted<'g>(&'g self, choice: &Choice<'g>) -> &'g [String] {
+        if choice.beside.is_empty() { &choice.rule.origins } else { &[] }
     }
 
     /// Whether it would copy or move something to where another rule decides than that of `rank`: WebDAV
     /// names a second path in a header (RFC 4918, 10.3).
     pub(super) fn leads_elsewhere(&self, head: &impl RequestHead, site: Site<'_>, rank: Option<usize>) -> bool {
+        if matches!(head.method(), "GET" | "HEAD" | "OPTIONS") {
+            return false;
+        }
+        let Some(destination) = head.header("destination") else { return false };
         let moves = ["COPY", "MOVE"].into_iter().any(|method| head.method().eq_ignore_ascii_case(method));
-        let Some(destination) = moves.then(|| head.header("destination")).flatten() else { return false };
+        if !moves && !overrides_method(head) {
+            return false;
+        }
         let path = path_of(&destination, site).and_then(|path| RequestPath::parse(path).ok());
         let is_decided_alike = |path: RequestPath<'_>| {
             !path.touches(&self.config.prefix) && self.choice(&path, head, site).is_ok_and(|choice| choice.rank == rank)

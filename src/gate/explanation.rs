@@ -39,8 +39,8 @@ pub struct Explanation {
     pub policy: Vec<(&'static str, Vec<Verdict>)>,
     /// What of the policy denies: `deny[0]`, `require[1]` or `allow`.
     pub by: Option<String>,
-    /// The rule that has to admit as well, since what is there may be its own or a page of the other's.
-    pub beside: Option<Beside>,
+    /// The rules that have to admit as well, since what is there may be theirs.
+    pub beside: Vec<Beside>,
     /// What a sign-in for this page would ask the provider for.
     pub asks: StepUp,
     /// The rules that only watch, and what they would have done.
@@ -129,7 +129,7 @@ impl Explanation {
             machine: false,
             policy: Vec::new(),
             by: None,
-            beside: None,
+            beside: Vec::new(),
             asks: StepUp::default(),
             watching: Vec::new(),
         }
@@ -220,7 +220,7 @@ impl Gate {
         // A preflight that passes, or cannot be told, was judged by the method it asks for.
         let asked = preflight_for(head).filter(|method| {
             let is_told = matcher.first_match(&path, Target { host: site.host, method }).is_ok();
-            !is_told || found.is_ok_and(|choice| choice.preflight)
+            !is_told || matches!(&found, Ok(choice) if choice.preflight)
         });
         let target = Target { host: site.host, method: asked.as_deref().unwrap_or(head.method()) };
         let choices = matcher.choices(&path, target);
@@ -241,8 +241,7 @@ impl Gate {
         let facts = Facts { now, address: client_address, country: country.as_deref() };
         let policy = policy_of(self.access(choice.rule, now)).filter(|_| !choice.preflight);
         // Where a token is shown, the cookie is not looked at.
-        let tokens = choice.rule.tokens.as_ref().filter(|_| choice.beside.is_none());
-        let shown = policy.and(tokens).and_then(|taken| self.shown(head, taken, now).transpose());
+        let shown = policy.and(self.taken(&choice)).and_then(|taken| self.shown(head, taken, now).transpose());
         match shown {
             Some(Ok(Shown::Machine(machine))) => {
                 (explanation.claims, explanation.machine) = (Some(machine.claims().as_ref().clone()), true);
@@ -257,19 +256,24 @@ impl Gate {
                 Decision::StepUp(..) | Decision::Refuse(Rejection::Denied { .. } | Rejection::Machine(_), _)
             );
             if judged {
-                explanation.by = policy.judge(claims, &facts).err().map(|denied| denied.by);
                 let asked = self.asked(&choice, now);
+                explanation.by = policy.judge(claims, &facts).err().map(|denied| denied.by);
                 let denied = policy_of(&asked).and_then(|policy| policy.judge(claims, &facts).err());
                 explanation.asks = denied.and_then(|denied| denied.step_up).unwrap_or_default();
             }
         }
-        let beside = choice.beside.zip(self.beside(&choice)).filter(|_| !choice.preflight);
-        explanation.beside = beside.and_then(|(rank, rule)| {
+        let claims = explanation.claims.clone();
+        let beside = choice.beside.iter().zip(self.beside(&choice)).filter(|_| !choice.preflight);
+        let beside = beside.filter_map(|(rank, rule)| {
             let policy = policy_of(self.access(rule, now))?;
-            let claims = explanation.claims.as_ref();
-            let by = claims.and_then(|claims| policy.judge(claims, &facts).err()).map(|denied| denied.by);
-            Some(Beside { rank, by, policy: claims.map(|claims| policy.verdicts(claims, &facts)).unwrap_or_default() })
+            let by = claims.as_ref().and_then(|claims| policy.judge(claims, &facts).err()).map(|denied| denied.by);
+            let verdicts = claims.as_ref().map(|claims| policy.verdicts(claims, &facts));
+            Some(Beside { rank: *rank, by, policy: verdicts.unwrap_or_default() })
         });
+        explanation.beside = beside.collect();
+        if let (Decision::StepUp(asked, _), Some(_)) = (&explanation.decision, &claims) {
+            explanation.asks = asked.clone();
+        }
         if let Decision::SignIn(visit) = &explanation.decision
             && let Some(page) = ReturnTo::parse(&visit.address(), visit.site(), &self.config.prefix)
         {

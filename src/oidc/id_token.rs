@@ -274,13 +274,15 @@ pub(crate) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Name
     let mut and_unread = false;
     for claims in sources {
         match at_path(claims, path) {
-            Some(Value::String(name)) => return vec![name.clone()].into(),
+            Some(Value::String(name)) => return Names { list: vec![name.clone()], and_unread },
             Some(Value::Array(names)) => {
                 let list: Vec<String> = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-                return Names { and_unread: list.len() != names.len(), list };
+                return Names { and_unread: and_unread || list.len() != names.len(), list };
             }
             None | Some(Value::Null) => {
-                and_unread |= at_path(claims, "_claim_names").is_some_and(|names| names.get(path).is_some())
+                let first = path.split('.').next().unwrap_or_default();
+                let is_elsewhere = |names: &Value| names.get(path).or(names.get(first)).is_some();
+                and_unread |= claims.get("_claim_names").is_some_and(is_elsewhere);
             }
             Some(_) => and_unread = true,
         }

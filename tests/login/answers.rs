@@ -218,3 +218,20 @@ fn oidc_core_5_3_2_userinfo_of_somebody_else_is_refused_and_of_the_same_is_used(
         assert!(run(other).page().1.contains("userinfo_invalid"));
     }
 }
+
+#[test]
+fn groups_that_the_id_token_has_in_no_form_to_read_are_not_those_of_the_userinfo_alone() {
+    let mut settings = settings();
+    settings["providers"][0]["userinfo"] = true.into();
+    settings["rules"] = json!([{ "path": "/**", "deny": [{ "group": "contractors" }] }]);
+    for (groups, status) in [(json!({ "contractors": {} }), 403), (json!(["staff"]), 200)] {
+        let world = World::new();
+        let (isolate, ada) = (world.isolate(&settings), Browser::new("ada"));
+        world.provider(|provider| {
+            provider.userinfo = json!({ "sub": "ada", "groups": ["staff"] });
+            provider.edit_claims = Some(Box::new(move |claims| claims["groups"] = groups.clone()));
+        });
+        ada.open(&isolate, "/page");
+        assert_eq!(crate::support::outcome::status(&ada.send(&isolate, Head::new("GET", "/page"))), status);
+    }
+}

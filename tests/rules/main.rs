@@ -319,6 +319,9 @@ fn at_the_other_address_of_a_page_its_rule_and_that_of_the_address_both_have_to_
         { "path": "/pay/**", "require": [{ "acr": "urn:mfa" }] },
         { "path": "/open/secret.html", "allow": [{ "group": "admins" }] },
         { "path": "/open/**", "sso": false },
+        // Both may be at /page: page/index.html, and page.html.
+        { "path": "/page/*" },
+        { "path": "/page.html", "allow": [{ "group": "admins" }] },
     ])));
     let (ada, bob) = (Browser::new("ada"), Browser::new("bob"));
     for browser in [&ada, &bob] {
@@ -335,13 +338,16 @@ fn at_the_other_address_of_a_page_its_rule_and_that_of_the_address_both_have_to_
         ("/team/secret.html", 403),
         ("/open/secret", 403),
         ("/open/x", 200),
+        ("/page/x", 200),
+        ("/page", 403),
+        ("/page/", 403),
     ] {
         assert_eq!(status(&bob.send(&isolate, Head::new("GET", path))), for_bob, "{path}");
         assert_eq!(status(&ada.send(&isolate, Head::new("GET", path))), 200, "{path}");
         let nobody = if path == "/open/x" { 200 } else { 401 };
         assert_eq!(isolate.status(&Head::new("GET", path)), nobody, "{path}");
     }
-    assert!(world.log().contains("rules[0] /docs/*.html and rules[1] /docs/**"));
+    assert!(world.log().contains("subject bob, rule rules[1] /docs/**, by allow"), "{}", world.log());
     // A preflight passes only where both let it.
     let preflight =
         |path: &str| Head::new("OPTIONS", path).with("origin", OTHER).with("access-control-request-method", "GET");

@@ -43,7 +43,7 @@ impl Telling<'_> {
                 "policy": self.listed(&watcher.policy, &own),
             })
         });
-        let beside = self.explanation.beside.as_ref().map(|beside| {
+        let beside = self.explanation.beside.iter().map(|beside| {
             let own = Place { rank: Some(beside.rank), id: config.rule(Some(beside.rank)).id.clone() };
             json!({ "rule": place(&own), "reason": beside.by, "policy": self.listed(&beside.policy, &own) })
         });
@@ -57,7 +57,7 @@ impl Telling<'_> {
             "reason": verdict.reason,
             "rule": rule,
             "policy": policy.unwrap_or_default(),
-            "beside": beside,
+            "beside": beside.collect::<Vec<_>>(),
             "asks": crate::words::asks(&self.explanation.asks),
             "identity": identity,
             "readings": readings.collect::<Vec<_>>(),

@@ -260,17 +260,18 @@ impl Telling<'_> {
         format!("{by} decides: it {does} {person}.")
     }
 
-    /// The rule that has to admit as well.
+    /// The rules that have to admit as well.
     fn beside(&self, text: &mut String) {
-        let Some(beside) = &self.explanation.beside else { return };
         let config = self.bench.gate.config();
-        let place = Place { rank: Some(beside.rank), id: config.rule(Some(beside.rank)).id.clone() };
-        let word = beside.by.as_ref().map_or_else(String::new, |by| format!(", and does not: {by}"));
-        text.push_str(&format!(
-            "\n{}\n  has to admit as well{word}. A page of the rule above may be served here, or a file of this one.\n",
-            self.rule(&place)
-        ));
-        self.policy(text, &beside.policy, &place);
+        for beside in &self.explanation.beside {
+            let place = Place { rank: Some(beside.rank), id: config.rule(Some(beside.rank)).id.clone() };
+            let word = beside.by.as_ref().map_or_else(String::new, |by| format!(", and does not: {by}"));
+            text.push_str(&format!(
+                "\n{}\n  has to admit as well{word}. A page of the rule above may be served here, or what this one is about.\n",
+                self.rule(&place)
+            ));
+            self.policy(text, &beside.policy, &place);
+        }
     }
 
     fn readings(&self, text: &mut String) {
