@@ -1,6 +1,6 @@
 //! [`Gate::decide`]: the hot path. Head of the request and time in, [`Decision`] out.
 
-use std::{borrow::Cow, rc::Rc};
+use std::rc::Rc;
 
 use super::{
     Endpoint, Forward, Gate, Rejection, ReturnTo, Unchecked, Visit,
@@ -286,16 +286,6 @@ impl Gate {
             (Some(Mode::On | Mode::LockedDown), Access::Public | Access::Optional) => &self.config.rule(None).access,
             (Some(Mode::On | Mode::LockedDown), Access::SignedIn(_)) | (None, _) => &rule.access,
         }
-    }
-
-    /// What the rules of a request ask for now: the one, and those beside it as well.
-    pub(super) fn asked<'g>(&'g self, choice: &Choice<'g>, now: Timestamp) -> Cow<'g, Access> {
-        let own = Cow::Borrowed(self.access(choice.rule, now));
-        self.beside(choice).fold(own, |asked, beside| match (asked.as_ref(), self.access(beside, now)) {
-            (Access::SignedIn(one), Access::SignedIn(other)) => Cow::Owned(Access::SignedIn(one.and(other))),
-            (Access::SignedIn(_), _) => asked,
-            (_, other) => Cow::Borrowed(other),
-        })
     }
 
     /// Which of several rules denies, and by what of it.

@@ -1,12 +1,13 @@
 //! Which rule a request is about, and what could make an origin take it for a request about another.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use super::{Gate, withheld::overrides_method};
 use crate::{
-    config::{Rule, Site, Taken},
+    config::{Access, Rule, Site, Taken},
     edge::RequestHead,
     rules::{Ambiguous, RequestPath, Target},
+    time::Timestamp,
 };
 
 /// The rules that decide a request.
@@ -54,6 +55,16 @@ impl Gate {
     /// The rules beside the one that was chosen.
     pub(super) fn beside(&self, choice: &Choice<'_>) -> impl Iterator<Item = &Rule> {
         choice.beside.iter().map(|rank| self.config.rule(Some(*rank)))
+    }
+
+    /// What the rules of a request ask for now: the one, and those beside it as well.
+    pub(super) fn asked<'g>(&'g self, choice: &Choice<'g>, now: Timestamp) -> Cow<'g, Access> {
+        let own = Cow::Borrowed(self.access(choice.rule, now));
+        self.beside(choice).fold(own, |asked, beside| match (asked.as_ref(), self.access(beside, now)) {
+            (Access::SignedIn(one), Access::SignedIn(other)) => Cow::Owned(Access::SignedIn(one.and(other))),
+            (Access::SignedIn(_), _) => asked,
+            (_, other) => Cow::Borrowed(other),
+        })
     }
 
     /// The tokens that count: where several rules have to admit, those that all of them take.
