@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::Future,
+    pin::Pin,
     rc::Rc,
 };
 
@@ -260,12 +261,15 @@ pub(crate) struct Outside {
     pub(crate) kv: Option<String>,
     pub(crate) entropy: Rc<Cell<u64>>,
     pub(crate) calls: Rc<RefCell<Vec<String>>>,
+    pub(crate) background: Rc<RefCell<Vec<Task>>>,
 }
+
+pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Outside {
     pub(crate) fn new() -> Self {
-        let (entropy, calls) = (Rc::default(), Rc::default());
-        Self { token_reply: "{}".to_owned(), verifies: false, unplugged: false, kv: None, entropy, calls }
+        let (entropy, calls, background) = (Rc::default(), Rc::default(), Rc::default());
+        Self { token_reply: "{}".to_owned(), verifies: false, unplugged: false, kv: None, entropy, calls, background }
     }
 
     /// The addresses that were called.
@@ -323,9 +327,17 @@ impl Edge for Outside {
         self.verifies
     }
 
-    async fn pause(&self, _milliseconds: u32) {}
+    /// What was left to the background is done meanwhile: nothing in it waits.
+    async fn pause(&self, _milliseconds: u32) {
+        let tasks = self.background.take();
+        for task in tasks {
+            task.await;
+        }
+    }
 
-    fn in_background(&self, _task: impl Future<Output = ()> + 'static) {}
+    fn in_background(&self, task: impl Future<Output = ()> + 'static) {
+        self.background.borrow_mut().push(Box::pin(task));
+    }
 
     fn log(&self, _event: &Event) {}
 }
