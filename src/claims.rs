@@ -1,5 +1,7 @@
 //! [`Claims`]: what is known of a person; [`Selection`]: which of it a session keeps.
 
+#[cfg(test)]
+pub(crate) mod tests;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +53,7 @@ pub struct Claims {
     acr: Option<String>,
     amr: Vec<String>,
     auth_time: Option<Timestamp>,
-    /// By path, the values that pass one of the tests on it.
+    /// By path, the values that pass one of the tests on it; `null` stands for what could not be read.
     more: BTreeMap<String, Vec<Value>>,
 }
 
@@ -75,7 +77,7 @@ pub(crate) struct Said {
     pub(crate) acr: Option<String>,
     pub(crate) amr: Vec<String>,
     pub(crate) auth_time: Option<Timestamp>,
-    /// The values found at the paths of [`Selection::paths`].
+    /// The values found at the paths of [`Selection::paths`]; an object stands for what is to be had elsewhere.
     pub(crate) more: Vec<(String, Value)>,
 }
 
@@ -96,14 +98,17 @@ impl Selection {
         self.claims.keys().map(String::as_str)
     }
 
-    /// The values at `path` that pass a test on it: of a list its members, else the value itself.
+    /// The values at `path` that pass a test on it: of a list its members, else the value itself. One `null` for
+    /// those in a form that no test could be about.
     fn passing(&self, path: &str, value: Value) -> Vec<Value> {
         let Some(tests) = self.claims.get(path) else { return Vec::new() };
         let values = match value {
             Value::Array(values) => values,
             value => vec![value],
         };
-        values.into_iter().filter(|value| tests.iter().any(|test| test.passes(value))).collect()
+        let is_unread = values.iter().any(|value| value.is_object() || value.is_array());
+        let passing = values.into_iter().filter(|value| tests.iter().any(|test| test.passes(value)));
+        passing.chain(is_unread.then_some(Value::Null)).collect()
     }
 }
 
@@ -125,7 +130,7 @@ impl<'w> FromIterator<Wanted<'w>> for Selection {
                 Wanted::As(_) => {}
             }
         }
-        let mut digest = Sha256::new_with_prefix("portcullis selection v3");
+        let mut digest = Sha256::new_with_prefix("portcullis selection v4");
         for wanted in canonical {
             // The length in front keeps ["ab"] and ["a", "b"] apart.
             digest.update((wanted.len() as u64).to_be_bytes());
@@ -141,10 +146,13 @@ impl Claims {
     /// `subject`: see [`IdToken::claims`](crate::oidc::IdToken::claims).
     pub(crate) fn select(provider: &str, subject: &str, said: Said, selection: &Selection) -> Self {
         let email = said.email.filter(|email| email.len() <= EMAIL_BYTES && !email.is_empty());
-        let more = said.more.into_iter().map(|(path, value)| {
+        let mut more: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for (path, value) in said.more {
             let passing = selection.passing(&path, value);
-            (path, passing)
-        });
+            if !passing.is_empty() {
+                more.entry(path).or_default().extend(passing);
+            }
+        }
         Self {
             subject: subject.to_owned(),
             provider: provider.to_owned(),
@@ -156,7 +164,7 @@ impl Claims {
             acr: said.acr.filter(|_| selection.acr),
             amr: named(said.amr, &selection.methods),
             auth_time: said.auth_time.filter(|_| selection.auth_time),
-            more: json::by_name(more.filter(|(_, values)| !values.is_empty())),
+            more,
         }
     }
 
@@ -246,7 +254,7 @@ impl Claims {
         self.auth_time
     }
 
-    /// The values kept of the claim at `path`.
+    /// The values kept of the claim at `path`; `null` among them if there are some that could not be read.
     pub fn values(&self, path: &str) -> &[Value] {
         self.more.get(path).map_or(&[], Vec::as_slice)
     }
@@ -308,92 +316,4 @@ fn named(said: Vec<String>, wanted: &BTreeSet<String>) -> Vec<String> {
     let mut kept = BTreeSet::new();
     kept.extend(said.into_iter().filter(|name| wanted.contains(name)));
     kept.into_iter().collect()
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// Claims as a login would select them.
-    pub(crate) fn claims(selection: &Selection, groups: &[&str], email: Option<(&str, bool)>) -> Claims {
-        let said = Said {
-            email: email.map(|(email, _)| email.to_owned()),
-            email_verified: email.is_some_and(|(_, verified)| verified),
-            name: Some("Ada".to_owned()),
-            groups: groups.iter().map(|group| (*group).to_owned()).collect::<Vec<_>>().into(),
-            ..Said::default()
-        };
-        Claims::select("work", "ada-1", said, selection)
-    }
-
-    /// Claims of what a provider says, as an ID token would give them.
-    pub(crate) fn person(selection: &Selection, said: &Value) -> Claims {
-        let said_by_name = said.as_object().unwrap().clone().into_iter().collect();
-        let names = |name: &str| crate::oidc::names_in(&[&said_by_name], name);
-        let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
-        let at = |path: &str| path.split('.').try_fold(said, |value, part| value.get(part)).cloned();
-        let person = Said {
-            email: text("email"),
-            email_verified: said.get("email_verified") == Some(&Value::Bool(true)),
-            name: text("name"),
-            groups: names("groups"),
-            roles: names("roles"),
-            acr: text("acr"),
-            amr: names("amr").list,
-            auth_time: said.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds),
-            more: selection.paths().filter_map(|path| Some((path.to_owned(), at(path)?))).collect(),
-        };
-        Claims::select(said.get("idp").and_then(Value::as_str).unwrap_or("work"), "ada-1", person, selection)
-    }
-
-    #[test]
-    fn only_groups_that_a_rule_names_are_kept() {
-        let selection = Selection::new(["admins", "staff"]);
-        let kept = claims(&selection, &["x", "staff", "y", "staff"], None);
-        assert_eq!(kept.groups(), ["staff"]);
-    }
-
-    #[test]
-    fn the_fingerprint_follows_the_selection_and_not_its_order() {
-        let print = |groups: &[&str]| Selection::new(groups.iter().copied()).fingerprint().to_owned();
-        assert_eq!(print(&["a", "b"]), print(&["b", "a", "a"]));
-        let different = [print(&[]), print(&["ab"]), print(&["a", "b"]), print(&["a"])];
-        for (rank, one) in different.iter().enumerate() {
-            assert!(!different.iter().skip(rank + 1).any(|other| other == one));
-        }
-    }
-
-    #[test]
-    fn oversized_values_for_showing_are_left_out() {
-        let said =
-            Said { email: Some("a".repeat(321)), email_verified: true, name: Some("n".repeat(257)), ..Said::default() };
-        let kept = Claims::select("work", "ada-1", said, &Selection::default());
-        assert_eq!((kept.email(), kept.verified_email(), kept.name()), (None, None, None));
-        assert_eq!(kept.shown_as(), "ada-1");
-    }
-
-    #[test]
-    fn of_other_claims_only_values_that_a_rule_tests_are_kept() {
-        let test = ClaimTest::OneOf(vec![Value::from("eng"), Value::from(7), Value::from(true)]);
-        let pattern = ClaimTest::Matches(vec![crate::wildcard::Wildcard::parse("team-*").unwrap()]);
-        let selection: Selection =
-            [Wanted::Claim("dep", &test), Wanted::Claim("dep", &pattern), Wanted::Claim("org.unit", &test)]
-                .into_iter()
-                .collect();
-        let kept = |path: &str, value: Value| {
-            let said = Said { more: vec![(path.to_owned(), value)], ..Said::default() };
-            Claims::select("work", "ada-1", said, &selection).values(path).to_vec()
-        };
-        for (path, value, expected) in [
-            ("dep", serde_json::json!("eng"), serde_json::json!(["eng"])),
-            ("dep", serde_json::json!(["x", "team-a", 7, 8, null, {}]), serde_json::json!(["team-a", 7])),
-            ("dep", serde_json::json!({ "eng": true }), serde_json::json!([])),
-            ("dep", serde_json::json!("7"), serde_json::json!([])),
-            ("org.unit", serde_json::json!(true), serde_json::json!([true])),
-            ("org.unit", serde_json::json!("team-a"), serde_json::json!([])),
-            ("other", serde_json::json!("eng"), serde_json::json!([])),
-        ] {
-            assert_eq!(Value::from(kept(path, value.clone())), expected, "{path} {value}");
-        }
-    }
 }

@@ -29,9 +29,9 @@ pub use access_token::{
 pub use authorization::{
     AuthorizationError, AuthorizationRequest, AuthorizationResponse, Outcome, ResponseError, Verifier, nonce,
 };
-#[cfg(test)]
-pub(crate) use id_token::names_in;
 pub use id_token::{AddressedIdToken, IdToken, IdTokenError, UntrustedIdToken};
+#[cfg(test)]
+pub(crate) use id_token::{claims_at, names_in};
 pub use jwks::{KeySet, KeySetError, Material, PublicKey};
 pub use jws::{Algorithm, JwsError, SignatureProof, Signed};
 pub use logout::{end_session_endpoint, end_session_url};

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, de::Error};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::{
@@ -262,10 +262,31 @@ pub(super) fn at_path<'c>(claims: &'c BTreeMap<String, Value>, path: &str) -> Op
     })
 }
 
-/// The values at the paths that `selection` asks for, each from the first of the sources that has one.
-pub(super) fn claims_at(selection: &Selection, sources: &[&BTreeMap<String, Value>]) -> Vec<(String, Value)> {
-    let value = |path: &str| sources.iter().find_map(|claims| at_path(claims, path)).cloned();
-    selection.paths().filter_map(|path| Some((path.to_owned(), value(path)?))).collect()
+/// The values at the paths that `selection` asks for, each from the first of the sources that has one, and an
+/// object for each source before it where it is to be had elsewhere.
+pub(crate) fn claims_at(selection: &Selection, sources: &[&BTreeMap<String, Value>]) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for path in selection.paths() {
+        for claims in sources {
+            match at_path(claims, path) {
+                None | Some(Value::Null) if is_elsewhere(claims, path) => {
+                    found.push((path.to_owned(), Value::Object(Map::new())));
+                }
+                None | Some(Value::Null) => {}
+                Some(value) => {
+                    found.push((path.to_owned(), value.clone()));
+                    break;
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Whether the claims say where the one at `path` is to be had, in place of itself (Core 5.6.2).
+fn is_elsewhere(claims: &BTreeMap<String, Value>, path: &str) -> bool {
+    let first = path.split('.').next().unwrap_or_default();
+    claims.get("_claim_names").is_some_and(|names| names.get(path).or(names.get(first)).is_some())
 }
 
 /// The names at `path` in the first of the sources that has some: a list, or a single name. What has another form,
@@ -279,11 +300,7 @@ pub(crate) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Name
                 let list: Vec<String> = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
                 return Names { and_unread: and_unread || list.len() != names.len(), list };
             }
-            None | Some(Value::Null) => {
-                let first = path.split('.').next().unwrap_or_default();
-                let is_elsewhere = |names: &Value| names.get(path).or(names.get(first)).is_some();
-                and_unread |= claims.get("_claim_names").is_some_and(is_elsewhere);
-            }
+            None | Some(Value::Null) => and_unread |= is_elsewhere(claims, path),
             Some(_) => and_unread = true,
         }
     }

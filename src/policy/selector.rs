@@ -76,7 +76,11 @@ impl Selector {
             Self::EmailDomain(domains) => {
                 owns(claims, |address| domain_of(address).is_some_and(|domain| is_one_of(domain, domains)))
             }
-            Self::Claim(path, test) => Truth::of(claims.values(path).iter().any(|value| test.passes(value))),
+            Self::Claim(path, test) => match claims.values(path) {
+                values if values.iter().any(|value| test.passes(value)) => Truth::Yes,
+                values if values.iter().any(Value::is_null) => Truth::Unknown,
+                _ => Truth::No,
+            },
             Self::Provider(ids) => Truth::of(ids.iter().any(|id| id == claims.provider())),
             Self::Ip(networks) => match facts.address {
                 Some(address) => Truth::of(networks.iter().any(|network| network.contains(address))),

@@ -65,7 +65,6 @@ fn rows() -> Vec<Row> {
         (json!({ "claim": "contractor", "equals": false }), true),
         (json!({ "claim": "contractor", "one_of": [true, 0, "false"] }), false),
         (json!({ "claim": "org.units", "one_of": ["x", "b"] }), true),
-        (json!({ "claim": "org", "equals": "a" }), false),
         (json!({ "claim": "missing", "matches": "*" }), false),
         (json!({ "provider": "work" }), true),
         (json!({ "provider": ["other", "work"] }), true),
@@ -167,6 +166,11 @@ fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known()
         (json!({ "groups": { "contractors": true } }), json!({ "group": "contractors" })),
         (json!({ "groups": ["staff", { "name": "contractors" }] }), json!({ "group": "contractors" })),
         (json!({ "roles": { "guest": {} } }), json!({ "role": "guest" })),
+        (json!({ "department": { "name": "eng" } }), json!({ "claim": "department", "equals": "eng" })),
+        (json!({ "department": ["hr", ["eng"]] }), json!({ "claim": "department", "matches": "en*" })),
+        (json!({ "_claim_names": { "department": "src1" } }), json!({ "claim": "department", "equals": "eng" })),
+        (json!({ "_claim_names": { "org": "src1" } }), json!({ "claim": "org.unit", "one_of": ["eng"] })),
+        (json!({ "_claim_names": { "org.unit": "src1" } }), json!({ "claim": "org.unit", "one_of": ["eng"] })),
         (json!({ "email": "bob@example.com" }), json!({ "email": "Bob@example.com" })),
         (json!({ "email": "bob@example.com", "email_verified": false }), json!({ "email_domain": "example.com" })),
     ] {
@@ -182,8 +186,9 @@ fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known()
         // What is known decides, and a rule that does not ask is not held up.
         assert!(judge(&json!({ "deny": [{ "provider": "other" }] }), &said, &facts()).is_ok());
     }
-    let staff = json!({ "idp": "work", "groups": ["staff", 7] });
+    let staff = json!({ "idp": "work", "groups": ["staff", 7], "department": ["eng", {}] });
     assert!(judge(&json!({ "allow": [{ "group": "staff" }] }), &staff, &facts()).is_ok());
+    assert!(judge(&json!({ "allow": [{ "claim": "department", "equals": "eng" }] }), &staff, &facts()).is_ok());
     // Silence is a no: many providers leave an empty list out.
     for said in
         [json!({ "idp": "work" }), json!({ "idp": "work", "groups": null }), json!({ "idp": "work", "groups": [] })]

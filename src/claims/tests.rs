@@ -1,0 +1,85 @@
+use super::*;
+
+/// Claims as a login would select them.
+pub(crate) fn claims(selection: &Selection, groups: &[&str], email: Option<(&str, bool)>) -> Claims {
+    let said = Said {
+        email: email.map(|(email, _)| email.to_owned()),
+        email_verified: email.is_some_and(|(_, verified)| verified),
+        name: Some("Ada".to_owned()),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect::<Vec<_>>().into(),
+        ..Said::default()
+    };
+    Claims::select("work", "ada-1", said, selection)
+}
+
+/// Claims of what a provider says, as an ID token would give them.
+pub(crate) fn person(selection: &Selection, said: &Value) -> Claims {
+    let said_by_name = said.as_object().unwrap().clone().into_iter().collect();
+    let names = |name: &str| crate::oidc::names_in(&[&said_by_name], name);
+    let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
+    let person = Said {
+        email: text("email"),
+        email_verified: said.get("email_verified") == Some(&Value::Bool(true)),
+        name: text("name"),
+        groups: names("groups"),
+        roles: names("roles"),
+        acr: text("acr"),
+        amr: names("amr").list,
+        auth_time: said.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds),
+        more: crate::oidc::claims_at(selection, &[&said_by_name]),
+    };
+    Claims::select(said.get("idp").and_then(Value::as_str).unwrap_or("work"), "ada-1", person, selection)
+}
+
+#[test]
+fn only_groups_that_a_rule_names_are_kept() {
+    let selection = Selection::new(["admins", "staff"]);
+    let kept = claims(&selection, &["x", "staff", "y", "staff"], None);
+    assert_eq!(kept.groups(), ["staff"]);
+}
+
+#[test]
+fn the_fingerprint_follows_the_selection_and_not_its_order() {
+    let print = |groups: &[&str]| Selection::new(groups.iter().copied()).fingerprint().to_owned();
+    assert_eq!(print(&["a", "b"]), print(&["b", "a", "a"]));
+    let different = [print(&[]), print(&["ab"]), print(&["a", "b"]), print(&["a"])];
+    for (rank, one) in different.iter().enumerate() {
+        assert!(!different.iter().skip(rank + 1).any(|other| other == one));
+    }
+}
+
+#[test]
+fn oversized_values_for_showing_are_left_out() {
+    let said =
+        Said { email: Some("a".repeat(321)), email_verified: true, name: Some("n".repeat(257)), ..Said::default() };
+    let kept = Claims::select("work", "ada-1", said, &Selection::default());
+    assert_eq!((kept.email(), kept.verified_email(), kept.name()), (None, None, None));
+    assert_eq!(kept.shown_as(), "ada-1");
+}
+
+#[test]
+fn of_other_claims_only_values_that_a_rule_tests_are_kept() {
+    let test = ClaimTest::OneOf(vec![Value::from("eng"), Value::from(7), Value::from(true)]);
+    let pattern = ClaimTest::Matches(vec![crate::wildcard::Wildcard::parse("team-*").unwrap()]);
+    let selection: Selection =
+        [Wanted::Claim("dep", &test), Wanted::Claim("dep", &pattern), Wanted::Claim("org.unit", &test)]
+            .into_iter()
+            .collect();
+    let kept = |path: &str, value: Value| {
+        let said = Said { more: vec![(path.to_owned(), value)], ..Said::default() };
+        Claims::select("work", "ada-1", said, &selection).values(path).to_vec()
+    };
+    for (path, value, expected) in [
+        ("dep", serde_json::json!("eng"), serde_json::json!(["eng"])),
+        ("dep", serde_json::json!(["x", "team-a", 7, 8, null, {}]), serde_json::json!(["team-a", 7, null])),
+        ("dep", serde_json::json!([{ "eng": true }, ["eng"]]), serde_json::json!([null])),
+        ("dep", serde_json::json!({ "eng": true }), serde_json::json!([null])),
+        ("dep", serde_json::json!(null), serde_json::json!([])),
+        ("dep", serde_json::json!("7"), serde_json::json!([])),
+        ("org.unit", serde_json::json!(true), serde_json::json!([true])),
+        ("org.unit", serde_json::json!("team-a"), serde_json::json!([])),
+        ("other", serde_json::json!("eng"), serde_json::json!([])),
+    ] {
+        assert_eq!(Value::from(kept(path, value.clone())), expected, "{path} {value}");
+    }
+}
