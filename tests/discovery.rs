@@ -69,10 +69,28 @@ fn a_call_whose_client_went_away_is_waited_for_no_longer_than_it_could_take() {
     let isolate = world.isolate(&settings());
     let login = Head::navigation(&format!("{HOST}/.auth/login"));
     isolate.cut_off(&login);
-    world.pass(60);
+    // Who comes in the meantime cannot know, and waits for the rest of that time.
+    world.pass(7);
     world.take_pauses();
+    assert_eq!(sign_in(&isolate), Err("metadata_unavailable".into()));
+    let waited = world.take_pauses();
+    assert!((100..=200).contains(&waited), "{waited}");
+    world.pass(60);
     sign_in(&isolate).unwrap();
     assert!(world.take_pauses() < 20);
+}
+
+#[test]
+fn a_call_has_its_whole_time_also_when_its_request_waited_for_another_before() {
+    let world = World::new();
+    world.fill_kv();
+    let ada = Browser::new("ada");
+    let one = world.isolate(&settings());
+    let provider = ada.start(&one, "/page");
+    let back = ada.answer_of_provider(&one, &provider);
+    // The callback meets an isolate that knows nothing, and needs the metadata and then the keys: five seconds each.
+    world.set_distance(500);
+    assert_eq!(ada.open(&world.isolate(&settings()), &back).at_origin(), "/page");
 }
 
 #[test]

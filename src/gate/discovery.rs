@@ -36,7 +36,8 @@ const BETWEEN_LOOKS: u32 = 10;
 /// A call of which nothing came in time.
 const LOST: Trouble = Trouble::Unreachable(Unreachable::Deadline);
 
-/// What an isolate knows of its providers. Plain data: no request waits for another's call.
+/// What an isolate knows of its providers. Plain data: whoever waits for another's call looks here for what came of
+/// it, since the platform lets no request wait for a promise of another.
 #[derive(Debug, Default)]
 pub(super) struct Knowledge {
     providers: HashMap<String, Known>,
@@ -78,6 +79,15 @@ pub(super) enum Unproven {
 pub(super) struct Kept<D> {
     pub(super) document: Rc<D>,
     pub(super) fetched: Timestamp,
+}
+
+impl<D> Shelf<D> {
+    /// A call has ended: what it brought, or why it brought nothing.
+    fn end(&mut self, kept: Option<Kept<D>>, failed: Option<Trouble>) {
+        self.under_way = None;
+        self.failed = failed;
+        self.kept = kept.or_else(|| self.kept.take());
+    }
 }
 
 impl<D> Clone for Kept<D> {
@@ -302,10 +312,10 @@ impl Gate {
             let Some(provider) = self.config.publisher(&provider) else { return };
             let text = get(&edge, &url).await;
             let found = text.and_then(|text| Ok((D::parse(&text, provider).map_err(Trouble::Unusable)?, text)));
-            self.shelf::<D>(provider).under_way = None;
             match found {
                 Ok((document, text)) => {
-                    self.shelf::<D>(provider).kept = Some(Kept { document: Rc::new(document), fetched: now });
+                    let kept = Some(Kept { document: Rc::new(document), fetched: now });
+                    self.shelf::<D>(provider).end(kept, None);
                     self.store(D::KIND, &edge, provider, &url, &text, now).await;
                 }
                 Err(trouble) => {
@@ -313,7 +323,7 @@ impl Gate {
                         .with("provider", provider.id)
                         .with("detail", &trouble.detail());
                     edge.log(&event);
-                    self.shelf::<D>(provider).failed = Some(trouble);
+                    self.shelf::<D>(provider).end(None, Some(trouble));
                 }
             }
         })

@@ -38,7 +38,10 @@ const BEGIN: u64 = 1_800_000_000;
 pub struct World(Rc<Inner>);
 
 struct Inner {
+    /// In milliseconds.
     now: Cell<u64>,
+    /// How many looks of a waiting request a call to a provider takes.
+    distance: Cell<usize>,
     random: RefCell<ChaCha20Rng>,
     kv: RefCell<Kv>,
     providers: RefCell<Vec<Provider>>,
@@ -96,7 +99,8 @@ impl World {
     pub fn new() -> Self {
         let random = ChaCha20Rng::seed_from_u64(7);
         Self(Rc::new(Inner {
-            now: Cell::new(BEGIN),
+            now: Cell::new(BEGIN * 1_000),
+            distance: Cell::new(1),
             random: RefCell::new(random),
             kv: RefCell::default(),
             providers: RefCell::new(vec![Provider::new("https://id.example")]),
@@ -134,11 +138,20 @@ impl World {
     }
 
     pub fn pass(&self, seconds: u64) {
-        self.0.now.set(self.0.now.get() + seconds);
+        self.0.now.set(self.0.now.get() + seconds * 1_000);
     }
 
     pub fn now_seconds(&self) -> i64 {
-        self.0.now.get().try_into().expect("a time of this world")
+        self.seconds().try_into().expect("a time of this world")
+    }
+
+    fn seconds(&self) -> u64 {
+        self.0.now.get() / 1_000
+    }
+
+    /// From now on calls to providers take as long as a request does that looks this often.
+    pub fn set_distance(&self, looks: usize) {
+        self.0.distance.set(looks);
     }
 
     pub fn set_kv_lag(&self, seconds: u64) {
@@ -156,7 +169,7 @@ impl World {
     /// Writes an entry as somebody else does who can write KV; `None` removes it.
     pub fn put_kv(&self, key: &str, text: Option<String>) {
         let mut kv = self.0.kv.borrow_mut();
-        kv.entries.entry(key.to_owned()).or_default().push((self.0.now.get(), text));
+        kv.entries.entry(key.to_owned()).or_default().push((self.seconds(), text));
     }
 
     /// Puts `text` in the place of every entry.
@@ -317,17 +330,19 @@ impl Entropy for World {
 
 impl Edge for World {
     fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(self.0.now.get())
+        Timestamp::from_seconds(self.seconds())
     }
 
     async fn fetch(&self, call: Call) -> Result<Reply, Unreachable> {
         let method = if call.form.is_some() { "POST" } else { "GET" };
         self.0.calls.borrow_mut().push(format!("{method} {}", call.url));
         // The network takes a while: others go on meanwhile.
-        Pause(false).await;
+        for _ in 0..self.0.distance.get() {
+            Pause(false).await;
+        }
         let mut providers = self.0.providers.borrow_mut();
         let provider = providers.iter_mut().find(|provider| call.url.starts_with(&provider.issuer));
-        provider.ok_or(Unreachable::Network)?.answer(&call, self.0.now.get())
+        provider.ok_or(Unreachable::Network)?.answer(&call, self.seconds())
     }
 
     async fn read(&self, key: &str) -> Result<Option<String>, Unreachable> {
@@ -344,7 +359,7 @@ impl Edge for World {
             }
         }
         let kv = self.0.kv.borrow();
-        let seen = self.0.now.get().saturating_sub(kv.lag);
+        let seen = self.seconds().saturating_sub(kv.lag);
         let versions = kv.entries.get(key).into_iter().flatten();
         Ok(versions.rev().find(|(time, _)| *time <= seen).and_then(|(_, text)| text.clone()))
     }
@@ -353,7 +368,7 @@ impl Edge for World {
         let mut kv = self.0.kv.borrow_mut();
         kv.writes += 1;
         if !kv.full {
-            kv.entries.entry(key.to_owned()).or_default().push((self.0.now.get(), Some(text)));
+            kv.entries.entry(key.to_owned()).or_default().push((self.seconds(), Some(text)));
         }
     }
 
@@ -372,7 +387,8 @@ impl Edge for World {
         Some(signature::public_point(key))
     }
 
-    async fn pause(&self, _milliseconds: u32) {
+    async fn pause(&self, milliseconds: u32) {
+        self.0.now.set(self.0.now.get() + u64::from(milliseconds));
         self.0.pauses.set(self.0.pauses.get() + 1);
         self.go_on_in_background().await;
         Pause(false).await;
