@@ -277,7 +277,7 @@ impl ProviderSettings {
             issuer: self.issuer.clone(),
             client_id: not_empty("client_id", &self.client_id)?,
             client_secret,
-            audiences: self.audiences.clone(),
+            audiences: self.audiences.iter().map(|one| not_empty("audiences", one)).collect::<Result<_, _>>()?,
             scopes,
             algorithms,
             token_auth: self.token_auth,

@@ -49,7 +49,7 @@ type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 50] = [
+    let rows: [Refusal; 51] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
@@ -94,6 +94,7 @@ fn every_refusal_names_its_setting() {
         ("providers[0].title", "empty", |s| s["providers"][0]["title"] = json!(" ")),
         ("providers[0].issuer", "not an issuer", |s| s["providers"][0]["issuer"] = json!("http://id.example")),
         ("providers[0].client_id", "empty", |s| s["providers"][0]["client_id"] = json!("")),
+        ("providers[0].audiences", "empty", |s| s["providers"][0]["audiences"] = json!(["project", " "])),
         ("providers[0].scopes", "openid", |s| s["providers"][0]["scopes"] = json!(["email"])),
         ("providers[0].scopes", "not a scope", |s| s["providers"][0]["scopes"] = json!(["openid", "a b"])),
         ("providers[0].algorithms", "empty", |s| s["providers"][0]["algorithms"] = json!([])),
@@ -187,7 +188,10 @@ fn a_null_is_refused_wherever_it_stands() {
         ("/session", "lifetime"),
         ("/origin", "assets service fetch secret_header"),
         ("/headers", "preset subject email name groups provider assertion"),
-        ("/providers/0", "id title scopes algorithms token_auth userinfo email groups_claim roles_claim freshness"),
+        (
+            "/providers/0",
+            "id title audiences scopes algorithms token_auth userinfo email groups_claim roles_claim logout freshness",
+        ),
         ("/tokens/0", "issuer audiences types hash expires name groups"),
         ("/rules/1", "id host path methods sso allow require deny tokens mode origins preflight"),
         ("/rules/1/allow/0", "group"),
@@ -257,7 +261,7 @@ fn the_reference_lists_exactly_the_settings_there_are() {
 
 #[test]
 fn every_refusal_of_a_rule_names_it() {
-    let rows: [(&str, &str, Value); 34] = [
+    let rows: [(&str, &str, Value); 33] = [
         ("rules[0].id", "not an id", json!({ "path": "/x", "id": "A b" })),
         ("rules[0].host", "not a host", json!({ "path": "/x", "host": "*" })),
         ("rules[0].host", "none of hosts", json!({ "path": "/x", "host": "other.example.com" })),
@@ -265,7 +269,6 @@ fn every_refusal_of_a_rule_names_it() {
         ("rules[0].methods", "is empty", json!({ "path": "/x", "methods": [] })),
         ("rules[0].methods", "in capitals", json!({ "path": "/x", "methods": ["get"] })),
         ("rules[0].methods", "in capitals", json!({ "path": "/x", "methods": [""] })),
-        ("rules[0].sso", "none of true, false", json!({ "path": "/x", "sso": "off" })),
         ("rules[0].sso", "none of true, false", json!({ "path": "/x", "sso": "off" })),
         ("rules[0].allow", "beside sso = false", json!({ "path": "/x", "sso": false, "allow": [{ "group": "a" }] })),
         (

@@ -29,11 +29,14 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Whether the other rule takes the same, in the same order.
+    /// Whether the other rule takes the same, in any order.
     pub fn is_like(&self, other: &Self) -> bool {
-        let issuers = |taken: &Self| taken.issuers.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
-        let service = |taken: &Self| taken.service.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
-        issuers(self) == issuers(other) && service(self) == service(other) && self.forward == other.forward
+        self.is_within(other) && other.is_within(self) && self.forward == other.forward
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        self.issuers.iter().all(|one| other.issuers.iter().any(|issuer| issuer.id == one.id))
+            && self.service.iter().all(|one| other.service.iter().any(|token| token.id == one.id))
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{
     Endpoint, Forward, Gate, Rejection, ReturnTo, Unchecked, Visit,
     bearer::{Machine, Shown, keeps_token},
-    choice::{Choice, has_doubtful_method},
+    matched::{Matched, has_doubtful_method},
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
 };
@@ -120,7 +120,7 @@ pub(super) struct Ruled<'g, 'h, H> {
     pub(super) now: Timestamp,
     pub(super) site: Site<'h>,
     address: Address<'h>,
-    choice: Choice<'g>,
+    matched: Matched<'g>,
     /// Whether access tokens count here.
     takes_bearer: bool,
 }
@@ -184,19 +184,19 @@ impl Gate {
         }
         // 5. The rule.
         let matcher = self.config.matcher();
-        let choice = match self.choice(&path, head, site) {
-            Ok(choice) => choice,
+        let matched = match self.matched(&path, head, site) {
+            Ok(matched) => matched,
             Err(error) => return Decision::Refuse(Rejection::Ambiguous(error), Visit::new(site, address)),
         };
         // That a preflight passes turns on its method too, whatever its rule names.
-        if (choice.preflight || matcher.turns_on_method(&path, site.host)) && has_doubtful_method(head) {
+        if (matched.preflight || matcher.turns_on_method(&path, site.host)) && has_doubtful_method(head) {
             return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
         }
-        if self.leads_elsewhere(head, site, choice.rank) {
+        if self.leads_elsewhere(head, site, matched.rank) {
             return Decision::Refuse(Rejection::Path(PathError::Destination), Visit::new(site, address));
         }
-        let watching = matcher.watching(&path, Target { host: site.host, method: head.method() }, choice.rank);
-        let ruled = Ruled { head, now, site, address, choice, takes_bearer: false };
+        let watching = matcher.watching(&path, Target { host: site.host, method: head.method() }, matched.rank);
+        let ruled = Ruled { head, now, site, address, matched, takes_bearer: false };
         let findings = if watching.is_empty() { Vec::new() } else { self.watch(&watching, &ruled) };
         if findings.is_empty() {
             return self.admit(ruled);
@@ -207,8 +207,8 @@ impl Gate {
 
     /// Steps 6 to 10.
     fn admit<H: RequestHead>(&self, mut ruled: Ruled<'_, '_, H>) -> Decision {
-        let Ruled { head, now, site, ref choice, .. } = ruled;
-        let (rule, choice) = (choice.rule, choice.clone());
+        let Ruled { head, now, site, .. } = ruled;
+        let rule = ruled.matched.rule;
         // The header is read once: for the session, and for what the origin gets of it.
         let names = CookieNames::new(site.development);
         let held = head.held().filter(|held| held.is_under(names));
@@ -225,21 +225,21 @@ impl Gate {
         };
         // 6. Public. A rule that is switched to that keeps the tokens it takes all the same.
         let keeps = || rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
-        if choice.preflight {
+        if ruled.matched.preflight {
             return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit);
         }
-        let access = self.asked(&choice, now);
+        let access = self.asked(&ruled.matched, now);
         let policy = match access.as_ref() {
             Access::Public => return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit),
             Access::Optional => {
-                let origin = SameOrigin::check(head, site, self.trusted(&choice));
+                let origin = SameOrigin::check(head, site, ruled.matched.trusted());
                 let session = session().zip(origin);
                 return self.pass(Admitted::optionally(session).keeping(keeps()), edit, &ruled);
             }
             Access::SignedIn(policy) => policy,
         };
         // 7. A token.
-        if let Some(taken) = self.taken(&choice) {
+        if let Some(taken) = self.taken(&ruled.matched) {
             ruled.takes_bearer = !taken.issuers.is_empty();
             if let Some(shown) = self.shown(head, taken, now).transpose() {
                 let rejection = match shown {
@@ -258,7 +258,7 @@ impl Gate {
             return Decision::SignIn(ruled.readable_visit());
         };
         // 9. Whose doing it is.
-        let Some(same_origin) = SameOrigin::check(head, site, self.trusted(&choice)) else {
+        let Some(same_origin) = SameOrigin::check(head, site, ruled.matched.trusted()) else {
             return Decision::Refuse(Rejection::CrossSite, ruled.visit());
         };
         // 10. The policy.
@@ -271,7 +271,8 @@ impl Gate {
                 }
                 let person = session.claims().shown_as().to_owned();
                 let subject = session.claims().subject().to_owned();
-                let (rule, by) = self.blame(&choice, session.claims(), head, now).unwrap_or((rule.name.clone(), by));
+                let (rule, by) =
+                    self.blame(&ruled.matched, session.claims(), head, now).unwrap_or((rule.name.clone(), by));
                 Decision::Refuse(Rejection::Denied { person, subject, rule, by }, visit)
             }
         }
@@ -291,13 +292,13 @@ impl Gate {
     /// Which of several rules denies, and by what of it.
     fn blame(
         &self,
-        choice: &Choice<'_>,
+        matched: &Matched<'_>,
         claims: &Claims,
         head: &impl RequestHead,
         now: Timestamp,
     ) -> Option<(String, String)> {
         let mut several =
-            core::iter::once(choice.rule).chain(self.beside(choice)).filter(|_| !choice.beside.is_empty());
+            core::iter::once(matched.rule).chain(self.beside(matched)).filter(|_| !matched.beside.is_empty());
         several.find_map(|rule| match self.access(rule, now) {
             Access::SignedIn(policy) => Some((rule.name.clone(), judge(policy, claims, head, now).err()?.by)),
             Access::Public | Access::Optional => None,
@@ -337,8 +338,8 @@ impl Gate {
         now: Timestamp,
     ) -> StepUp {
         let path = RequestPath::parse(page.path()).ok();
-        let choice = path.and_then(|path| self.choice_for(&path, method, site).ok());
-        match choice.map(|choice| self.asked(&choice, now)).as_deref() {
+        let matched = path.and_then(|path| self.matched_for(&path, method, site).ok());
+        match matched.map(|matched| self.asked(&matched, now)).as_deref() {
             Some(Access::SignedIn(policy)) => match session {
                 Some(session) => judge(policy, session.claims(), head, now)
                     .err()
@@ -375,10 +376,7 @@ impl<H: RequestHead> Ruled<'_, '_, H> {
 
     /// The same, with answers that pages of an origin may read that the rule trusts.
     pub(super) fn readable_visit(&self) -> Visit {
-        self.visit().readable_by(allowed_origin(
-            self.head,
-            if self.choice.beside.is_empty() { &self.choice.rule.origins } else { &[] },
-        ))
+        self.visit().readable_by(allowed_origin(self.head, self.matched.trusted()))
     }
 }
 

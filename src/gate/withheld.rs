@@ -14,9 +14,9 @@ const HOST_HEADERS: [&str; 6] =
 /// Those by which proxies say the true host, or their own.
 const PROXYS: [&str; 3] = ["x-forwarded-host", "forwarded", "x-forwarded-server"];
 
-/// Headers by which some origins take a request for one with another method. Refused where a rule
-/// turns on the method, and no plain read from another site's page; a spelling that only such an origin would read as one of them (`_` for `-`,
-/// RFC 3875, 4.1.18) has no honest use.
+/// Headers by which some origins take a request for one with another method. A request with one is refused
+/// where a rule turns on the method, and counts as a write where it comes from another site's page. A spelling that
+/// only such an origin would read as one of them (`_` for `-`, RFC 3875, 4.1.18) has no honest use.
 pub const METHOD_HEADERS: [&str; 4] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
 

@@ -332,15 +332,21 @@ fn without_tokens_in_the_settings_nothing_changes() {
 }
 
 #[test]
-fn at_the_other_address_of_a_page_a_token_counts_that_all_of_its_rules_take() {
-    for (rest, expected) in [(json!(["ci"]), 200), (json!(["api"]), 401), (Value::Null, 401)] {
+fn at_the_other_address_of_a_page_tokens_count_where_all_of_its_rules_take_the_same() {
+    for (rest, expected) in [
+        (json!(["api", "ci"]), 200),
+        (json!(["ci", "api", "ci"]), 200),
+        (json!(["ci"]), 401),
+        (json!(["api"]), 401),
+        (Value::Null, 401),
+    ] {
         let machine = Machine::with(|settings| {
             settings["origin"] = json!({ "assets": "ASSETS" });
             let mut everything = json!({ "path": "/**" });
             if !rest.is_null() {
                 everything["tokens"] = rest.clone();
             }
-            settings["rules"] = json!([{ "path": "/docs/*.html", "tokens": ["ci"] }, everything]);
+            settings["rules"] = json!([{ "path": "/docs/*.html", "tokens": ["ci", "api"] }, everything]);
         });
         assert_eq!(machine.isolate.status(&service("/docs/intro.html", CI)), 200, "{rest}");
         assert_eq!(machine.isolate.status(&service("/docs/intro", CI)), expected, "{rest}");

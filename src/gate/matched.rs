@@ -1,4 +1,4 @@
-//! Which rule a request is about, and what could make an origin take it for a request about another.
+//! [`Matched`]: the rules that a request is about, and what could make an origin take it for a request about another.
 
 use std::{borrow::Cow, rc::Rc};
 
@@ -12,7 +12,7 @@ use crate::{
 
 /// The rules that decide a request.
 #[derive(Clone, Debug)]
-pub(super) struct Choice<'g> {
+pub(super) struct Matched<'g> {
     pub(super) rank: Option<usize>,
     pub(super) rule: &'g Rule,
     /// The ranks of the rules that may mean what is at the path as well, where `rule` decides because a page of its
@@ -22,61 +22,63 @@ pub(super) struct Choice<'g> {
     pub(super) preflight: bool,
 }
 
+impl<'g> Matched<'g> {
+    /// The origins whose pages are trusted: where several rules have to admit, ours alone.
+    pub(super) fn trusted(&self) -> &'g [String] {
+        if self.beside.is_empty() { &self.rule.origins } else { &[] }
+    }
+}
+
 impl Gate {
     /// The rules of a request: a preflight asks on behalf of the method that it names.
-    pub(super) fn choice(
+    pub(super) fn matched(
         &self,
         path: &RequestPath<'_>,
         head: &impl RequestHead,
         site: Site<'_>,
-    ) -> Result<Choice<'_>, Ambiguous> {
+    ) -> Result<Matched<'_>, Ambiguous> {
         if let Some(method) = preflight_for(head) {
-            let choice = self.choice_for(path, &method, site)?;
-            if choice.rule.preflight && self.beside(&choice).all(|beside| beside.preflight) {
-                return Ok(Choice { preflight: true, ..choice });
+            let matched = self.matched_for(path, &method, site)?;
+            if matched.rule.preflight && self.beside(&matched).all(|beside| beside.preflight) {
+                return Ok(Matched { preflight: true, ..matched });
             }
         }
-        self.choice_for(path, head.method(), site)
+        self.matched_for(path, head.method(), site)
     }
 
     /// The rules of a request of this method.
-    pub(super) fn choice_for(
+    pub(super) fn matched_for(
         &self,
         path: &RequestPath<'_>,
         method: &str,
         site: Site<'_>,
-    ) -> Result<Choice<'_>, Ambiguous> {
+    ) -> Result<Matched<'_>, Ambiguous> {
         let (matcher, target) = (self.config.matcher(), Target { host: site.host, method });
         let rank = matcher.first_match(path, target)?;
         let beside = matcher.beside(path, target, rank)?;
-        Ok(Choice { rank, rule: self.config.rule(rank), beside, preflight: false })
+        Ok(Matched { rank, rule: self.config.rule(rank), beside, preflight: false })
     }
 
     /// The rules beside the one that was chosen.
-    pub(super) fn beside(&self, choice: &Choice<'_>) -> impl Iterator<Item = &Rule> {
-        choice.beside.iter().map(|rank| self.config.rule(Some(*rank)))
+    pub(super) fn beside(&self, matched: &Matched<'_>) -> impl Iterator<Item = &Rule> {
+        matched.beside.iter().map(|rank| self.config.rule(Some(*rank)))
     }
 
     /// What the rules of a request ask for now: the one, and those beside it as well.
-    pub(super) fn asked<'g>(&'g self, choice: &Choice<'g>, now: Timestamp) -> Cow<'g, Access> {
-        let own = Cow::Borrowed(self.access(choice.rule, now));
-        self.beside(choice).fold(own, |asked, beside| match (asked.as_ref(), self.access(beside, now)) {
+    pub(super) fn asked<'g>(&'g self, matched: &Matched<'g>, now: Timestamp) -> Cow<'g, Access> {
+        let own = Cow::Borrowed(self.access(matched.rule, now));
+        self.beside(matched).fold(own, |asked, beside| match (asked.as_ref(), self.access(beside, now)) {
             (Access::SignedIn(one), Access::SignedIn(other)) => Cow::Owned(Access::SignedIn(one.and(other))),
             (Access::SignedIn(_), _) => asked,
             (_, other) => Cow::Borrowed(other),
         })
     }
 
-    /// The tokens that count: where several rules have to admit, those that all of them take.
-    pub(super) fn taken<'g>(&'g self, choice: &Choice<'g>) -> Option<&'g Rc<Taken>> {
-        let taken = choice.rule.tokens.as_ref()?;
+    /// The tokens that count: where several rules have to admit, only if each takes the same ones.
+    pub(super) fn taken<'g>(&'g self, matched: &Matched<'g>) -> Option<&'g Rc<Taken>> {
+        let taken = matched.rule.tokens.as_ref()?;
         let is_like = |beside: &Rule| beside.tokens.as_ref().is_some_and(|other| other.is_like(taken));
-        self.beside(choice).all(is_like).then_some(taken)
-    }
-
-    /// The origins whose pages are trusted: where several rules have to admit, ours alone.
-    pub(super) fn trusted<'g>(&'g self, choice: &Choice<'g>) -> &'g [String] {
-        if choice.beside.is_empty() { &choice.rule.origins } else { &[] }
+        self.beside(matched).all(is_like).then_some(taken)
     }
 
     /// Whether it would copy or move something to where another rule decides than that of `rank`: WebDAV
@@ -92,7 +94,8 @@ impl Gate {
         }
         let path = path_of(&destination, site).and_then(|path| RequestPath::parse(path).ok());
         let is_decided_alike = |path: RequestPath<'_>| {
-            !path.touches(&self.config.prefix) && self.choice(&path, head, site).is_ok_and(|choice| choice.rank == rank)
+            !path.touches(&self.config.prefix)
+                && self.matched(&path, head, site).is_ok_and(|matched| matched.rank == rank)
         };
         !path.is_some_and(is_decided_alike)
     }
