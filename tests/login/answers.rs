@@ -235,3 +235,31 @@ fn groups_that_the_id_token_has_in_no_form_to_read_are_not_those_of_the_userinfo
         assert_eq!(crate::support::outcome::status(&ada.send(&isolate, Head::new("GET", "/page"))), status);
     }
 }
+
+#[test]
+fn oidc_core_5_6_2_a_claim_that_is_to_be_had_elsewhere_is_not_known_and_a_null_says_nothing() {
+    let mut settings = settings();
+    settings["providers"][0]["userinfo"] = true.into();
+    settings["rules"] = json!([{ "path": "/**", "deny": [{ "claim": "department", "equals": "sales" }] }]);
+    for (token, userinfo, status) in [
+        (json!({}), json!({}), 200),
+        (json!({}), json!({ "department": "sales" }), 403),
+        (json!({ "department": null }), json!({ "department": "sales" }), 403),
+        (json!({ "department": null }), json!({ "department": "hr" }), 200),
+        (json!({ "department": "hr" }), json!({ "department": "sales" }), 200),
+        (json!({ "_claim_names": { "department": "src1" } }), json!({}), 403),
+        (json!({ "_claim_names": { "department": "src1" } }), json!({ "department": "hr" }), 403),
+    ] {
+        let world = World::new();
+        let (isolate, ada) = (world.isolate(&settings), Browser::new("ada"));
+        let (said, more) = (token.as_object().unwrap().clone(), userinfo.as_object().unwrap().clone());
+        world.provider(|provider| {
+            provider.userinfo = json!({ "sub": "ada" });
+            provider.userinfo.as_object_mut().unwrap().extend(more);
+            provider.edit_claims = Some(Box::new(move |claims| claims.as_object_mut().unwrap().extend(said.clone())));
+        });
+        ada.open(&isolate, "/page");
+        let met = crate::support::outcome::status(&ada.send(&isolate, Head::new("GET", "/page")));
+        assert_eq!(met, status, "{token} {userinfo}");
+    }
+}
