@@ -119,7 +119,8 @@ pub fn render(page: &Page, request: &str) -> Document {
         _ => None,
     };
     let form = match page {
-        Page::SignOut { leads_to: Some(site), .. } => format!("'self' {site}"),
+        // The provider may send on to hosts that only it knows, and a browser holds all of them to this policy.
+        Page::SignOut { leads_to: Some(site), .. } => format!("'self' {site} https:"),
         Page::SignOut { leads_to: None, .. } => "'self'".to_owned(),
         _ => "'none'".to_owned(),
     };

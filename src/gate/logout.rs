@@ -15,8 +15,8 @@ use crate::{
 const WITH_PROVIDER: &str = "provider";
 
 impl Gate {
-    /// `GET /.auth/logout`: a page that asks. Its policy names the provider's logout, since a
-    /// browser holds the redirect that follows a form to `form-action` as well.
+    /// `GET /.auth/logout`: a page that asks. Its policy lets the form lead to the provider's logout, and from there
+    /// to whatever host signs out as well: a browser holds the redirects that follow a form to `form-action`.
     pub(super) async fn ask_to_sign_out<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,

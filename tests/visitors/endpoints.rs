@@ -87,7 +87,7 @@ fn sign_out_asks_first_and_leads_to_the_provider() {
         panic!("a page")
     };
     assert!(page.body.contains("ada@example.com") && page.body.contains("action=\"/.auth/logout?provider\""));
-    assert!(page.header("content-security-policy").unwrap().contains("form-action 'self' https://id.example"));
+    assert!(page.header("content-security-policy").unwrap().contains("form-action 'self' https://id.example https:;"));
     assert!(ada.cookie("__Host-portcullis").is_some(), "asking ends nothing");
     let post = || Head::new("POST", "/.auth/logout?provider");
     for foreign in [

@@ -158,7 +158,7 @@ describe('an own endpoint', { timeout: 20_000 }, () => {
     assert.equal(answer.status, 200);
     assert.match(answer.body, /<form [^>]*method="post"/);
     assert.match(answer.body, /ada@example\.com/);
-    assert.ok(answer.header('content-security-policy').includes(`form-action 'self' ${site.provider.issuer}`));
+    assert.ok(answer.header('content-security-policy').includes(`form-action 'self' ${site.provider.issuer} https:;`));
     assert.deepEqual(answer.all('set-cookie'), []);
   });
 

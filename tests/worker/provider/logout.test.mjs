@@ -30,7 +30,7 @@ test('GET asks, and ends nothing', async () => {
   const page = await visitor.open('/.auth/logout');
   assert.equal(page.status, 200);
   assert.match(page.text, /Ada Lindqvist|ada@example\.com/);
-  assert.match(page.headers['content-security-policy'], new RegExp(`form-action 'self' ${site.provider.issuer}(;|$)`));
+  assert.match(page.headers['content-security-policy'], new RegExp(`form-action 'self' ${site.provider.issuer} https:(;|$)`));
   assert.equal((await visitor.open('/members/')).status, 200);
 });
 

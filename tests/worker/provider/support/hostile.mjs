@@ -8,6 +8,7 @@ const DOCUMENTS = {
   '/jwks': 'keys',
   '/token': 'token',
   '/me': 'userinfo',
+  '/session/end': 'logout',
 };
 const wires = new WeakMap();
 
@@ -15,7 +16,7 @@ const wires = new WeakMap();
  * From now on `provider` (as `startProvider` gives it) plays these tricks and no others; without any
  * it is honest again. The calls of before are forgotten.
  *
- * `metadata`, `keys`, `token` and `userinfo` are functions of the answer `{ status, headers, json }`,
+ * `metadata`, `keys`, `token`, `userinfo` and `logout` are functions of the answer `{ status, headers, json }`,
  * which they change in place; a `body` (text or bytes) put into it goes out as it is, and a `send`
  * gets the raw response. They may take their time. `response` is one of the parameters of the
  * authorization response, on its way to the browser, errors too.
