@@ -103,13 +103,18 @@ fn check_says_what_to_register_wherever_the_settings_stand() {
     settings["origin"] = json!({ "fetch": "https://origin.example", "secret_header": true });
     directory.write("portcullis.json", &settings.to_string());
     let (good, text) = directory.run(&["check"]);
-    assert!(good && !text.contains("goes round the gate"), "{text}");
+    assert!(good && !text.contains("goes round the gate") && !text.contains("issues no token"), "{text}");
     // What leads round the gate, as far as the file tells.
     settings["origin"] = json!({ "fetch": "https://origin.example" });
+    settings["providers"][0]["issuer"] = json!("https://login.microsoftonline.com/common/v2.0");
     directory.write("portcullis.json", &settings.to_string());
     directory.write("wrangler.toml", "name = \"site\"\n[cache]\nenabled = true\n");
     let text = directory.says(&["check"]);
-    for warning in ["origin.fetch is \"https://origin.example\": whoever asks there", "cache.enabled is true"] {
+    for warning in [
+        "origin.fetch is \"https://origin.example\": whoever asks there",
+        "cache.enabled is true",
+        "providers[0].issuer is \"https://login.microsoftonline.com/common/v2.0\", which issues no token",
+    ] {
         assert!(text.contains(warning), "{text}");
     }
     let mut settings = with_rules(json!([{ "path": "/a/**", "allow": [] }]));

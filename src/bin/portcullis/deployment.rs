@@ -192,6 +192,19 @@ impl Deployment {
             }
             _ => {}
         }
+        // Entra ID: addresses to sign in at for any tenant, under which no token was ever issued.
+        let is_for_any_tenant = |issuer: &str| {
+            ["/common/", "/organizations/", "/consumers/"].iter().any(|tenants| issuer.contains(tenants))
+                && issuer.contains("//login.microsoftonline.")
+        };
+        for (rank, provider) in config.providers.iter().enumerate() {
+            if is_for_any_tenant(provider.issuer.as_str()) {
+                warnings.push(format!(
+                    "providers[{rank}].issuer is {:?}, which issues no token: write the tenant's id in the place of the word",
+                    provider.issuer.as_str()
+                ));
+            }
+        }
         if !self.has_binding("kv_namespaces", "PORTCULLIS_KV") {
             warnings.push(
                 "there is no KV namespace PORTCULLIS_KV: every isolate asks the provider for its keys".to_owned(),
