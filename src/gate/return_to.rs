@@ -47,7 +47,7 @@ impl ReturnTo {
         if url.origin() != base.origin() || !bare {
             return None;
         }
-        if RequestPath::parse(url.path()).ok()?.touches(prefix) || url.path().len() > LONGEST {
+        if url.path().len() > LONGEST || RequestPath::parse(url.path()).ok()?.touches(prefix) {
             return None;
         }
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();

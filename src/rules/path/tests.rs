@@ -48,6 +48,10 @@ fn every_reading_is_listed() {
 fn a_path_that_costs_too_much_is_refused() {
     let long = format!("/{}", "%20".repeat(700));
     assert_eq!(RequestPath::parse(&long).map(|_| ()), Err(PathError::TooManyReadings));
+    // Two dozen readings of two thousand bytes, alike but for the last few.
+    let deep = |segments: usize| format!("/{}%2f%25252e%5c/.%25255c", "a/".repeat(segments));
+    assert_eq!(RequestPath::parse(&deep(1_009)).map(|_| ()), Err(PathError::TooManyReadings));
+    assert!(RequestPath::parse(&deep(100)).is_ok());
     assert!(RequestPath::parse(&format!("/{}", "a".repeat(16_000))).is_ok(), "a plain path costs nothing");
 }
 
