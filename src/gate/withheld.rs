@@ -20,6 +20,10 @@ const PROXYS: [&str; 3] = ["x-forwarded-host", "forwarded", "x-forwarded-server"
 pub const METHOD_HEADERS: [&str; 4] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
 
+/// What an origin is told of the address that was asked for, in other spellings: itself it is the gate's to set, or
+/// the platform's.
+const TOLD: &str = "x-forwarded-proto";
+
 /// Whether a request has one of them.
 pub(super) fn overrides_method(head: &impl RequestHead) -> bool {
     METHOD_HEADERS.into_iter().any(|name| head.header(name).is_some())
@@ -40,7 +44,7 @@ impl<'n> Withheld<'n> {
     /// asked for it.
     pub fn here(headers: &'n Headers) -> impl Iterator<Item = Self> {
         let names = headers.managed().split(',').chain(PATH_HEADERS).chain(HOST_HEADERS).chain([TOKEN_HEADER]);
-        names.map(Self::Name).chain(METHOD_HEADERS.map(Self::Spellings))
+        names.map(Self::Name).chain(METHOD_HEADERS.into_iter().chain([TOLD]).map(Self::Spellings))
     }
 
     /// What a proxy has to have removed that asks about a request: the same, but for what is its own to send

@@ -24,6 +24,13 @@ const UNREACHABLE = {
   text: 'The site behind this address does not answer. Try again in a moment.',
 };
 
+const UNPASSABLE = {
+  status: 502,
+  event: 'origin_trouble',
+  code: 'origin_unpassable',
+  text: 'The site behind this address gave an answer that cannot be passed on.',
+};
+
 const UNREADABLE = {
   status: 400,
   event: 'refused',
@@ -123,7 +130,7 @@ function edit(response, change) {
     change(edited.headers);
     return edited;
   } catch (error) {
-    return failed(error);
+    return trouble(UNPASSABLE, error);
   }
 }
 
@@ -152,7 +159,7 @@ export function privateCacheControl(value) {
   return edited;
 }
 
-/** The origin is not there, broke off before its answer began, or gave one that cannot be passed on. */
+/** The origin is not there, or broke off before its answer began. */
 function failed(error) {
   return trouble(UNREACHABLE, error);
 }

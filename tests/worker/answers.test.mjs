@@ -143,6 +143,16 @@ for (const origin of ['service', 'zone', 'address']) {
       }
     });
 
+    // The other origins are Workers, and make no such answer.
+    if (origin === 'address') {
+      test('a status that no answer can be made anew with is a 502 that says so', async () => {
+        const [open, own] = await both({ status: 999, body: 'theirs' });
+        assert.deepEqual([open.status, open.body], [999, 'theirs']);
+        assert.deepEqual([own.status, own.header('cache-control')], [502, 'no-store']);
+        assert.match(own.body, /^Code origin_unpassable, request \w{12}$/m);
+      });
+    }
+
     test('an origin that fails is a 502 that says nothing of why', async () => {
       const seen = site.gate.logs.length;
       for (const answer of await both({ fail: true })) {
