@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{
     Endpoint, Forward, Gate, Rejection, ReturnTo, Unchecked, Visit,
     bearer::{Machine, Shown, keeps_token},
-    matched::{Matched, has_doubtful_method},
+    matched::{Matched, has_doubtful_method, has_unpassable_method},
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
 };
@@ -133,9 +133,9 @@ impl Gate {
     /// 3. it came over https, or to this machine;
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404), and the gate is not
     ///    locked down (else 503);
-    /// 5. all its readings choose the same rule (else 400), by a method that nothing overrides where
-    ///    a rule asks for the method or a preflight passes (else 400), and so does the path that it is to be
-    ///    copied or moved to (else 400);
+    /// 5. its method can be passed on as it is (else 400), all its readings choose the same rule (else 400), by a
+    ///    method that nothing overrides where a rule asks for the method or a preflight passes (else 400), and so does
+    ///    the path that it is to be copied or moved to (else 400);
     /// 6. the rule is public, or lets this preflight pass, or
     /// 7. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
     /// 8. there is a session, unless sign-in is optional,
@@ -182,7 +182,10 @@ impl Gate {
         {
             return Decision::Refuse(Rejection::Path(PathError::Rewritten), Visit::new(site, address));
         }
-        // 5. The rule.
+        // 5. The method, and the rule.
+        if has_unpassable_method(head) {
+            return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
+        }
         let matcher = self.config.matcher();
         let matched = match self.matched(&path, head, site) {
             Ok(matched) => matched,

@@ -116,6 +116,15 @@ pub(super) fn preflight_for(head: &impl RequestHead) -> Option<String> {
     preflight.then(|| head.header("access-control-request-method")).flatten()
 }
 
+/// Whether the method is not one to pass on, whatever the rules say. With `Upgrade` the platform makes a GET of every
+/// method, as a WebSocket's handshake is one (RFC 6455, 4.1): the origin would do what nobody judged. And an answer to
+/// TRACE is the request, with all that the gate added for the origin alone (RFC 9110, 9.3.8).
+pub(super) fn has_unpassable_method(head: &impl RequestHead) -> bool {
+    let method = head.method();
+    let echoes = ["TRACE", "TRACK"].into_iter().any(|echo| method.eq_ignore_ascii_case(echo));
+    echoes || method != "GET" && head.header("upgrade").is_some()
+}
+
 /// Whether an origin could take another method than the one that the rules see: by a header that
 /// frameworks listen to, or by reading it without regard to case.
 pub(super) fn has_doubtful_method(head: &impl RequestHead) -> bool {

@@ -24,7 +24,7 @@ pub enum Rejection {
     Path(PathError),
     /// The path can be read in two ways that two rules judge.
     Ambiguous(Ambiguous),
-    /// A rule asks for the method, and the origin could take another one.
+    /// The origin could take another method than the one that was judged, or answer with what is for it alone.
     DoubtfulMethod,
     /// Under the prefix, and nothing of ours.
     NotFound,

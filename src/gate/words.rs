@@ -20,7 +20,7 @@ impl Rejection {
             ),
             Self::DoubtfulMethod => (
                 "Not possible",
-                "The request asks for one thing and says another. Send it with the method it is meant with.",
+                "The request cannot be passed on with this method. Send it with the one it is meant with, and without a header that says another.",
             ),
             Self::SubRequest(_) | Self::ForgedIdentity(_) => {
                 ("Not possible", "The request has a header that only the servers of this site may set.")

@@ -89,6 +89,44 @@ fn a_rule_that_names_methods_meets_no_override() {
 }
 
 #[test]
+fn what_arrives_as_another_method_than_was_judged_goes_nowhere() {
+    let world = World::new();
+    let rules = json!([
+        { "path": "/hook/**", "methods": ["POST"], "sso": false },
+        { "path": "/api/**", "preflight": true, "allow": [{ "group": "admins" }] },
+        { "path": "/open/**", "sso": false },
+    ]);
+    let (isolate, ada) = signed_in(&world, rules);
+    // RFC 6455, 4.1: a handshake is a GET, and the platform makes one of whatever has the header.
+    let preflight =
+        |path: &str| Head::new("OPTIONS", path).with("origin", OTHER).with("access-control-request-method", "GET");
+    assert_eq!(isolate.status(&preflight("/api/x")), 200);
+    for upgrade in ["websocket", "WebSocket", "h2c", ""] {
+        assert_eq!(isolate.status(&preflight("/api/x").with("upgrade", upgrade)), 400, "{upgrade}");
+        for method in ["POST", "HEAD", "OPTIONS", "PUT", "PROPFIND", "get"] {
+            for path in ["/hook/x", "/api/x", "/open/x", "/else"] {
+                let head = Head::new(method, path).with("origin", HOST).with("upgrade", upgrade);
+                assert_eq!(isolate.status(&head), 400, "{method} {path}");
+                assert_eq!(status(&ada.send(&isolate, head)), 400, "{method} {path}");
+            }
+        }
+    }
+    // RFC 9110, 9.3.8: the answer is the request, with what the gate added.
+    for method in ["TRACE", "Trace", "TRACK"] {
+        for path in ["/open/x", "/else"] {
+            assert_eq!(isolate.status(&Head::new(method, path)), 400, "{method} {path}");
+            assert_eq!(
+                status(&ada.send(&isolate, Head::new(method, path).with("origin", HOST))),
+                400,
+                "{method} {path}"
+            );
+        }
+    }
+    let handshake = Head::new("GET", "/else").with("origin", HOST).with("upgrade", "websocket");
+    assert_eq!(status(&ada.send(&isolate, handshake)), 200);
+}
+
+#[test]
 fn a_read_in_disguise_is_none_where_another_sites_page_sent_it() {
     let world = World::new();
     let rules = json!([{ "path": "/shared", "origins": [OTHER] }, { "path": "/page", "sso": "optional" }]);

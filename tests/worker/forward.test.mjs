@@ -27,14 +27,28 @@ for (const origin of ['service', 'zone', 'address']) {
     test('says the host that was judged, and no other', async () => {
       const names = ['X-Forwarded-Host', 'X_Forwarded_Host', 'Forwarded', 'X-Host', 'X-Original-Host'];
       for (const [path, headers] of [['/public/x', {}], ['/x', { cookie }]]) {
-        await site.send(path, { headers: [...names.map((name) => [name, 'host=admin.example']), ['X-Forwarded-Proto', 'ftp'], ...Object.entries(headers)] });
+        await site.send(path, { headers: [...names.map((name) => [name, 'host=admin.example']), ['X-Forwarded-Proto', 'ftp'], ['X_Forwarded_Proto', 'ftp'], ['X.Forwarded-Proto', 'ftp'], ...Object.entries(headers)] });
         const arrived = await arrival();
         assert.deepEqual(arrived.headers.filter(([, value]) => value.includes('admin.example')), []);
+        assert.deepEqual(arrived.names.filter((name) => /^x[^a-z]forwarded[^a-z]proto$/.test(name) && name !== 'x-forwarded-proto'), []);
         const told = ['x-forwarded-host', 'x-forwarded-proto'].map((name) => arrived.header(name));
         // Elsewhere the address itself has the host.
         if (origin === 'address') assert.deepEqual(told, [LOCAL.slice('http://'.length), 'http']);
         else assert.equal(new URL(arrived.url).origin, LOCAL);
       }
+    });
+
+    // With it the platform sends on every method as a GET; and an answer to TRACE is the request, secrets and all.
+    test('goes nowhere with an Upgrade and another method than GET, nor as a TRACE', async () => {
+      const ways = ['HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND'].flatMap((method) => ['websocket', 'WebSocket', 'h2c'].map((to) => [method, { connection: 'Upgrade', upgrade: to }]));
+      for (const [method, more] of [...ways, ['TRACE', {}]]) {
+        for (const path of ['/public/x', '/x']) {
+          const answer = await site.send(path, { method, headers: { ...more, cookie, origin: LOCAL } });
+          assert.equal(answer.status, 400, `${method} ${path}`);
+          if (method !== 'HEAD') assert.equal(answer.json().code, 'method_doubtful');
+        }
+      }
+      assert.deepEqual(await site.arrived(), []);
     });
 
     const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'MKCOL', 'REPORT', 'SEARCH'];

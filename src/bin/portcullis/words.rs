@@ -178,7 +178,7 @@ impl Telling<'_> {
             Rejection::Path(error) => format!("the path {error}"),
             Rejection::Ambiguous(_) => "servers read the path in ways that choose different rules".to_owned(),
             Rejection::DoubtfulMethod => {
-                "a rule asks for the method here, and the request has a header that overrides it, or a method in small letters".to_owned()
+                "the origin could take another method than this: by a header that overrides it, by small letters where a rule asks for the method, or since Upgrade makes a GET of it; and TRACE goes nowhere".to_owned()
             }
             Rejection::Machine(_) => "the token that it shows does not count here".to_owned(),
             _ => "it goes nowhere".to_owned(),
