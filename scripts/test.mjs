@@ -20,6 +20,7 @@ const parts = {
     await check('clippy of the tests', 'cargo', ['clippy', '--locked', '--all-targets', '--features', 'check', '--', '-D', 'warnings', ...testsMay]);
     await check('clippy for wasm32', 'cargo', ['clippy', '--locked', '--target', 'wasm32-unknown-unknown', '--features', 'panic-drill', '--', '-D', 'warnings']);
     await check('rustdoc', 'cargo', ['doc', '--locked', '--no-deps', '--document-private-items'], { RUSTDOCFLAGS: '-D warnings' });
+    await check('rustdoc for wasm32', 'cargo', ['doc', '--locked', '--no-deps', '--document-private-items', '--target', 'wasm32-unknown-unknown'], { RUSTDOCFLAGS: '-D warnings' });
     await counted('cargo test', 'cargo', ['test', '--locked', '--features', 'check'], cargoCounts);
     // A crate of its own, built in a place of its own: the library's file has no hash in its name, and would take
     // that of the tests away, which has other features.

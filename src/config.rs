@@ -57,7 +57,7 @@ pub struct Config {
     pub hosts: Vec<Host>,
     /// The path under which the gate answers itself; starts with `/`, does not end with one.
     pub prefix: String,
-    /// Whether a page of a few bytes keeps the `#fragment` through a login.
+    /// Whether a small page keeps the `#fragment` through a login.
     pub fragment: bool,
     /// How long a session lasts, from its login on.
     pub session_lifetime: Lifetime,

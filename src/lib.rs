@@ -5,8 +5,10 @@
 //! visitor's identity attached. The origin is a static site, another Worker, or any server.
 //!
 //! # Scope
-//! A relying party for the authorization code flow with PKCE, sessions without a store, rules by
-//! path, identity headers for the origin, logout here and at the provider.
+//! A relying party for the authorization code flow with PKCE, at one provider or several; sessions without a
+//! store; rules by host, path and method, with policies over what a provider says of a person, and step-up; tokens
+//! of machines; identity headers for the origin, or a signed assertion; logout here and at the provider; a switch
+//! at run time; and an answer to proxies that ask.
 //!
 //! # Not in scope
 //! Being an identity provider, storing people or passwords, rewriting content, filtering traffic
@@ -35,7 +37,8 @@
 //! # One request's walk
 //! [`gate::Gate::decide`] takes the head and the time. Signed in and allowed, or public: it ends
 //! there, synchronously, with the edits to make on the way to the origin. Otherwise
-//! [`gate::Gate::respond`] starts a login (`gate/login.rs`), which comes back to
+//! [`gate::Gate::respond`] has the word: one of the gate's own endpoints, a refusal, 401 for whatever is no page
+//! in a tab, and for a page in a tab a login (`gate/login.rs`). That comes back to
 //! `gate/callback.rs`, where [`oidc::UntrustedIdToken`] becomes an [`oidc::IdToken`] check by check,
 //! an [`oidc::IdToken`] becomes [`claims::Claims`], and claims become a [`session::Session`].
 //!

@@ -31,7 +31,7 @@ thread_local! {
 }
 
 /// Decides a request that needs no I/O: the plan to forward it by, or nothing, and then [`respond`]
-/// has the word. What most decisions read comes as `lines` (see [`Head`]), since the entry reads it for a
+/// has the word. What most decisions read comes as `lines` (see `Head`), since the entry reads it for a
 /// fraction of what calls from here cost; the request itself is for the rest. A `Cookie` header that was
 /// [read](read_cookies) comes as its number, and is not among the lines.
 #[wasm_bindgen]

@@ -238,13 +238,25 @@ fn kv_is_written_when_a_document_changed_or_is_half_through_its_time() {
     world.provider(|provider| provider.rotate("key-2", true));
     sign_in(&isolate).unwrap();
     assert_eq!(writes(), 3);
+    // The same keys, a second before they are half through their time, and then.
+    let isolate = world.isolate(&settings());
+    world.provider(|provider| provider.rotate("unknown", false));
+    world.pass(1_700);
+    for (seconds, written) in [(99, 3), (30, 4)] {
+        world.pass(seconds);
+        assert_eq!(sign_in(&isolate), Err("key_unknown".into()));
+        assert_eq!(writes(), written);
+    }
+    world.provider(|provider| provider.rotate("key-3", true));
+    sign_in(&isolate).unwrap();
+    assert_eq!(writes(), 5);
     // Both old enough: each written anew, once, whoever fetches.
     world.pass(3_601);
     for _ in 0..5 {
         sign_in(&isolate).unwrap();
         world.run_background();
     }
-    assert_eq!(writes(), 5);
+    assert_eq!(writes(), 7);
 }
 
 #[test]

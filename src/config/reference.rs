@@ -71,7 +71,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "fragment",
         "`true`",
-        "Whether the `#fragment` of the page asked for survives the login, by a page of a few bytes on the way. `false` makes that page a plain 302.",
+        "Whether the `#fragment` of the page asked for survives the login, by a small page on the way. `false` makes that page a plain 302.",
     ),
     entry("prefix", "`\"/.auth\"`", "The path under which the gate answers itself."),
     entry(

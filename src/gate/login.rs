@@ -56,7 +56,7 @@ impl Gate {
     /// 2. what is asked for;
     /// 3. a login that was finished a moment ago did not leave its session: say so;
     /// 4. several providers and no choice: the chooser;
-    /// 5. the login starts, and a page of a few bytes keeps the fragment on the way.
+    /// 5. the login starts, and a small page keeps the fragment on the way.
     pub(super) async fn login<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
         // 1. A page that a person opens.
         if Audience::of(request.head) != Audience::Navigation {

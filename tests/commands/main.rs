@@ -106,16 +106,27 @@ fn check_says_what_to_register_wherever_the_settings_stand() {
     assert!(good && !text.contains("goes round the gate") && !text.contains("issues no token"), "{text}");
     // What leads round the gate, as far as the file tells.
     settings["origin"] = json!({ "fetch": "https://origin.example" });
-    settings["providers"][0]["issuer"] = json!("https://login.microsoftonline.com/common/v2.0");
+    let issuers = ["common", "organizations", "consumers"]
+        .map(|tenants| format!("https://login.microsoftonline.com/{tenants}/v2.0"));
+    let one = settings["providers"][0].clone();
+    settings["providers"] = issuers
+        .iter()
+        .enumerate()
+        .map(|(rank, issuer)| {
+            let mut provider = one.clone();
+            (provider["id"], provider["issuer"]) = (json!(format!("work-{rank}")), json!(issuer));
+            provider
+        })
+        .collect();
+    settings["headers"] = json!({ "provider": "X-Auth-Provider" });
     directory.write("portcullis.json", &settings.to_string());
     directory.write("wrangler.toml", "name = \"site\"\n[cache]\nenabled = true\n");
     let text = directory.says(&["check"]);
-    for warning in [
-        "origin.fetch is \"https://origin.example\": whoever asks there",
-        "cache.enabled is true",
-        "providers[0].issuer is \"https://login.microsoftonline.com/common/v2.0\", which issues no token",
-    ] {
+    for warning in ["origin.fetch is \"https://origin.example\": whoever asks there", "cache.enabled is true"] {
         assert!(text.contains(warning), "{text}");
+    }
+    for (rank, issuer) in issuers.iter().enumerate() {
+        assert!(text.contains(&format!("providers[{rank}].issuer is {issuer:?}, which issues no token")), "{text}");
     }
     let mut settings = with_rules(json!([{ "path": "/a/**", "allow": [] }]));
     settings["providers"][0]["token_auth"] = json!("basic");

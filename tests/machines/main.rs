@@ -334,18 +334,17 @@ fn without_tokens_in_the_settings_nothing_changes() {
 #[test]
 fn at_the_other_address_of_a_page_tokens_count_where_all_of_its_rules_take_the_same() {
     for (rest, expected) in [
-        (json!(["api", "ci"]), 200),
-        (json!(["ci", "api", "ci"]), 200),
-        (json!(["ci"]), 401),
-        (json!(["api"]), 401),
-        (Value::Null, 401),
+        (json!({ "tokens": ["api", "ci"] }), 200),
+        (json!({ "tokens": ["ci", "api", "ci"] }), 200),
+        (json!({ "tokens": ["ci", "api"], "forward_token": true }), 401),
+        (json!({ "tokens": ["ci"] }), 401),
+        (json!({ "tokens": ["api"] }), 401),
+        (json!({}), 401),
     ] {
         let machine = Machine::with(|settings| {
             settings["origin"] = json!({ "assets": "ASSETS" });
-            let mut everything = json!({ "path": "/**" });
-            if !rest.is_null() {
-                everything["tokens"] = rest.clone();
-            }
+            let mut everything = rest.clone();
+            everything["path"] = json!("/**");
             settings["rules"] = json!([{ "path": "/docs/*.html", "tokens": ["ci", "api"] }, everything]);
         });
         assert_eq!(machine.isolate.status(&service("/docs/intro.html", CI)), 200, "{rest}");
