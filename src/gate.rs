@@ -183,7 +183,7 @@ impl Gate {
             Decision::Watched(_, _, visit) => (Rejection::NoKeys, visit),
             Decision::Secure(visit) => match url::Url::parse(&visit.secure_address()) {
                 Ok(address) => return Outcome::Answer(Answer::redirect(308, address.as_str())),
-                Err(_) => (Rejection::Host, visit),
+                Err(_) => (Rejection::host(visit.site().host), visit),
             },
             Decision::Verify(_, visit) => (Rejection::NoKeys, visit),
             Decision::Refuse(rejection, visit) => (rejection, visit),

@@ -143,11 +143,11 @@ impl Gate {
     /// 10. and the rule's policy grants it (else 403, or a step up).
     pub fn decide(&self, head: &impl RequestHead, now: Timestamp) -> Decision {
         let Some(address) = Address::split(head.url()) else {
-            return Decision::Refuse(Rejection::Host, Visit::nowhere());
+            return Decision::Refuse(Rejection::host(""), Visit::nowhere());
         };
         // 1. The host.
         let Some(site) = Site::find(&self.config.hosts, address.base) else {
-            return Decision::Refuse(Rejection::Host, Visit::nowhere());
+            return Decision::Refuse(Rejection::host(address.base), Visit::nowhere());
         };
         // 2. The path.
         let path = match RequestPath::parse(address.path) {

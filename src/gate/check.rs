@@ -102,7 +102,7 @@ fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection
     }
     // These two are the client's words. Together they must not make another address than each alone.
     if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte)) {
-        return Err(Rejection::Host);
+        return Err(Rejection::host(&host));
     }
     if !path.starts_with('/') {
         return Err(Rejection::Path(PathError::NotAbsolute));

@@ -197,7 +197,7 @@ impl Gate {
             Decision::Own(..)
             | Decision::Secure(_)
             | Decision::Refuse(
-                Rejection::Host
+                Rejection::Host(_)
                 | Rejection::Path(_)
                 | Rejection::Insecure
                 | Rejection::NotFound

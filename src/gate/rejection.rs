@@ -13,11 +13,14 @@ use crate::{
     rules::{Ambiguous, PathError},
 };
 
+/// What is logged of a host that nobody knows: a name of 255 octets, with scheme and port.
+const LONGEST_HOST: usize = 270;
+
 /// Why a request goes no further.
 #[derive(Clone, Debug)]
 pub enum Rejection {
-    /// The host is none of the settings'.
-    Host,
+    /// The host is none of the settings': see [`Rejection::host`].
+    Host(String),
     /// Plain http, and more than a read.
     Insecure,
     /// The path cannot be read.
@@ -96,10 +99,16 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// For a host that is none of the settings', as it was asked for: for the log alone, and not all of one that is
+    /// longer than any (RFC 1035, 2.3.4).
+    pub(super) fn host(asked: &str) -> Self {
+        Self::Host(asked.chars().take(LONGEST_HOST).collect())
+    }
+
     /// The code to search for: in the log, and in `docs/codes.md`.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Host => "host_unknown",
+            Self::Host(_) => "host_unknown",
             Self::Insecure => "plain_http",
             Self::Path(_) => "path_unreadable",
             Self::Ambiguous(_) => "path_ambiguous",
@@ -141,7 +150,7 @@ impl Rejection {
     /// The status.
     pub const fn status(&self) -> u16 {
         match self {
-            Self::Host => 421,
+            Self::Host(_) => 421,
             Self::Path(_)
             | Self::Ambiguous(_)
             | Self::DoubtfulMethod
@@ -180,7 +189,7 @@ impl Rejection {
             Self::NotFound | Self::Method(_) | Self::NotNavigation | Self::LockedDown => None,
             Self::Denied { .. } | Self::StepUpUnmet => Some(EventKind::Denied),
             Self::Machine(rejection) => Some(rejection.event()),
-            Self::Host
+            Self::Host(_)
             | Self::Insecure
             | Self::Path(_)
             | Self::Ambiguous(_)
@@ -198,6 +207,7 @@ impl Rejection {
     /// What the operator reads beside the code.
     fn detail(&self) -> String {
         match self {
+            Self::Host(asked) => asked.clone(),
             Self::Path(error) => error.to_string(),
             Self::Denied { subject, rule, by, .. } => format!("subject {subject}, rule {rule}, by {by}"),
             Self::SubRequest(header) => (*header).to_owned(),
@@ -236,7 +246,7 @@ impl Rejection {
             | Self::UnknownProvider
             | Self::NotNavigation => WayOn::TryAgain(gate.login_path(back)),
             Self::ForeignLogout => WayOn::SignOut(gate.path_of(super::Endpoint::Logout)),
-            Self::Host | Self::Insecure | Self::LockedDown => WayOn::Nowhere,
+            Self::Host(_) | Self::Insecure | Self::LockedDown => WayOn::Nowhere,
             _ => WayOn::Home,
         }
     }

@@ -8,7 +8,7 @@ impl Rejection {
     /// What the visitor reads: what happened, and what to do.
     pub(super) const fn words(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Host => {
+            Self::Host(_) => {
                 ("Wrong address", "This address is not served here. Check it, and open the site by the name you know.")
             }
             Self::Insecure => {

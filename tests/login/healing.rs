@@ -94,6 +94,26 @@ fn a_callback_that_no_person_opened_spends_and_starts_nothing() {
 }
 
 #[test]
+fn a_code_that_was_exchanged_is_known_a_thousand_logins_later() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    let start = ada.start(&isolate, "/page");
+    let back = ada.answer_of_provider(&isolate, &start);
+    let twin = Browser::new("ada");
+    for name in ada.cookie_names() {
+        twin.set_cookie(&name, &ada.cookie(&name).unwrap());
+    }
+    assert_eq!(ada.open(&isolate, &back).at_origin(), "/page");
+    for _ in 0..1_000 {
+        Browser::new("bob").open(&isolate, "/page");
+    }
+    world.take_calls();
+    // It starts over, and what is exchanged is the code of the new login.
+    assert_eq!(twin.open(&isolate, &back).at_origin(), "/page");
+    assert_eq!(world.take_calls(), ["POST https://id.example/token"]);
+}
+
+#[test]
 fn the_same_callback_in_two_isolates_at_once_heals() {
     let world = World::new();
     let (one, other) = (world.isolate(&settings()), world.isolate(&settings()));
@@ -164,16 +184,23 @@ fn a_session_that_does_not_stay_is_said_so_and_not_sent_round() {
     let back = ada.answer_of_provider(&isolate, &start);
     ada.send(&isolate, Head::navigation(&back));
     // Another browser has what this one has, but for the session.
-    let forgetful = Browser::new("ada");
-    for name in ada.cookie_names().iter().filter(|name| name.contains("-login-")) {
-        forgetful.set_cookie(name, &ada.cookie(name).unwrap());
-    }
+    let without_session = || {
+        let forgetful = Browser::new("ada");
+        for name in ada.cookie_names().iter().filter(|name| name.contains("-login-")) {
+            forgetful.set_cookie(name, &ada.cookie(name).unwrap());
+        }
+        forgetful
+    };
+    let (forgetful, late) = (without_session(), without_session());
     let arrival = forgetful.open(&isolate, "/page");
     let (status, body) = arrival.page();
     assert_eq!(status, 400);
     assert!(body.contains("session_not_kept"), "{body}");
     // The way on works: what the login left behind is gone.
     assert!(matches!(forgetful.open(&isolate, "/page"), Arrival::Origin(..)));
+    // A minute later a session may be gone for any reason.
+    world.pass(61);
+    assert!(matches!(late.open(&isolate, "/page"), Arrival::Origin(..)));
 }
 
 #[test]

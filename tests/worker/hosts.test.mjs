@@ -136,6 +136,8 @@ describe('a host', { timeout: 20_000 }, () => {
     assert.doesNotMatch(page.body, /localhost|docs\.example|\.auth|Demo provider|ada/);
     const problem = await ask('evil.example', '/x');
     assert.deepEqual([problem.status, problem.json().code, problem.json().login_url], [421, 'host_unknown', undefined]);
+    const { record } = await site.gate.logs.until((entry) => entry.record?.request === problem.json().request);
+    assert.deepEqual([record.code, record.detail, record.host, record.path], ['host_unknown', 'http://evil.example', '', '']);
   });
 
   test("another host's session counts as none", async () => {

@@ -170,7 +170,7 @@ impl Telling<'_> {
 
     fn refused(&self, rejection: &Rejection) -> String {
         let why = match rejection {
-            Rejection::Host => {
+            Rejection::Host(_) => {
                 let hosts = self.bench.written.get("hosts").map(inline).unwrap_or_default();
                 format!("the host is none of hosts, {hosts}")
             }
