@@ -24,7 +24,35 @@ fn the_settings_table_is_the_reference() {
         format!("| `{}` | {default} | {} |\n", entry.name, entry.meaning)
     });
     let table = format!("\n| setting | when left out | meaning |\n|---|---|---|\n{}", rows.collect::<String>());
-    is_generated("<!-- settings: generated -->", &table, "<!-- /settings -->");
+    is_generated("docs/settings.md", "<!-- settings: generated -->", &table, "<!-- /settings -->");
+}
+
+/// The settings that most sites need.
+const MOST_NEEDED: [&str; 13] = [
+    "hosts[]",
+    "origin.assets",
+    "origin.service",
+    "origin.fetch",
+    "session.lifetime",
+    "providers[].issuer",
+    "providers[].client_id",
+    "providers[].groups_claim",
+    "rules[].path",
+    "rules[].sso",
+    "rules[].allow[]",
+    "rules[].require[]",
+    "rules[].deny[]",
+];
+
+#[test]
+fn the_settings_table_of_the_readme_is_of_the_reference() {
+    let rows = MOST_NEEDED.iter().map(|name| {
+        let entry = SETTINGS.iter().find(|entry| entry.name == *name).unwrap_or_else(|| panic!("{name}"));
+        // Links there are seen from the settings' paper.
+        format!("| `{name}` | {} | {} |\n", entry.default, entry.meaning.replace("](#", "](docs/settings.md#"))
+    });
+    let table = format!("\n| setting | when left out | meaning |\n|---|---|---|\n{}", rows.collect::<String>());
+    is_generated("README.md", "<!-- settings: generated -->", &table, "<!-- /settings -->");
 }
 
 #[test]
@@ -32,19 +60,19 @@ fn the_table_of_selectors_is_the_reference() {
     let selectors = SETTINGS.iter().filter_map(|entry| Some((entry.name.strip_prefix("selector.")?, entry.meaning)));
     let rows: String = selectors.map(|(name, meaning)| format!("| `{name}` | {meaning} |\n")).collect();
     let table = format!("\n| selector | whom it selects |\n|---|---|\n{rows}");
-    is_generated("<!-- selectors: generated -->", &table, "<!-- /selectors -->");
+    is_generated("docs/settings.md", "<!-- selectors: generated -->", &table, "<!-- /selectors -->");
 }
 
-/// Compares what stands between two marks of the settings' paper with `table`, or puts it there.
-fn is_generated(begin: &str, table: &str, end: &str) {
-    let paper = read("docs/settings.md");
+/// Compares what stands between two marks of a paper with `table`, or puts it there.
+fn is_generated(name: &str, begin: &str, table: &str, end: &str) {
+    let paper = read(name);
     let present = between(&paper, begin, end);
     if present != table && std::env::var_os("PORTCULLIS_WRITE").is_some() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         fs::write(path, paper.replace(&format!("{begin}{present}{end}"), &format!("{begin}{table}{end}"))).unwrap();
         return;
     }
-    assert_eq!(present, table, "docs/settings.md: PORTCULLIS_WRITE=1 cargo test --test papers -- --test-threads 1");
+    assert_eq!(present, table, "{name}: PORTCULLIS_WRITE=1 cargo test --test papers -- --test-threads 1");
 }
 
 /// The example of the paper is one that the settings take.

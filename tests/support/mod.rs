@@ -12,6 +12,7 @@
 pub mod browser;
 pub mod head;
 pub mod held;
+pub mod kv;
 pub mod machine;
 pub mod operator;
 pub mod outcome;

@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
     future::Future,
     pin::Pin,
     rc::Rc,
@@ -23,8 +22,8 @@ use rand_chacha::{
 };
 use serde_json::{Value, json};
 
-pub use super::head::Head;
-use super::{provider::Provider, signature};
+pub use super::{head::Head, kv::Reading};
+use super::{kv::Kv, provider::Provider, signature};
 
 pub const HOST: &str = "https://docs.example.com";
 pub const SECRET: &str = "kX0b9S1u5pQ2v8YwR7tZ3mN6cJ4hL0aGdFeUiOyTrWs=";
@@ -54,30 +53,6 @@ struct Inner {
 }
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
-
-/// Eventually consistent: a write is seen after `lag` seconds.
-#[derive(Default)]
-struct Kv {
-    entries: HashMap<String, Vec<(u64, Option<String>)>>,
-    lag: u64,
-    reads: usize,
-    writes: usize,
-    full: bool,
-    /// What is wrong with reading.
-    reading: Reading,
-}
-
-/// How KV answers a read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reading {
-    #[default]
-    Works,
-    Fails,
-    /// It takes a moment.
-    Slow,
-    /// It answers, but later than anybody waits.
-    Drags,
-}
 
 /// Lets the others go on once.
 struct Pause(bool);
@@ -168,8 +143,7 @@ impl World {
 
     /// Writes an entry as somebody else does who can write KV; `None` removes it.
     pub fn put_kv(&self, key: &str, text: Option<String>) {
-        let mut kv = self.0.kv.borrow_mut();
-        kv.entries.entry(key.to_owned()).or_default().push((self.seconds(), text));
+        self.0.kv.borrow_mut().put(key, text, self.seconds());
     }
 
     /// Puts `text` in the place of every entry.
@@ -358,17 +332,14 @@ impl Edge for World {
                 }
             }
         }
-        let kv = self.0.kv.borrow();
-        let seen = self.seconds().saturating_sub(kv.lag);
-        let versions = kv.entries.get(key).into_iter().flatten();
-        Ok(versions.rev().find(|(time, _)| *time <= seen).and_then(|(_, text)| text.clone()))
+        Ok(self.0.kv.borrow().seen(key, self.seconds()))
     }
 
     async fn store(&self, key: &str, text: String, _lifetime: Lifetime) {
         let mut kv = self.0.kv.borrow_mut();
         kv.writes += 1;
         if !kv.full {
-            kv.entries.entry(key.to_owned()).or_default().push((self.seconds(), Some(text)));
+            kv.put(key, Some(text), self.seconds());
         }
     }
 
