@@ -39,7 +39,7 @@ impl Secrets {
     /// A secret that is missing, not base64, shorter than 32 bytes, or anything but random.
     pub fn parse(secret: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let current = secret(SECRET).ok_or_else(|| {
-            ConfigError::new(SECRET, "is missing: make one with `openssl rand -base64 32` and store it with `npx wrangler secret put PORTCULLIS_SECRET`")
+            ConfigError::new(SECRET, "is missing: make one with `openssl rand -base64 32` and store it with `npx wrangler secret put PORTCULLIS_SECRET`, or on your own machine in .dev.vars")
         })?;
         let current = decode(SECRET, current)?;
         let previous = secret(SECRET_PREVIOUS).map(|text| decode(SECRET_PREVIOUS, text)).transpose()?;
