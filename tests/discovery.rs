@@ -327,3 +327,34 @@ fn rfc8725_3_8_the_keys_of_one_issuer_never_speak_for_another() {
     };
     assert_eq!(world.kv_entries(), 4);
 }
+
+#[test]
+fn an_entry_of_kv_is_as_old_as_it_was_written() {
+    let world = World::new();
+    sign_in(&world.isolate(&settings())).unwrap();
+    world.pass(3_000);
+    // Made younger by somebody who would keep withdrawn keys in use.
+    world.overwrite_kv(|entry| entry.replacen(" 1800000", " 1800003", 1));
+    fetched(&world);
+    sign_in(&world.isolate(&settings())).unwrap();
+    assert_eq!(fetched(&world), (1, 1));
+}
+
+#[test]
+fn an_older_entry_of_kv_does_not_take_the_place_of_what_is_remembered() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    sign_in(&isolate).unwrap();
+    // From now on KV stays as it is, and the keys of before are withdrawn.
+    world.fill_kv();
+    world.pass(1_800);
+    let withdrawn = world.provider(|provider| provider.signer.clone());
+    world.provider(|provider| provider.rotate("key-2", true));
+    sign_in(&isolate).unwrap();
+    world.provider(|provider| {
+        provider.signer = withdrawn;
+        provider.faults.insert("jwks", Fault::Down);
+    });
+    world.pass(3_601);
+    assert_eq!(sign_in(&isolate), Err("keys_unavailable".into()));
+}

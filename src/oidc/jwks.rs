@@ -287,8 +287,13 @@ mod tests {
         let keys = set(&[rsa_key(), other]);
         let count = |id| keys.candidates(Algorithm::Rs256, id, &[Algorithm::Rs256]).count();
         assert_eq!((count(Some("a")), count(Some("c")), count(None)), (1, 0, 2));
+        // A key without an id is nobody's who names one.
+        let mut unnamed = rsa_key();
+        unnamed.as_object_mut().unwrap().remove("kid");
+        assert_eq!(set(&[unnamed]).candidates(Algorithm::Rs256, Some("a"), &[Algorithm::Rs256]).count(), 0);
         let many = set(&vec![rsa_key(); 100]);
         assert_eq!(many.candidates(Algorithm::Rs256, None, &[Algorithm::Rs256]).count(), MOST_CANDIDATES);
+        assert_eq!(many.len(), MOST_KEYS);
     }
 
     #[test]

@@ -263,3 +263,20 @@ fn oidc_core_5_6_2_a_claim_that_is_to_be_had_elsewhere_is_not_known_and_a_null_s
         assert_eq!(met, status, "{token} {userinfo}");
     }
 }
+
+#[test]
+fn rfc9207_2_4_another_issuer_costs_no_call_at_all() {
+    let world = World::new();
+    world.fill_kv();
+    let ada = Browser::new("ada");
+    let one = world.isolate(&settings());
+    let start = ada.start(&one, "/page");
+    world.provider(|provider| {
+        provider.response_edit = Some(Box::new(|response| response[1].1 = "https://evil.test".to_owned()));
+    });
+    let back = ada.answer_of_provider(&one, &start);
+    world.take_calls();
+    // An isolate that knows nothing of the provider yet.
+    assert!(ada.open(&world.isolate(&settings()), &back).page().1.contains("response_issuer"));
+    assert_eq!(world.take_calls(), [""; 0]);
+}

@@ -306,3 +306,35 @@ fn with(name: &'static str, value: &'static str) -> impl Fn(&mut Vec<(String, St
         }
     }
 }
+
+#[test]
+fn rfc9700_4_4_2_an_answer_to_a_question_at_another_issuer_is_not_exchanged() {
+    let world = World::new();
+    world.add_provider("https://new.example");
+    let ada = Browser::new("ada");
+    let start = ada.start(&world.isolate(&settings()), "/page");
+    let back = ada.answer_of_provider(&world.isolate(&settings()), &start);
+    // Meanwhile the provider of that name is another one.
+    let mut moved = settings();
+    moved["providers"][0]["issuer"] = json!("https://new.example");
+    world.provider(|provider| provider.response_edit = None);
+    world.take_calls();
+    let isolate = world.isolate(&moved);
+    let Outcome::Answer(answer) = ada.send(&isolate, Head::navigation(&back)) else { panic!("an answer") };
+    // The login starts over, there.
+    assert!(answer.header("location").is_some_and(|to| to.starts_with("https://new.example/")), "{answer:?}");
+    assert!(!world.take_calls().iter().any(|call| call.contains("/token")));
+}
+
+#[test]
+fn a_login_that_was_left_for_a_day_does_not_start_over_by_itself() {
+    for (seconds, restarted) in [(86_400, true), (86_401, false)] {
+        let world = World::new();
+        let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+        let start = ada.start(&isolate, "/page");
+        let back = ada.answer_of_provider(&isolate, &start);
+        world.pass(seconds);
+        let Outcome::Answer(answer) = ada.send(&isolate, Head::navigation(&back)) else { panic!("an answer") };
+        assert_eq!(answer.status == 302, restarted, "{seconds}: {}", answer.body);
+    }
+}

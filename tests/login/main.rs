@@ -3,6 +3,7 @@
 mod answers;
 mod healing;
 mod sessions;
+mod sources;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -112,3 +112,22 @@ fn a_rotation_of_the_secret_signs_nobody_out() {
     let after = world.try_isolate(&settings(), OTHER_SECRET, None).unwrap();
     assert!(matches!(ada.send(&after, Head::new("GET", "/page")), Outcome::Forward(_)), "renewed by that login");
 }
+
+#[test]
+fn a_session_ends_when_it_was_to_end_and_earlier_where_the_settings_say_so_by_now() {
+    let with_lifetime = |lifetime: &str| {
+        let mut settings = settings();
+        settings["session"] = json!({ "lifetime": lifetime });
+        settings
+    };
+    for (begun, now, seconds) in [("1h", "1h", 3_600), ("1h", "8h", 3_600), ("8h", "1h", 3_600)] {
+        let world = World::new();
+        let ada = Browser::new("ada");
+        ada.open(&world.isolate(&with_lifetime(begun)), "/page");
+        let isolate = world.isolate(&with_lifetime(now));
+        world.pass(seconds - 1);
+        assert!(matches!(ada.send(&isolate, Head::new("GET", "/page")), Outcome::Forward(_)), "{begun} {now}");
+        world.pass(1);
+        assert!(matches!(ada.send(&isolate, Head::new("GET", "/page")), Outcome::Answer(_)), "{begun} {now}");
+    }
+}

@@ -19,6 +19,8 @@ pub enum Fault {
     Down,
     Slow,
     Status(u16),
+    /// The honest body, with another status than 200.
+    As(u16),
     Body(String),
 }
 
@@ -130,7 +132,7 @@ impl Provider {
             Some(Fault::Slow) => return Err(Unreachable::Deadline),
             Some(Fault::Status(status)) => return Ok(Reply { status: *status, body: String::new() }),
             Some(Fault::Body(body)) => return Ok(Reply { status: 200, body: body.clone() }),
-            None => {}
+            Some(Fault::As(_)) | None => {}
         }
         let body = match endpoint.as_str() {
             "openid-configuration" => self.metadata(),
@@ -142,7 +144,8 @@ impl Provider {
             "userinfo" => self.userinfo.clone(),
             _ => return Ok(Reply { status: 404, body: String::new() }),
         };
-        Ok(Reply { status: 200, body: body.to_string() })
+        let status = if let Some(Fault::As(status)) = self.faults.get(endpoint.as_str()) { *status } else { 200 };
+        Ok(Reply { status, body: body.to_string() })
     }
 
     fn metadata(&self) -> Value {

@@ -168,3 +168,21 @@ fn the_providers_logout_is_as_the_settings_say() {
         assert!(answer.header("location").unwrap().starts_with(location), "{logout}: {:?}", answer.header("location"));
     }
 }
+
+#[test]
+fn a_hint_of_another_provider_goes_to_neither() {
+    let world = World::new();
+    world.add_provider("https://other.example");
+    let mut two = settings();
+    two["providers"].as_array_mut().unwrap().push(json!({
+        "id": "other", "title": "Other", "issuer": "https://other.example", "client_id": "client", "algorithms": ["EdDSA"],
+    }));
+    let (isolate, ada) = (world.isolate(&two), Browser::new("ada"));
+    ada.open(&isolate, "/.auth/login?provider=work&return_to=/page");
+    let hint = ada.cookie("__Secure-portcullis-hint").unwrap();
+    ada.open(&isolate, "/.auth/login?provider=other&return_to=/page");
+    ada.set_cookie("__Secure-portcullis-hint", &hint);
+    let head = Head::new("POST", "/.auth/logout?provider").with("origin", HOST);
+    let answer = answered(ada.send(&isolate, head));
+    assert!(answer.header("location").unwrap().starts_with("https://other.example/logout?client_id=client&"));
+}

@@ -1,0 +1,84 @@
+//! The ID token and the userinfo answer: what counts from which.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    browser::{Arrival, Browser},
+    provider::Fault,
+    world::{World, settings},
+};
+
+/// Where a login at a provider with userinfo ends that says this in the ID token, without an address of its own, and
+/// this in the userinfo answer.
+fn arrival(rule: &Value, token: &Value, userinfo: &Value) -> Arrival {
+    let mut settings = settings();
+    settings["providers"][0]["userinfo"] = true.into();
+    settings["rules"] = json!([rule]);
+    let world = World::new();
+    let (said, more) = (token.as_object().unwrap().clone(), userinfo.as_object().unwrap().clone());
+    world.provider(|provider| {
+        provider.userinfo = json!({ "sub": "ada" });
+        provider.userinfo.as_object_mut().unwrap().extend(more);
+        provider.edit_claims = Some(Box::new(move |claims| {
+            let claims = claims.as_object_mut().unwrap();
+            claims.retain(|name, _| !["email", "email_verified", "amr", "acr"].contains(&name.as_str()));
+            claims.extend(said.clone());
+        }));
+    });
+    Browser::new("ada").open(&world.isolate(&settings), "/page")
+}
+
+#[test]
+fn oidc_core_5_7_an_address_is_verified_by_whoever_names_it() {
+    let ceo = json!({ "path": "/**", "allow": [{ "email": "ceo@example.com" }] });
+    let (named, own) = (json!({ "email": "ceo@example.com" }), json!({ "email": "ada@example.com" }));
+    let verified = |mut said: Value| {
+        said["email_verified"] = true.into();
+        said
+    };
+    for (token, userinfo, admitted) in [
+        (verified(named.clone()), json!({}), true),
+        (json!({}), verified(named.clone()), true),
+        (verified(named.clone()), verified(own.clone()), true),
+        (named.clone(), verified(own.clone()), false),
+        (named.clone(), json!({ "email_verified": true }), false),
+        (json!({ "email_verified": true }), named, false),
+        (verified(own), verified(json!({ "email": "ceo@example.com" })), false),
+    ] {
+        let arrived = matches!(arrival(&ceo, &token, &userinfo), Arrival::Origin(..));
+        assert_eq!(arrived, admitted, "{token} {userinfo}");
+    }
+}
+
+#[test]
+fn oidc_core_2_how_somebody_signed_in_is_the_id_tokens_to_say() {
+    for (name, value) in [("amr", json!(["hwk"])), ("acr", json!("urn:hw"))] {
+        let asked = if name == "amr" { json!("hwk") } else { value.clone() };
+        let rule = json!({ "path": "/**", "require": [{ name: asked }] });
+        let said = json!({ name: value });
+        assert!(matches!(arrival(&rule, &said, &json!({})), Arrival::Origin(..)), "{name}");
+        assert!(matches!(arrival(&rule, &json!({}), &said), Arrival::Page(..)), "{name}");
+    }
+}
+
+#[test]
+fn documents_with_another_status_than_200_are_none() {
+    let mut with_userinfo = settings();
+    with_userinfo["providers"][0]["userinfo"] = true.into();
+    for (endpoint, code) in [
+        ("openid-configuration", "metadata_unavailable"),
+        ("jwks", "keys_unavailable"),
+        ("token", "token_refused"),
+        ("userinfo", "userinfo_invalid"),
+    ] {
+        for status in [201, 203, 206] {
+            let world = World::new();
+            world.provider(|provider| {
+                provider.userinfo = json!({ "sub": "ada" });
+                provider.faults.insert(endpoint, Fault::As(status))
+            });
+            let arrival = Browser::new("ada").open(&world.isolate(&with_userinfo), "/page");
+            assert!(arrival.page().1.contains(code), "{endpoint} {status}: {}", arrival.page().1);
+        }
+    }
+}
