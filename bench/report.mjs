@@ -3,7 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { availableParallelism, cpus, loadavg, release } from "node:os";
-import { gateModules, gateSize } from "./gate.mjs";
+import { gateModules, gateSize, root } from "./gate.mjs";
 import { against, median, middleHalf, undisturbed } from "./pairs.mjs";
 import { installedVersion } from "./prepare.mjs";
 import { compatibility } from "./server.mjs";
@@ -42,11 +42,17 @@ function machine({ rounds, seconds, warming, loadBefore }) {
   const { date, flags } = compatibility();
   const load = [loadBefore, loadavg()[0]].map((value) => value.toFixed(2));
   return [
-    `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
+    `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC, of the tree ${tree()}`,
     `${cpus()[0].model.trim()}, ${availableParallelism()} cores, Linux ${release().replace(/-.*/, "")}; load average ${load[0]} before and ${load[1]} after, the benchmark's own included`,
     [...["workerd", "jose", "hono", "@hono/oidc-auth"].map(version), `wrk ${wrk}`, `Node ${process.versions.node}`].join(", "),
     `compatibility date ${date}${flags.length ? `, flags ${flags.join(", ")}` : ""}; ${rounds} rounds of fresh processes, each loaded for ${warming} s at 32 connections, then windows of ${seconds} s`,
   ];
+}
+
+/** The commit that was measured, and whether something was changed since. */
+function tree() {
+  const git = (...args) => spawnSync("git", args, { cwd: root, encoding: "utf8" }).stdout.trim();
+  return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain", "--untracked-files=no") ? " with changes" : "");
 }
 
 function table(rows, connections) {
@@ -87,7 +93,7 @@ function verdicts(rows, gate, { rules }) {
   const editing = rows.find(({ target }) => target.edits && !target.guards);
   const asserting = rows.find(({ target }) => target.asserts);
   return [
-    `Module at most ${asked.bytes / 1000} KB gzipped: ${kilobytes(size.wasmZipped)} (${kilobytes(size.wasm)} unzipped), ` +
+    `WebAssembly module at most ${asked.bytes / 1000} KB gzipped: ${kilobytes(size.wasmZipped)} (${kilobytes(size.wasm)} unzipped), ` +
       `${kilobytes(size.allZipped)} with the JavaScript beside it: ${reached(size.wasmZipped <= asked.bytes)}`,
     `At most ${asked.above} µs of CPU above the limit at 32 connections: ${signed(above)} µs: ${reached(above <= asked.above)}; ` +
       `${number(time, 2)} times the limit's (they were asked for where the limit takes ${limitThere} µs: ${number(1 + asked.above / limitThere, 2)} times)`,

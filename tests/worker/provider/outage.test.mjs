@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { Miniflare } from 'miniflare';
+import { send } from '../support/exchange.mjs';
 import { nothingConfidentialIsLogged } from './support/confidential.mjs';
 import { hostile } from './support/hostile.mjs';
 import { assertRefused, assertSignedIn } from './support/login.mjs';
@@ -27,6 +29,36 @@ test('down before the first login: nobody can sign in, public pages go on, and t
   assert.match(answer.text, /href="\/\.auth\/login\?return_to=%2Fmembers%2F/);
   assert.equal((await visitor.open('/')).status, 200);
   assert.equal((await visitor.open('/.auth/health')).status, 200);
+});
+
+// RFC 6749, 10.9; Core 3.1.3: a certificate that nobody vouches for is anybody's.
+test('behind a certificate that no authority signed: as if it were down, and never asked', async () => {
+  const impostor = new Miniflare({
+    modules: true,
+    script: `let asked = 0;
+      export default { fetch({ url }) {
+        if (url.endsWith('/asked')) return new Response(String(asked));
+        asked += 1;
+        const { origin } = new URL(url);
+        return Response.json({ issuer: origin, authorization_endpoint: origin + '/auth', token_endpoint: origin + '/token', jwks_uri: origin + '/jwks' });
+      } }`,
+    compatibilityDate: '2026-04-26',
+    https: true,
+    host: '127.0.0.1',
+  });
+  try {
+    const { port } = await impostor.ready;
+    const issuer = `https://localhost:${port}`;
+    const site = await start({ providers: { demo: { register: { issuer } } } });
+    const visitor = site.visitor();
+    const answer = await visitor.walk('/members/');
+    await assertRefused(site, visitor, answer, { status: 503, code: 'metadata_unavailable', detail: /network/ });
+    assert.equal(await (await impostor.dispatchFetch(`${issuer}/asked`)).text(), '0');
+    const open = await send(`${issuer}/.well-known/openid-configuration`);
+    assert.equal(open.json().issuer, issuer, 'it would have answered');
+  } finally {
+    await impostor.dispose();
+  }
 });
 
 test('down after the metadata were read: who is signed in stays, logins still start, and fail honestly', async () => {
