@@ -214,7 +214,7 @@ impl Gate {
             return self.finish_without(request, state, &Rejection::NoKeys, back);
         };
         let logout = self.path_of(super::Endpoint::Logout);
-        let hint = LogoutHint { provider: provider.id.clone(), id_token }.keep(
+        let hint = LogoutHint { provider: provider.id.clone(), session: session.id().to_owned(), id_token }.keep(
             &self.keys,
             names,
             (host, &logout),

@@ -89,8 +89,8 @@ impl Gate {
         Answer::redirect(303, &address).with_cookies(lines)
     }
 
-    /// The provider of the session, or of the hint when the session is over, and the hint when it is
-    /// of that provider.
+    /// The provider of the session, or of the hint when the session is over, and the hint when it is of that
+    /// provider and that session.
     fn provider_of<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
@@ -105,7 +105,10 @@ impl Gate {
             .map(|session| session.claims().provider())
             .or(hint.as_ref().map(|hint| hint.provider.as_str()));
         let provider = id.and_then(|id| self.config.provider(id));
-        let of_it = provider.is_some_and(|provider| hint.as_ref().is_some_and(|hint| hint.provider == provider.id));
-        (provider, hint.filter(|_| of_it))
+        let is_of_it = |hint: &LogoutHint| {
+            provider.is_some_and(|provider| hint.provider == provider.id)
+                && session.as_ref().is_none_or(|session| hint.session == session.id())
+        };
+        (provider, hint.filter(is_of_it))
     }
 }

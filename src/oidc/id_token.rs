@@ -222,8 +222,12 @@ impl IdToken {
         let said = Said {
             email: text(from, "email").map(str::to_owned),
             email_verified: match provider.email {
-                // Only `true` is a yes: not "true", not 1, not silence.
-                EmailTrust::Demand => from.get("email_verified") == Some(&Value::Bool(true)),
+                // Some write it as a text (Apple, Amazon Cognito). Nothing else is a yes: not 1, not silence.
+                EmailTrust::Demand => match from.get("email_verified") {
+                    Some(Value::Bool(verified)) => *verified,
+                    Some(Value::String(verified)) => verified == "true",
+                    _ => false,
+                },
                 EmailTrust::Trust => true,
                 EmailTrust::Never => false,
             },

@@ -57,13 +57,15 @@ impl Document {
             authorization_endpoint: table.optional("authorization_endpoint", json::text)?,
             token_endpoint: table.optional("token_endpoint", json::text)?,
             jwks_uri: table.required("jwks_uri", json::text)?,
-            userinfo_endpoint: table.optional("userinfo_endpoint", json::text)?,
-            end_session_endpoint: table.optional("end_session_endpoint", json::text)?,
-            authorization_response_iss_parameter_supported: table
-                .given("authorization_response_iss_parameter_supported", json::flag)?
-                .unwrap_or_default(),
+            // Of these three a form that nobody agreed on is as good as none, and keeps nobody out.
+            userinfo_endpoint: table.optional("userinfo_endpoint", |url| Ok(json::text(url).ok()))?.flatten(),
+            end_session_endpoint: table.optional("end_session_endpoint", |url| Ok(json::text(url).ok()))?.flatten(),
             token_endpoint_auth_methods_supported: table
-                .optional("token_endpoint_auth_methods_supported", json::texts)?,
+                .optional("token_endpoint_auth_methods_supported", |methods| Ok(json::texts(methods).ok()))?
+                .flatten(),
+            authorization_response_iss_parameter_supported: table
+                .optional("authorization_response_iss_parameter_supported", json::flag)?
+                .unwrap_or_default(),
         })
     }
 }
@@ -237,6 +239,20 @@ mod tests {
         document["end_session_endpoint"] = "http://id.example/out".into();
         let metadata = parse(&document).unwrap();
         assert!(metadata.userinfo_endpoint.is_none() && metadata.end_session_endpoint.is_none());
+        for (name, value) in [
+            ("userinfo_endpoint", serde_json::json!(false)),
+            ("end_session_endpoint", serde_json::json!([])),
+            ("token_endpoint_auth_methods_supported", serde_json::json!("client_secret_basic")),
+            ("token_endpoint_auth_methods_supported", serde_json::json!([null])),
+            ("authorization_response_iss_parameter_supported", serde_json::json!(null)),
+        ] {
+            let mut document = self::document();
+            document[name] = value.clone();
+            assert!(parse(&document).is_ok(), "{name} {value}");
+        }
+        // Whether `iss` is promised has to be known.
+        document["authorization_response_iss_parameter_supported"] = "yes".into();
+        assert!(parse(&document).is_err());
     }
 
     #[test]

@@ -35,18 +35,28 @@ const HEADER_BYTES: usize = 65_536;
 pub struct Cookies<'h> {
     session: Held<'h>,
     logins: Vec<(&'h str, &'h str)>,
-    hint: Option<&'h str>,
+    hint: Held<'h>,
     others: Vec<&'h str>,
     ours: bool,
 }
 
-/// How many session cookies there are. Two are one too many: which is meant cannot be known.
+/// How many cookies of a name there are. Two are one too many: which is meant cannot be known.
 #[derive(Clone, Copy, Debug, Default)]
 enum Held<'h> {
     #[default]
     None,
     One(&'h str),
     Several,
+}
+
+impl<'h> Held<'h> {
+    fn and(self, value: &'h str) -> Self {
+        if matches!(self, Self::None) { Self::One(value) } else { Self::Several }
+    }
+
+    fn one(self) -> Option<&'h str> {
+        if let Self::One(value) = self { Some(value) } else { None }
+    }
 }
 
 /// What the `Cookie` header of the origin's request is to be.
@@ -146,25 +156,19 @@ impl<'h> Cookies<'h> {
     fn count(&mut self, name: &'h str, value: &'h str, names: CookieNames) {
         if let Some(bare) = name.strip_prefix(names.prefix(HOST_PREFIX)) {
             if bare == SESSION {
-                self.session = match self.session {
-                    Held::None => Held::One(value),
-                    Held::One(_) | Held::Several => Held::Several,
-                };
+                self.session = self.session.and(value);
             } else if let Some(id) = bare.strip_prefix(LOGIN) {
                 self.logins.push((id, value));
             }
         }
         if name.strip_prefix(names.prefix(SECURE_PREFIX)) == Some(HINT) {
-            self.hint = Some(value);
+            self.hint = self.hint.and(value);
         }
     }
 
     /// The session cookie's value, when there is one and no other.
     pub fn session(&self) -> Option<&'h str> {
-        match self.session {
-            Held::One(value) => Some(value),
-            Held::None | Held::Several => None,
-        }
+        self.session.one()
     }
 
     /// The pending logins: id and value, as they came.
@@ -178,14 +182,14 @@ impl<'h> Cookies<'h> {
         found.next().filter(|_| found.next().is_none())
     }
 
-    /// The value of the logout hint.
+    /// The value of the logout hint, when there is one and no other.
     pub fn hint(&self) -> Option<&'h str> {
-        self.hint
+        self.hint.one()
     }
 
     /// Whether the browser shows no cookie of ours at all.
     pub fn are_none_of_ours(&self) -> bool {
-        matches!(self.session, Held::None) && self.logins.is_empty() && self.hint.is_none()
+        matches!(self.session, Held::None) && self.logins.is_empty() && matches!(self.hint, Held::None)
     }
 
     /// What the origin gets: every cookie but ours.

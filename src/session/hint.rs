@@ -11,11 +11,14 @@ use crate::{
     time::Lifetime,
 };
 
-/// Which provider to sign out at, and the ID token that says who.
+/// Which provider to sign out at, and the ID token that says who. It is of one session: a sibling host can plant a
+/// cookie of this name, and with it somebody else's sign-out.
 #[derive(Debug)]
 pub struct LogoutHint {
     /// The provider's id.
     pub provider: String,
+    /// The id of the session that the same login began.
+    pub session: String,
     /// The ID token, as the provider gave it.
     pub id_token: Secret<String>,
 }
@@ -33,7 +36,7 @@ impl LogoutHint {
     ) -> Option<String> {
         let (host, path) = place;
         let name = names.hint();
-        let text = Secret::new(format!("{} {}", self.provider, self.id_token.expose()));
+        let text = Secret::new(format!("{} {} {}", self.provider, self.session, self.id_token.expose()));
         let sealed = seal::seal(
             keys,
             Place { purpose: Purpose::LogoutHint, name: &name, host },
@@ -49,8 +52,10 @@ impl LogoutHint {
         let name = names.hint();
         let text = seal::open(keys, Place { purpose: Purpose::LogoutHint, name: &name, host }, value).ok()?;
         let text = Secret::new(String::from_utf8(text).ok()?);
-        let (provider, id_token) = text.expose().split_once(' ')?;
-        Some(Self { provider: provider.to_owned(), id_token: Secret::new(id_token.to_owned()) })
+        let mut parts = text.expose().splitn(3, ' ');
+        let (provider, session, id_token) = (parts.next()?, parts.next()?, parts.next()?);
+        let (provider, session) = (provider.to_owned(), session.to_owned());
+        Some(Self { provider, session, id_token: Secret::new(id_token.to_owned()) })
     }
 }
 
@@ -63,12 +68,17 @@ mod tests {
     fn a_hint_is_kept_for_the_logout_alone_and_only_when_it_fits() {
         let (keys, names, entropy) = (ring(1, None), CookieNames::new(false), Counting::default());
         let place = ("docs.example.com", "/.auth/logout");
-        let hint = |length: usize| LogoutHint { provider: "work".into(), id_token: Secret::new("t".repeat(length)) };
+        let hint = |length: usize| LogoutHint {
+            provider: "work".into(),
+            session: "s".into(),
+            id_token: Secret::new("t".repeat(length)),
+        };
         let line = hint(2_000).keep(&keys, names, place, Lifetime::from_seconds(60), &entropy).unwrap();
         assert!(line.starts_with("__Secure-portcullis-hint=") && line.contains("; Path=/.auth/logout; "), "{line}");
         let value = line.split(['=', ';']).nth(1).unwrap();
         let opened = LogoutHint::open(value, &keys, names, place.0).unwrap();
-        assert_eq!((opened.provider.as_str(), opened.id_token.expose().len()), ("work", 2_000));
+        assert_eq!((opened.provider.as_str(), opened.session.as_str()), ("work", "s"));
+        assert_eq!(opened.id_token.expose().len(), 2_000);
         assert!(LogoutHint::open(value, &keys, names, "docs.example.net").is_none());
         assert!(hint(6_000).keep(&keys, names, place, Lifetime::from_seconds(60), &entropy).is_none());
     }

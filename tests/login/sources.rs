@@ -42,6 +42,11 @@ fn oidc_core_5_7_an_address_is_verified_by_whoever_names_it() {
         (verified(named.clone()), verified(own.clone()), true),
         (named.clone(), verified(own.clone()), false),
         (named.clone(), json!({ "email_verified": true }), false),
+        (json!({ "email": "ceo@example.com", "email_verified": "true" }), json!({}), true),
+        (json!({ "email": "ceo@example.com", "email_verified": "TRUE" }), json!({}), false),
+        (json!({ "email": "ceo@example.com", "email_verified": "false" }), json!({}), false),
+        (json!({ "email": "ceo@example.com", "email_verified": 1 }), json!({}), false),
+        (json!({ "email": "ceo@example.com", "email_verified": ["true"] }), json!({}), false),
         (json!({ "email_verified": true }), named, false),
         (verified(own), verified(json!({ "email": "ceo@example.com" })), false),
     ] {

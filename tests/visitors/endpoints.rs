@@ -186,3 +186,26 @@ fn a_hint_of_another_provider_goes_to_neither() {
     let answer = answered(ada.send(&isolate, head));
     assert!(answer.header("location").unwrap().starts_with("https://other.example/logout?client_id=client&"));
 }
+
+/// A sibling host can set cookies for this one (RFC 6265, 8.6), though none named `__Host-`.
+#[test]
+fn a_planted_hint_signs_nobody_else_out_in_the_place_of_the_visitor() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let (ada, mallory) = (Browser::new("ada"), Browser::new("mallory"));
+    for browser in [&ada, &mallory] {
+        browser.open(&isolate, "/page");
+    }
+    let hint = |browser: &Browser| browser.cookie("__Secure-portcullis-hint").unwrap();
+    let session = ada.cookie("__Host-portcullis").unwrap();
+    let leads_to = |hints: &[String]| {
+        let hints: String = hints.iter().map(|hint| format!("; __Secure-portcullis-hint={hint}")).collect();
+        let cookies = format!("__Host-portcullis={session}{hints}");
+        let head = Head::new("POST", "/.auth/logout?provider").with("origin", HOST).with("cookie", &cookies);
+        isolate.answer(&head).header("location").unwrap().to_owned()
+    };
+    assert!(leads_to(&[hint(&ada)]).contains("id_token_hint"));
+    for planted in [vec![hint(&mallory)], vec![hint(&ada), hint(&mallory)], vec![hint(&mallory), hint(&ada)]] {
+        assert!(leads_to(&planted).starts_with("https://id.example/logout?client_id=client&"), "{planted:?}");
+    }
+}
