@@ -72,9 +72,8 @@ impl AuthorizationRequest<'_> {
     /// The address to send the browser to. It ends in an empty fragment, so that no browser
     /// carries the page's own fragment to the provider.
     pub fn url(&self) -> String {
-        let mut url = self.metadata.authorization_endpoint.clone();
-        url.query_pairs_mut()
-            .append_pair("response_type", "code")
+        let mut own = url::form_urlencoded::Serializer::new(String::new());
+        own.append_pair("response_type", "code")
             .append_pair("client_id", &self.provider.client_id)
             .append_pair("redirect_uri", self.redirect_uri)
             .append_pair("scope", &self.provider.scopes.join(" "))
@@ -85,6 +84,11 @@ impl AuthorizationRequest<'_> {
             .extend_pairs(self.prompt.map(|prompt| ("prompt", prompt)))
             .extend_pairs(self.max_age.map(|age| ("max_age", age.seconds().to_string())))
             .extend_pairs((!self.acr_values.is_empty()).then(|| ("acr_values", self.acr_values.join(" "))));
+        // Some providers (Apple) read a `+` as one; a space is %20 to all. A plus of a value is %2B by now.
+        let own = own.finish().replace('+', "%20");
+        let mut url = self.metadata.authorization_endpoint.clone();
+        let query = url.query().filter(|query| !query.is_empty()).map(|theirs| format!("{theirs}&{own}"));
+        url.set_query(Some(query.as_deref().unwrap_or(&own)));
         url.set_fragment(Some(""));
         url.into()
     }

@@ -349,3 +349,36 @@ impl<'de> Deserialize<'de> for ClaimSet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde_json::json;
+
+    use super::*;
+    use crate::oidc::{Algorithm, KeySet, registration::tests::registration};
+
+    #[test]
+    fn oidc_core_3_1_3_7_6_the_proof_of_one_token_is_none_of_another() {
+        let mut provider = registration("https://id.example");
+        provider.algorithms = vec![Algorithm::EdDsa];
+        let token = |subject: &str| {
+            let claims = json!({
+                "iss": "https://id.example", "aud": "client", "sub": subject, "nonce": "n", "iat": 1_000, "exp": 2_000,
+            });
+            let parts = [json!({ "alg": "EdDSA" }), claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+            format!("{}.{}", parts.join("."), URL_SAFE_NO_PAD.encode([7; 64]))
+        };
+        let (ada, mallory) = (token("ada"), token("mallory"));
+        let addressed =
+            |text| UntrustedIdToken::parse(text, &provider).and_then(|token| token.addressed_to(&provider)).unwrap();
+        let jwk = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode([1; 32]) }] });
+        let keys = KeySet::parse(&jwk.to_string()).unwrap();
+        let key = keys.candidates(Algorithm::EdDsa, None, &[Algorithm::EdDsa]).next().unwrap();
+        // As if the signature of mallory's had been checked.
+        let proof = SignatureProof::assertion(&addressed(&mallory).signed(), key);
+        let (nonce, now) = (Secret::new("n".to_owned()), Timestamp::from_seconds(1_000));
+        assert!(addressed(&mallory).proven(&proof, &nonce, None, now).is_ok());
+        assert_eq!(addressed(&ada).proven(&proof, &nonce, None, now).unwrap_err(), IdTokenError::Signature);
+    }
+}

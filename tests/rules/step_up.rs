@@ -18,7 +18,7 @@ fn rfc9470_a_navigation_is_stepped_up_and_arrives() {
     let world = World::new();
     for (rule, asked) in [
         (json!({ "require": [{ "max_age": "5m" }] }), "max_age=300"),
-        (json!({ "require": [{ "acr": ["urn:mfa", "urn:hw"] }] }), "acr_values=urn%3Amfa+urn%3Ahw"),
+        (json!({ "require": [{ "acr": ["urn:mfa", "urn:hw"] }] }), "acr_values=urn%3Amfa%20urn%3Ahw"),
         (json!({ "allow": [{ "all": [{ "group": "admins" }, { "max_age": "5m" }] }] }), "max_age=300"),
     ] {
         let mut rule = rule;
