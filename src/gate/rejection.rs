@@ -19,7 +19,7 @@ const LONGEST_HOST: usize = 270;
 /// Why a request goes no further.
 #[derive(Clone, Debug)]
 pub enum Rejection {
-    /// The host is none of the settings': see [`Rejection::host`].
+    /// The host is none of the settings': as it was asked for, for the log alone.
     Host(String),
     /// Plain http, and more than a read.
     Insecure,

@@ -72,7 +72,7 @@ impl AuthorizationRequest<'_> {
     /// The address to send the browser to. It ends in an empty fragment, so that no browser
     /// carries the page's own fragment to the provider.
     pub fn url(&self) -> String {
-        let mut own = url::form_urlencoded::Serializer::new(String::new());
+        let mut own = form_urlencoded::Serializer::new(String::new());
         own.append_pair("response_type", "code")
             .append_pair("client_id", &self.provider.client_id)
             .append_pair("redirect_uri", self.redirect_uri)
