@@ -287,7 +287,9 @@ fn explain_shows_every_reading_of_a_doubtful_path() {
 fn core_5_7_the_verified_address_is_judged_as_the_provider_is_trusted() {
     for (trust, verified, decision) in [
         ("demand", json!(true), "admitted"),
-        ("demand", json!("true"), "denied"),
+        ("demand", json!("true"), "admitted"),
+        ("demand", json!("false"), "denied"),
+        ("demand", json!(1), "denied"),
         ("demand", Value::Null, "denied"),
         ("trust", json!(false), "admitted"),
         ("never", json!(true), "denied"),
