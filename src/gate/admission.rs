@@ -195,7 +195,7 @@ impl Gate {
         if (matched.preflight || matcher.turns_on_method(&path, site.host)) && has_doubtful_method(head) {
             return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
         }
-        if self.leads_elsewhere(head, site, matched.rank) {
+        if self.leads_elsewhere(head, site, &matched) {
             return Decision::Refuse(Rejection::Path(PathError::Destination), Visit::new(site, address));
         }
         let watching = matcher.watching(&path, Target { host: site.host, method: head.method() }, matched.rank);

@@ -81,9 +81,9 @@ impl Gate {
         self.beside(matched).all(is_like).then_some(taken)
     }
 
-    /// Whether it would copy or move something to where another rule decides than that of `rank`: WebDAV
+    /// Whether it would copy or move something to where other rules decide than those of the request: WebDAV
     /// names a second path in a header (RFC 4918, 10.3).
-    pub(super) fn leads_elsewhere(&self, head: &impl RequestHead, site: Site<'_>, rank: Option<usize>) -> bool {
+    pub(super) fn leads_elsewhere(&self, head: &impl RequestHead, site: Site<'_>, here: &Matched<'_>) -> bool {
         if matches!(head.method(), "GET" | "HEAD" | "OPTIONS") {
             return false;
         }
@@ -93,9 +93,9 @@ impl Gate {
             return false;
         }
         let path = path_of(&destination, site).and_then(|path| RequestPath::parse(path).ok());
+        let is_alike = |there: Matched<'_>| there.rank == here.rank && there.beside == here.beside;
         let is_decided_alike = |path: RequestPath<'_>| {
-            !path.touches(&self.config.prefix)
-                && self.matched(&path, head, site).is_ok_and(|matched| matched.rank == rank)
+            !path.touches(&self.config.prefix) && self.matched(&path, head, site).is_ok_and(is_alike)
         };
         !path.is_some_and(is_decided_alike)
     }

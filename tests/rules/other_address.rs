@@ -90,3 +90,18 @@ fn another_site_is_trusted_where_no_second_rule_has_to_admit() {
         assert_eq!((refused.status, readable), (401, of_other == 200), "{path}");
     }
 }
+
+#[test]
+fn nothing_is_copied_to_where_a_second_rule_has_to_admit() {
+    let world = World::new();
+    let isolate = world.isolate(&of_assets(json!([
+        { "path": "/docs/*.html" },
+        { "path": "/docs/**", "allow": [{ "group": "admins" }] },
+    ])));
+    let ada = Browser::new("ada");
+    ada.open(&isolate, "/docs/page.html");
+    for (destination, expected) in [("/docs/other.html", 200), ("/docs/other", 400), ("/docs/data.json", 400)] {
+        let copy = Head::new("COPY", "/docs/page.html").with("origin", HOST).with("destination", destination);
+        assert_eq!(status(&ada.send(&isolate, copy)), expected, "{destination}");
+    }
+}
