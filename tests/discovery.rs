@@ -7,7 +7,7 @@ use serde_json::json;
 use support::{
     browser::{Arrival, Browser},
     provider::Fault,
-    world::{HOST, Head, Isolate, World, settings},
+    world::{HOST, Head, Isolate, World, settings, two_providers},
 };
 
 fn sign_in(isolate: &Isolate) -> Result<(), String> {
@@ -304,10 +304,6 @@ fn an_entry_of_kv_without_our_mac_is_as_good_as_none() {
 fn rfc8725_3_8_the_keys_of_one_issuer_never_speak_for_another() {
     let world = World::new();
     world.add_provider("https://other.example");
-    let mut two = settings();
-    two["providers"].as_array_mut().unwrap().push(json!({
-        "id": "other", "title": "Other", "issuer": "https://other.example", "client_id": "client", "algorithms": ["EdDSA"],
-    }));
     // `work` signs with a key that only `other` publishes, under the kid they share.
     world.provider(|provider| {
         provider.published.clear();
@@ -315,7 +311,7 @@ fn rfc8725_3_8_the_keys_of_one_issuer_never_speak_for_another() {
             .published
             .push(support::signature::Signer::other(portcullis::oidc::Algorithm::EdDsa, Some("key-1")).jwk());
     });
-    let isolate = world.isolate(&two);
+    let isolate = world.isolate(&two_providers());
     let ada = Browser::new("ada");
     let Arrival::Page(_, answer) = ada.open(&isolate, "/.auth/login?provider=work&return_to=/page") else {
         panic!("refused")

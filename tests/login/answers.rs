@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{
     browser::{Arrival, Browser},
     provider::{Authorization, Fault},
-    world::{Head, World, settings},
+    world::{Head, World, settings, two_providers},
 };
 
 #[test]
@@ -69,11 +69,7 @@ fn rfc9207_2_4_a_promised_issuer_must_be_there_and_an_unpromised_may_be_missing(
 fn rfc9700_4_4_an_answer_of_one_provider_does_not_finish_a_login_at_the_other() {
     let world = World::new();
     world.add_provider("https://other.example");
-    let mut two = settings();
-    two["providers"].as_array_mut().unwrap().push(
-        json!({ "id": "other", "title": "Other", "issuer": "https://other.example", "client_id": "client", "algorithms": ["EdDSA"] }),
-    );
-    let (isolate, ada) = (world.isolate(&two), Browser::new("ada"));
+    let (isolate, ada) = (world.isolate(&two_providers()), Browser::new("ada"));
     let at_work = ada.start(&isolate, "/.auth/login?provider=work");
     let at_other = ada.start(&isolate, "/.auth/login?provider=other");
     let from_work = ada.answer_of_provider(&isolate, &at_work);

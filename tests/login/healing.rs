@@ -99,10 +99,7 @@ fn a_code_that_was_exchanged_is_known_a_thousand_logins_later() {
     let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
     let start = ada.start(&isolate, "/page");
     let back = ada.answer_of_provider(&isolate, &start);
-    let twin = Browser::new("ada");
-    for name in ada.cookie_names() {
-        twin.set_cookie(&name, &ada.cookie(&name).unwrap());
-    }
+    let twin = ada.twin("");
     assert_eq!(ada.open(&isolate, &back).at_origin(), "/page");
     for _ in 0..1_000 {
         Browser::new("bob").open(&isolate, "/page");
@@ -120,10 +117,7 @@ fn the_same_callback_in_two_isolates_at_once_heals() {
     let ada = Browser::new("ada");
     let start = ada.start(&one, "/page");
     let back = ada.answer_of_provider(&one, &start);
-    let twin = Browser::new("ada");
-    for name in ada.cookie_names() {
-        twin.set_cookie(&name, &ada.cookie(&name).unwrap());
-    }
+    let twin = ada.twin("");
     assert_eq!(ada.open(&one, &back).at_origin(), "/page");
     // The code is spent; the second attempt is a login of its own.
     assert_eq!(twin.open(&other, &back).at_origin(), "/page");
@@ -184,14 +178,7 @@ fn a_session_that_does_not_stay_is_said_so_and_not_sent_round() {
     let back = ada.answer_of_provider(&isolate, &start);
     ada.send(&isolate, Head::navigation(&back));
     // Another browser has what this one has, but for the session.
-    let without_session = || {
-        let forgetful = Browser::new("ada");
-        for name in ada.cookie_names().iter().filter(|name| name.contains("-login-")) {
-            forgetful.set_cookie(name, &ada.cookie(name).unwrap());
-        }
-        forgetful
-    };
-    let (forgetful, late) = (without_session(), without_session());
+    let (forgetful, late) = (ada.twin("-login-"), ada.twin("-login-"));
     let arrival = forgetful.open(&isolate, "/page");
     let (status, body) = arrival.page();
     assert_eq!(status, 400);

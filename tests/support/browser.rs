@@ -33,6 +33,18 @@ impl Browser {
         Self { cookies: Rc::default(), person: person.to_owned(), refuses_cookies: false }
     }
 
+    /// Another browser that has this one's cookies whose name has this part.
+    pub fn twin(&self, part: &str) -> Self {
+        let cookies = self
+            .cookies
+            .borrow()
+            .iter()
+            .filter(|(name, _)| name.contains(part))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        Self { cookies: Rc::new(RefCell::new(cookies)), ..self.clone() }
+    }
+
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.cookies.borrow().get(name).map(|(value, _)| value.clone())
     }

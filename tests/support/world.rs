@@ -296,6 +296,15 @@ pub fn settings() -> Value {
     })
 }
 
+/// The same with a second provider, `other`.
+pub fn two_providers() -> Value {
+    let mut two = settings();
+    two["providers"].as_array_mut().expect("a list").push(json!({
+        "id": "other", "title": "Other", "issuer": "https://other.example", "client_id": "client", "algorithms": ["EdDSA"],
+    }));
+    two
+}
+
 impl Entropy for World {
     fn fill(&self, bytes: &mut [u8]) {
         self.0.random.borrow_mut().fill_bytes(bytes);

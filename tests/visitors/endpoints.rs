@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{
     browser::Browser,
     outcome::answered,
-    world::{HOST, Head, World, settings},
+    world::{HOST, Head, World, settings, two_providers},
 };
 
 #[test]
@@ -173,11 +173,7 @@ fn the_providers_logout_is_as_the_settings_say() {
 fn a_hint_of_another_provider_goes_to_neither() {
     let world = World::new();
     world.add_provider("https://other.example");
-    let mut two = settings();
-    two["providers"].as_array_mut().unwrap().push(json!({
-        "id": "other", "title": "Other", "issuer": "https://other.example", "client_id": "client", "algorithms": ["EdDSA"],
-    }));
-    let (isolate, ada) = (world.isolate(&two), Browser::new("ada"));
+    let (isolate, ada) = (world.isolate(&two_providers()), Browser::new("ada"));
     ada.open(&isolate, "/.auth/login?provider=work&return_to=/page");
     let hint = ada.cookie("__Secure-portcullis-hint").unwrap();
     ada.open(&isolate, "/.auth/login?provider=other&return_to=/page");
