@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::{
-    Endpoint, Forward, Gate, Rejection, ReturnTo, Unchecked, Visit,
+    Endpoint, Forward, Gate, Rejection, Unchecked, Visit,
     bearer::{Machine, Shown, keeps_token},
+    login::Need,
     matched::{Matched, has_doubtful_method, has_unpassable_method},
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
@@ -330,18 +331,17 @@ impl Gate {
             .collect()
     }
 
-    /// What has to be asked of whoever signs in to do this with `page`.
+    /// What has to be asked of whoever signs in for this.
     pub(super) fn step_up_for(
         &self,
-        method: &str,
-        page: &ReturnTo,
+        need: &Need<'_>,
         head: &impl RequestHead,
         site: Site<'_>,
         session: Option<&Session>,
         now: Timestamp,
     ) -> StepUp {
-        let path = RequestPath::parse(page.path()).ok();
-        let matched = path.and_then(|path| self.matched_for(&path, method, site).ok());
+        let path = RequestPath::parse(need.page.path()).ok();
+        let matched = path.and_then(|path| self.matched_for(&path, &need.method, site).ok());
         match matched.map(|matched| self.asked(&matched, now)).as_deref() {
             Some(Access::SignedIn(policy)) => match session {
                 Some(session) => judge(policy, session.claims(), head, now)

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{
     Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo, Trouble,
     discovery::Unproven,
-    login::{Start, prompt},
+    login::{Need, Start, prompt},
 };
 use crate::{
     claims::Claims,
@@ -232,10 +232,11 @@ impl Gate {
             "finished",
             &[("provider", &provider.id), ("subject", &subject), ("session", session.id())],
         );
-        // Core 3.1.3.7, steps 12 and 13: what the page asked for beyond a sign-in was asked of the
-        // provider, once; whether it came is the page's rule to say.
+        // Core 3.1.3.7, steps 12 and 13: what was needed beyond a sign-in was asked of the provider, once;
+        // whether it came is for the rule to say that needs it.
         let site = request.visit.site();
-        let lacks = || !self.step_up_for("GET", back, request.head, site, Some(&session), edge.now()).is_nothing();
+        let need = Need::carried(state, back, site, &self.config.prefix);
+        let lacks = || !self.step_up_for(&need, request.head, site, Some(&session), edge.now()).is_nothing();
         if state.step_up && lacks() {
             return self.refuse_with_way_back(request, &Rejection::StepUpUnmet, back).with_cookies(lines);
         }
@@ -292,8 +293,7 @@ impl Gate {
         let start = Start {
             provider,
             return_to: back,
-            needed_by: back,
-            method: "GET",
+            need: Need::carried(state, back, request.visit.site(), &self.config.prefix),
             prompt: prompt(state.prompt.as_deref()),
             attempt: 1,
             fragment: state.fragment.clone(),

@@ -4,10 +4,11 @@
 //! [`Gate::decide`] decides, here as there. What is added afterwards is looked up by the steps that it
 //! took: the same matcher, the same selectors, the same session.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use super::{
-    Decision, Finding, Gate, Rejection, ReturnTo, Visit, bearer::Shown, matched::preflight_for, visit::Address,
+    Decision, Finding, Gate, Rejection, ReturnTo, Visit, bearer::Shown, login::Need, matched::preflight_for,
+    visit::Address,
 };
 use crate::{
     claims::Claims,
@@ -277,7 +278,8 @@ impl Gate {
         if let Decision::SignIn(visit) = &explanation.decision
             && let Some(page) = ReturnTo::parse(&visit.address(), visit.site(), &self.config.prefix)
         {
-            explanation.asks = self.step_up_for(head.method(), &page, head, visit.site(), None, now);
+            let need = Need { page: Cow::Owned(page), method: head.method().into() };
+            explanation.asks = self.step_up_for(&need, head, visit.site(), None, now);
         }
         let own = Target { host: visit.site().host, method: head.method() };
         let watching = matcher.watching(&path, own, rank).into_iter();

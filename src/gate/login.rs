@@ -2,16 +2,20 @@
 
 use super::{Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo, sign_in::is_method};
 use crate::{
+    config::Site,
     edge::{Edge, RequestHead},
     oidc::{AuthorizationRequest, Registration, Verifier, nonce},
     pages::{Choice, Page},
     session::{Cookies, LoginCookie, LoginId, LoginState, NotOurs, PENDING_LIMIT, PendingLogin, SessionError},
 };
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 use url::form_urlencoded;
 
 /// The most login cookies deleted in one answer; whoever has more of them made them up.
 const MOST_DELETIONS: usize = 20;
+
+/// The method that opens a page.
+const OPENED: &str = "GET";
 
 /// What `/.auth/login` was asked for.
 struct Wanted {
@@ -24,14 +28,19 @@ struct Wanted {
     prompt: Option<&'static str>,
 }
 
+/// The request that a login is for: its rules say what to ask of the provider. Mostly it is the page that the login
+/// leads to, opened.
+#[derive(Clone, Debug)]
+pub(super) struct Need<'s> {
+    pub(super) page: Cow<'s, ReturnTo>,
+    pub(super) method: Cow<'s, str>,
+}
+
 /// A login that is about to be sent to its provider.
 pub(super) struct Start<'s> {
     pub(super) provider: &'s Registration,
     pub(super) return_to: &'s ReturnTo,
-    /// Whose rule says what to ask of the provider.
-    pub(super) needed_by: &'s ReturnTo,
-    /// For requests of this method.
-    pub(super) method: &'s str,
+    pub(super) need: Need<'s>,
     pub(super) prompt: Option<&'static str>,
     /// 0 when a person started it, 1 for the restart.
     pub(super) attempt: u8,
@@ -83,8 +92,7 @@ impl Gate {
         let start = Start {
             provider,
             return_to: &wanted.return_to,
-            needed_by: wanted.needed_by.as_ref().unwrap_or(&wanted.return_to),
-            method: wanted.method.as_deref().unwrap_or("GET"),
+            need: wanted.need(),
             prompt: wanted.prompt,
             attempt: 0,
             fragment: None,
@@ -114,14 +122,15 @@ impl Gate {
         let (id, nonce, verifier) = (LoginId::new(edge), nonce(edge), Verifier::new(edge));
         let redirect_uri = self.redirect_uri(request);
         let session = self.session(request.head, request.visit.site(), request.now);
-        let step_up =
-            self.step_up_for(start.method, start.needed_by, request.head, site, session.as_deref(), request.now);
+        let step_up = self.step_up_for(&start.need, request.head, site, session.as_deref(), request.now);
         let state = LoginState {
             id: id.clone(),
             provider: provider.id.clone(),
             attempt: start.attempt,
             issued: request.now,
             return_to: start.return_to.path_and_query().to_owned(),
+            needed_by: start.need.page_beside(start.return_to),
+            method: start.need.method_beside_get(),
             prompt: start.prompt.map(str::to_owned),
             fragment: start.fragment.clone(),
             step_up: !step_up.is_nothing(),
@@ -263,6 +272,36 @@ impl Gate {
                 LoginCookie::open(id, value, &self.keys, request.names(), request.visit.site().host, request.now).ok(),
             )
         })
+    }
+}
+
+impl Wanted {
+    fn need(&self) -> Need<'_> {
+        Need {
+            page: Cow::Borrowed(self.needed_by.as_ref().unwrap_or(&self.return_to)),
+            method: Cow::Borrowed(self.method.as_deref().unwrap_or(OPENED)),
+        }
+    }
+}
+
+impl<'s> Need<'s> {
+    /// What a login was for that leads to `back`, as its state says.
+    pub(super) fn carried(state: &'s LoginState, back: &'s ReturnTo, site: Site<'_>, prefix: &str) -> Self {
+        let page = state.needed_by.as_deref().and_then(|path| ReturnTo::carried(path, site, prefix));
+        Self {
+            page: page.map_or(Cow::Borrowed(back), Cow::Owned),
+            method: Cow::Borrowed(state.method.as_deref().unwrap_or(OPENED)),
+        }
+    }
+
+    /// The path of the page, if it is not that of the page which the login leads to.
+    fn page_beside(&self, back: &ReturnTo) -> Option<String> {
+        (self.page.path() != back.path()).then(|| self.page.path().to_owned())
+    }
+
+    /// The method, if it does more than to open the page.
+    fn method_beside_get(&self) -> Option<String> {
+        (self.method != OPENED).then(|| self.method.clone().into_owned())
     }
 }
 

@@ -66,6 +66,10 @@ pub struct LoginState {
     pub issued: Timestamp,
     /// The page to go back to: a path with its query.
     pub return_to: String,
+    /// The path of the page that needs the login, where that is another than it goes back to.
+    pub needed_by: Option<String>,
+    /// What is to be done with that page, where it is not to be opened.
+    pub method: Option<String>,
     /// What the person asked the provider to do, for the restart: `login` or `select_account`.
     pub prompt: Option<String>,
     /// The key under which the browser keeps the page's fragment, when there is one.
@@ -237,6 +241,8 @@ impl LoginState {
             .with("n", self.attempt)
             .with("t", self.issued)
             .with("r", self.return_to.as_str())
+            .with_some("b", self.needed_by.as_deref())
+            .with_some("m", self.method.as_deref())
             .with_some("q", self.prompt.as_deref())
             .with_some("f", self.fragment.as_deref())
             .with_some("s", self.step_up.then_some(true));
@@ -263,6 +269,8 @@ impl LoginState {
             })?,
             issued: table.required("t", Timestamp::read)?,
             return_to: table.required("r", json::text)?,
+            needed_by: table.optional("b", json::text)?,
+            method: table.optional("m", json::text)?,
             prompt: table.optional("q", json::text)?,
             fragment: table.optional("f", json::text)?,
             step_up: table.given("s", json::flag)?.unwrap_or_default(),
@@ -321,6 +329,8 @@ mod tests {
             attempt: 0,
             issued: NOW,
             return_to: "/".into(),
+            needed_by: None,
+            method: None,
             prompt: None,
             fragment: None,
             step_up: false,

@@ -87,6 +87,51 @@ fn rfc9470_4_a_rule_for_other_methods_than_get_is_stepped_up_too() {
     assert!(page.status == 401 && page.body.contains("&amp;method=POST"), "{}", page.body);
 }
 
+/// What a page does with a 401, and what the client script does with it; each leads elsewhere than to what needs it.
+const ELSEWHERE: [&str; 3] = [
+    "/.auth/login?return_to=%2Fpay%2Fx&method=POST",
+    "/.auth/login?return_to=%2F.auth%2Fsigned-in&for=%2Fpay%2Fx&method=POST",
+    "/.auth/login?return_to=%2Fapp&for=%2Fbilling%2Fx%3Fy%3D1",
+];
+
+fn asks_elsewhere() -> Value {
+    json!([
+        { "path": "/pay/**", "methods": ["POST"], "require": [{ "max_age": "5m" }] },
+        { "path": "/billing/**", "require": [{ "max_age": "5m" }] },
+    ])
+}
+
+#[test]
+fn rfc9470_4_a_login_that_starts_over_asks_for_the_same_again() {
+    let world = World::new();
+    let (isolate, ada) = signed_in(&world, asks_elsewhere());
+    for address in ELSEWHERE {
+        world.pass(600);
+        let asked = ada.start(&isolate, address);
+        let back = ada.answer_of_provider(&isolate, &asked);
+        ada.forget("-login-");
+        let again = ada.start(&isolate, back.strip_prefix(HOST).unwrap());
+        assert!(again.starts_with("https://id.example/") && again.contains("max_age=300"), "{address}: {again}");
+    }
+}
+
+#[test]
+fn rfc9470_a_step_up_that_did_not_come_is_told_wherever_the_login_leads() {
+    let world = World::new();
+    let (isolate, ada) = signed_in(&world, asks_elsewhere());
+    world.provider(|provider| provider.steps_up = false);
+    for address in ELSEWHERE {
+        world.pass(600);
+        let arrival = ada.open(&isolate, address);
+        let (status_of_page, body) = arrival.page();
+        assert!(status_of_page == 403 && body.contains("step_up_unmet"), "{address}: {body}");
+    }
+    world.provider(|provider| provider.steps_up = true);
+    assert_eq!(ada.open(&isolate, ELSEWHERE[0]).at_origin(), "/pay/x");
+    assert_eq!(ada.open(&isolate, ELSEWHERE[1]).page().0, 200);
+    assert_eq!(ada.open(&isolate, ELSEWHERE[2]).at_origin(), "/app");
+}
+
 #[test]
 fn rfc9470_a_provider_that_does_not_step_up_ends_in_a_refusal_and_never_in_a_loop() {
     let world = World::new();
