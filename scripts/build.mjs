@@ -1,7 +1,7 @@
 // Builds the WebAssembly module with worker-build, unless the one that is there was built from
 // exactly these sources. This is what `npm run build` and wrangler's [build] command run.
 //
-// PORTCULLIS_FEATURES  cargo features to add, separated by commas (a test build that panics on demand)
+// PORTCULLIS_FEATURES  cargo features to add, separated by commas (the tests' build: see Cargo.toml)
 // PORTCULLIS_OUT       directory to build into instead of `build`, so that such a build stays apart
 
 import { spawn } from 'node:child_process';

@@ -18,7 +18,7 @@ const parts = {
     await check('rustfmt', 'cargo', ['fmt', '--check']);
     await check('clippy', 'cargo', ['clippy', '--locked', '--features', 'check', '--', '-D', 'warnings']);
     await check('clippy of the tests', 'cargo', ['clippy', '--locked', '--all-targets', '--features', 'check', '--', '-D', 'warnings', ...testsMay]);
-    await check('clippy for wasm32', 'cargo', ['clippy', '--locked', '--target', 'wasm32-unknown-unknown', '--features', 'panic-drill', '--', '-D', 'warnings']);
+    await check('clippy for wasm32', 'cargo', ['clippy', '--locked', '--target', 'wasm32-unknown-unknown', '--features', 'drill', '--', '-D', 'warnings']);
     await check('rustdoc', 'cargo', ['doc', '--locked', '--no-deps', '--document-private-items'], { RUSTDOCFLAGS: '-D warnings' });
     await check('rustdoc for wasm32', 'cargo', ['doc', '--locked', '--no-deps', '--document-private-items', '--target', 'wasm32-unknown-unknown'], { RUSTDOCFLAGS: '-D warnings' });
     await counted('cargo test', 'cargo', ['test', '--locked', '--features', 'check'], cargoCounts);
@@ -74,11 +74,11 @@ for (const name of failures) console.log(`failed: ${name}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed ? 1 : 0;
 
-/** Both builds: the one that is deployed, and the one that panics on demand. */
+/** Both builds: the one that is deployed, and the one with the endpoints for tests. */
 async function built() {
   prepared ??= (async () => {
     await run(process.execPath, ['scripts/build.mjs']);
-    await run(process.execPath, ['scripts/build.mjs'], { PORTCULLIS_FEATURES: 'panic-drill', PORTCULLIS_OUT: 'build-panic' });
+    await run(process.execPath, ['scripts/build.mjs'], { PORTCULLIS_FEATURES: 'drill', PORTCULLIS_OUT: 'build-drill' });
   })();
   await prepared;
 }

@@ -6,6 +6,8 @@
 //! what it needs for that: [`read_cookies`] and [`managed_headers`].
 
 mod crypto;
+#[cfg(feature = "drill")]
+mod drill;
 mod head;
 mod plan;
 mod platform;
@@ -46,11 +48,8 @@ pub fn decide(request: &Request, lines: String, cookies: Option<f64>, millisecon
         None => None,
     };
     let head = Head::read(request, lines, held.as_deref())?;
-    #[cfg(feature = "panic-drill")]
-    {
-        drill(&head, "/.auth/drill/fast");
-        drill_deep(&head);
-    }
+    #[cfg(feature = "drill")]
+    drill::at_once(&head);
     match gate.decide(&head, now) {
         Decision::Forward(forward) => Some(plan(forward, gate.config(), &head)),
         _ => None,
@@ -77,12 +76,16 @@ pub async fn respond(
 ) -> Result<JsValue, JsValue> {
     let platform = Platform::new(env, worker::Context::new(context));
     let head = Head::of(&request);
-    #[cfg(feature = "panic-drill")]
-    drill_later(&head).await;
+    #[cfg(feature = "drill")]
+    drill::later(&head).await;
     let gate = match open(&platform, &module) {
         Ok(gate) => gate,
         Err(error) => return response(&misconfigured(&platform, &head, &error)).map(Into::into),
     };
+    #[cfg(feature = "drill")]
+    if let Some(verdict) = drill::signature(&head, &request, &gate).await? {
+        return Ok(verdict.into());
+    }
     match gate.respond(&platform, &head).await {
         Outcome::Forward(forward) => Ok(plan(forward, gate.config(), &head).into()),
         Outcome::Answer(answer) => response(&answer).map(Into::into),
@@ -136,29 +139,4 @@ fn response(answer: &Answer) -> Result<Response, JsValue> {
     init.set_status(answer.status);
     init.set_headers(headers.unchecked_ref());
     Response::new_with_opt_str_and_init(Some(answer.body.as_str()).filter(|body| !body.is_empty()), &init)
-}
-
-/// Panics when the path asks for it. Only in the build that the tests of panics run.
-#[cfg(feature = "panic-drill")]
-fn drill(head: &Head<'_>, path: &str) {
-    let url = crate::edge::RequestHead::url(head);
-    assert!(!url.ends_with(path), "drill");
-}
-
-/// Fills the stack when the path asks for it, which throws something else than a panic does.
-#[cfg(feature = "panic-drill")]
-fn drill_deep(head: &Head<'_>) {
-    fn deepen(depth: u64) -> u64 {
-        if core::hint::black_box(depth) == u64::MAX { depth } else { deepen(depth.saturating_add(1)) ^ depth }
-    }
-    if crate::edge::RequestHead::url(head).ends_with("/.auth/drill/deep") {
-        core::hint::black_box(deepen(0));
-    }
-}
-
-#[cfg(feature = "panic-drill")]
-async fn drill_later(head: &Head<'_>) {
-    drill(head, "/.auth/drill/now");
-    worker::Delay::from(core::time::Duration::from_millis(50)).await;
-    drill(head, "/.auth/drill/later");
 }

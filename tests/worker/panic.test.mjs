@@ -1,7 +1,7 @@
 // A panic in WebAssembly takes the whole instance with it. What must be left of that is one clean answer
 // for everybody who was waiting, and a fresh instance for the next request.
 //
-// The build for these tests panics on demand, at four addresses (see src/worker.rs); it is made when it is
+// The build for these tests panics on demand, at four addresses (see src/worker/drill.rs); it is made when it is
 // not there, which takes a minute or two.
 
 import assert from 'node:assert/strict';
@@ -11,9 +11,9 @@ import { build } from '../../scripts/build.mjs';
 import { head, navigation } from './support/exchange.mjs';
 import { LOCAL, startSite } from './support/site.mjs';
 
-const OUT = 'build-panic';
+const OUT = 'build-drill';
 
-before(() => build({ features: 'panic-drill', out: OUT }), { timeout: 900_000 });
+before(() => build({ features: 'drill', out: OUT }), { timeout: 900_000 });
 
 describe('a panic', { timeout: 30_000 }, () => {
   let site;
