@@ -5,6 +5,9 @@ use url::Url;
 use super::{Issuer, Publisher, Registration, TokenAuth};
 use crate::json::{self, JsonError, Table};
 
+/// Characters of another issuer that a log shows: more than an issuer has.
+const LONGEST_SHOWN: usize = 200;
+
 /// A provider's metadata, checked.
 #[derive(Clone, Debug)]
 pub struct Metadata {
@@ -29,9 +32,9 @@ pub enum MetadataError {
     /// Not the JSON object it should be, or a required member is missing.
     #[error("not a metadata document: {0}")]
     Malformed(String),
-    /// It speaks for another issuer than the one asked (Discovery 4.3).
-    #[error("the document is for another issuer than the settings name")]
-    OtherIssuer,
+    /// It speaks for another issuer than the one asked (Discovery 4.3): for this one, as far as a log shows it.
+    #[error("the document is for another issuer than the settings name: {0:?}")]
+    OtherIssuer(String),
     /// An endpoint that is not https.
     #[error("{0} is not an https address")]
     Endpoint(&'static str),
@@ -87,7 +90,7 @@ impl Metadata {
         let issuer = publisher.issuer;
         let document = Document::read(text).map_err(|error| MetadataError::Malformed(error.to_string()))?;
         if document.issuer != issuer.as_str() {
-            return Err(MetadataError::OtherIssuer);
+            return Err(MetadataError::OtherIssuer(document.issuer.chars().take(LONGEST_SHOWN).collect()));
         }
         let endpoint = |text: &str| Url::parse(text).ok().filter(|url| is_endpoint(url, issuer.is_local()));
         let required = |name: &'static str, text: &str| endpoint(text).ok_or(MetadataError::Endpoint(name));
@@ -179,8 +182,12 @@ mod tests {
         ] {
             let mut document = document();
             document["issuer"] = other.into();
-            assert_eq!(parse(&document).unwrap_err(), MetadataError::OtherIssuer, "{other}");
+            assert_eq!(parse(&document).unwrap_err(), MetadataError::OtherIssuer(other.into()), "{other}");
         }
+        let mut long = document();
+        long["issuer"] = "\n".repeat(201).into();
+        let shown = format!("the document is for another issuer than the settings name: \"{}\"", "\\n".repeat(200));
+        assert_eq!(parse(&long).unwrap_err().to_string(), shown);
         assert!(parse(&document()).is_ok());
     }
 
