@@ -188,3 +188,20 @@ fn what_does_not_fit_a_cookie_is_refused_and_not_cut() {
     let session = Session::begin(claims, ISSUER, BINDING, NOW, &Counting::default());
     assert_eq!(session.sign(&ring(1, None)), Err(TooLong));
 }
+
+#[test]
+fn a_cookie_of_the_greatest_length_is_a_session_and_one_letter_more_is_none() {
+    let keys = ring(1, None);
+    let of_length = |length: usize| {
+        let group = "g".repeat(length);
+        let claims = claims(&Selection::new([group.as_str()]), &[&group], None);
+        Session::begin(claims, ISSUER, BINDING, NOW, &Counting::default())
+    };
+    let fitting = (2_000..).map_while(|length| Some((length, of_length(length).sign(&keys).ok()?)));
+    let (length, cookie) = fitting.last().unwrap();
+    assert_eq!((cookie.len(), of_length(length + 1).sign(&keys)), (COOKIE_BYTES, Err(TooLong)));
+    assert_eq!(open(&cookie, &keys, BINDING, NOW), Ok(of_length(length)));
+    let payload = json::write(&of_length(length + 1).written().into());
+    let longer = token::sign(keys.current().unwrap(), payload.as_bytes());
+    assert_eq!(open(&longer, &keys, BINDING, NOW), Err(SessionError::NotOurs));
+}
