@@ -23,6 +23,7 @@ mod event;
 #[cfg(feature = "check")]
 mod explanation;
 mod forward;
+mod goal;
 mod kept;
 mod login;
 mod logout;
@@ -50,6 +51,7 @@ pub use event::{Event, EventKind};
 #[cfg(feature = "check")]
 pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
 pub use forward::{Cacheable, Forward};
+use goal::Goal;
 pub use rejection::{Rejection, misconfigured};
 pub use return_to::ReturnTo;
 use switching::Switching;
@@ -221,7 +223,7 @@ impl Gate {
 
     /// `/.auth/signed-out`: the page after a logout, with a way back in.
     fn signed_out<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
-        let sign_in = self.login_path(&ReturnTo::home(request.visit.site()));
+        let sign_in = self.login_path(&Goal::page(ReturnTo::home(request.visit.site())));
         self.page(request, 200, &Page::SignedOut { sign_in })
     }
 
@@ -243,7 +245,7 @@ impl Gate {
                         .with("expires", session.expires()),
                 )
             }
-            None => self.unauthenticated(request, &ReturnTo::home(request.visit.site()), &StepUp::default()),
+            None => self.unauthenticated(request, ReturnTo::home(request.visit.site()), &StepUp::default()),
         }
     }
 

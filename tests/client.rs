@@ -169,6 +169,6 @@ fn the_chooser_knows_what_needs_the_login_and_where_it_leads() {
     other["issuer"] = json!("https://other.example");
     two["providers"].as_array_mut().unwrap().push(other);
     let page = world.isolate(&two).answer(&Head::navigation(&format!("{HOST}{POP_UP}&for=%2Fbilling%2Fx")));
-    let link = "/.auth/login?return_to=%2F.auth%2Fsigned-in&amp;provider=other&amp;for=https%3A%2F%2Fdocs.example.com%2Fbilling%2Fx";
+    let link = "/.auth/login?return_to=%2F.auth%2Fsigned-in&amp;for=%2Fbilling%2Fx&amp;provider=other";
     assert!(page.body.contains(link), "{}", page.body);
 }

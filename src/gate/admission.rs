@@ -3,9 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    Endpoint, Forward, Gate, Rejection, Unchecked, Visit,
+    Endpoint, Forward, Gate, Goal, Rejection, Unchecked, Visit,
     bearer::{Machine, Shown, keeps_token},
-    login::Need,
     matched::{Matched, has_doubtful_method, has_unpassable_method},
     same_origin::{SameOrigin, allowed_origin},
     visit::Address,
@@ -334,14 +333,14 @@ impl Gate {
     /// What has to be asked of whoever signs in for this.
     pub(super) fn step_up_for(
         &self,
-        need: &Need<'_>,
+        goal: &Goal,
         head: &impl RequestHead,
         site: Site<'_>,
         session: Option<&Session>,
         now: Timestamp,
     ) -> StepUp {
-        let path = RequestPath::parse(need.page.path()).ok();
-        let matched = path.and_then(|path| self.matched_for(&path, &need.method, site).ok());
+        let path = RequestPath::parse(goal.needing().path()).ok();
+        let matched = path.and_then(|path| self.matched_for(&path, goal.method(), site).ok());
         match matched.map(|matched| self.asked(&matched, now)).as_deref() {
             Some(Access::SignedIn(policy)) => match session {
                 Some(session) => judge(policy, session.claims(), head, now)

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::{
-    Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo, Trouble,
+    Answer, Audience, EventKind, Gate, Goal, Rejection, Request, ReturnTo, Trouble,
     discovery::Unproven,
-    login::{Need, Start, prompt},
+    login::{Start, prompt},
 };
 use crate::{
     claims::Claims,
@@ -51,48 +51,48 @@ impl Gate {
     /// 8. a session begins, with a new id, and the browser goes back to the page it wanted.
     pub(super) async fn callback<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
         let site = request.visit.site();
-        let home = ReturnTo::home(site);
+        let home = Goal::page(ReturnTo::home(site));
         // 1. One state, and a code or an error. A prefetch or a script spends nothing and starts nothing.
         if Audience::of(request.head) != Audience::Navigation {
-            return self.refuse_with_way_back(request, &Rejection::NotNavigation, &home);
+            return self.refuse_on_the_way(request, &Rejection::NotNavigation, &home);
         }
         let Ok(response) = AuthorizationResponse::parse(request.visit.query.as_deref().unwrap_or_default()) else {
-            return self.refuse_with_way_back(request, &Rejection::Response, &home);
+            return self.refuse_on_the_way(request, &Rejection::Response, &home);
         };
         // 2. A state of ours.
         let Ok(state) = LoginState::open(&response.state, &self.keys, site.host) else {
-            return self.refuse_with_way_back(request, &Rejection::Response, &home);
+            return self.refuse_on_the_way(request, &Rejection::Response, &home);
         };
-        let back = ReturnTo::carried(&state.return_to, site, &self.config.prefix).unwrap_or(home);
+        let goal = Goal::carried(&state, site, &self.config.prefix).unwrap_or(home);
         // 3. Pending in this browser.
         let header = request.head.cookie().unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
         let Some((pending, provider)) = self.pending(request, &cookies, &state) else {
-            return self.resume(request, &cookies, &state, response.outcome.declined(), &back).await;
+            return self.resume(request, &cookies, &state, response.outcome.declined(), &goal).await;
         };
         // 4. The issuer that was asked.
         let code = match self.code_of(request, response, provider).await {
             Ok(code) => code,
             // The login stays pending: to reload this page is to try again.
             Err(rejection @ (Rejection::ProviderDown(_) | Rejection::KeysDown(_))) => {
-                return self.refuse_with_way_back(request, &rejection, &back);
+                return self.refuse_on_the_way(request, &rejection, &goal);
             }
             // No answer, but a wish to be asked again.
             Err(Rejection::Provider(AuthorizationError::EXPIRED)) if state.attempt == 0 => {
-                return self.resume(request, &cookies, &state, None, &back).await;
+                return self.resume(request, &cookies, &state, None, &goal).await;
             }
-            Err(rejection) => return self.finish_without(request, &state, &rejection, &back),
+            Err(rejection) => return self.finish_without(request, &state, &rejection, &goal),
         };
         if !self.knowledge.borrow_mut().spend(&pending.id) {
-            return self.resume(request, &cookies, &state, None, &back).await;
+            return self.resume(request, &cookies, &state, None, &goal).await;
         }
         match self.redeem(request, Redemption { provider, pending, code }).await {
-            Ok((claims, id_token)) => self.begin_session(request, provider, &state, claims, id_token, &back),
+            Ok((claims, id_token)) => self.begin_session(request, provider, &state, claims, id_token, &goal),
             // The code was exchanged before, in another isolate: as good as a login that is gone.
             Err(Rejection::Token(TokenError::Refused("invalid_grant"))) if state.attempt == 0 => {
-                self.resume(request, &cookies, &state, None, &back).await
+                self.resume(request, &cookies, &state, None, &goal).await
             }
-            Err(rejection) => self.finish_without(request, &state, &rejection, &back),
+            Err(rejection) => self.finish_without(request, &state, &rejection, &goal),
         }
     }
 
@@ -200,7 +200,7 @@ impl Gate {
         state: &LoginState,
         claims: Claims,
         id_token: Secret<String>,
-        back: &ReturnTo,
+        goal: &Goal,
     ) -> Answer {
         let (edge, names, host, lifetime) =
             (request.edge, request.names(), request.visit.site().host, self.config.session_lifetime);
@@ -208,10 +208,10 @@ impl Gate {
         let session =
             Session::begin(claims, provider.issuer.as_str(), self.binding(request.visit.site()), edge.now(), edge);
         let Ok(cookie) = session.sign(&self.keys) else {
-            return self.finish_without(request, state, &Rejection::TooManyClaims, back);
+            return self.finish_without(request, state, &Rejection::TooManyClaims, goal);
         };
         let Ok(landed) = LoginCookie::land(&state.id, &self.keys, names, host, request.now, edge) else {
-            return self.finish_without(request, state, &Rejection::NoKeys, back);
+            return self.finish_without(request, state, &Rejection::NoKeys, goal);
         };
         let logout = self.path_of(super::Endpoint::Logout);
         let hint = LogoutHint { provider: provider.id.clone(), session: session.id().to_owned(), id_token }.keep(
@@ -235,25 +235,21 @@ impl Gate {
         // Core 3.1.3.7, steps 12 and 13: what was needed beyond a sign-in was asked of the provider, once;
         // whether it came is for the rule to say that needs it.
         let site = request.visit.site();
-        let need = Need::carried(state, back, site, &self.config.prefix);
-        let lacks = || !self.step_up_for(&need, request.head, site, Some(&session), edge.now()).is_nothing();
+        let lacks = || !self.step_up_for(goal, request.head, site, Some(&session), edge.now()).is_nothing();
         if state.step_up && lacks() {
-            return self.refuse_with_way_back(request, &Rejection::StepUpUnmet, back).with_cookies(lines);
+            return self.refuse_on_the_way(request, &Rejection::StepUpUnmet, goal).with_cookies(lines);
         }
-        self.go_back(request, state, back).with_cookies(lines)
+        self.go_back(request, state, goal).with_cookies(lines)
     }
 
     /// Back to the page: at once, or by a page that puts the fragment on again where the browser
     /// keeps one for this login.
-    fn go_back<E: Edge, H: RequestHead>(
-        &self,
-        request: &Request<'_, E, H>,
-        state: &LoginState,
-        back: &ReturnTo,
-    ) -> Answer {
+    fn go_back<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, state: &LoginState, goal: &Goal) -> Answer {
         match &state.fragment {
-            Some(key) => self.page(request, 200, &Page::Arrive { address: back.address(), key: key.clone() }),
-            None => Answer::redirect(303, &back.address()),
+            Some(key) => {
+                self.page(request, 200, &Page::Arrive { address: goal.return_to().address(), key: key.clone() })
+            }
+            None => Answer::redirect(303, &goal.return_to().address()),
         }
     }
 
@@ -271,36 +267,35 @@ impl Gate {
         cookies: &Cookies<'_>,
         state: &LoginState,
         declined: Option<AuthorizationError>,
-        back: &ReturnTo,
+        goal: &Goal,
     ) -> Answer {
         let session = self.session_of(cookies, request.visit.site(), request.now);
         if session.is_some_and(|session| is_what_was_asked_for(&session, state)) {
-            return self.go_back(request, state, back);
+            return self.go_back(request, state, goal);
         }
         if let Some(error) = declined {
-            return self.refuse_with_way_back(request, &Rejection::Provider(error), back);
+            return self.refuse_on_the_way(request, &Rejection::Provider(error), goal);
         }
         if state.attempt > 0 {
             let lost = cookies.are_none_of_ours() && request.now.since(state.issued) <= PENDING_LIFETIME;
             let rejection = if lost { Rejection::LoginNotKept } else { Rejection::Response };
-            return self.refuse_with_way_back(request, &rejection, back);
+            return self.refuse_on_the_way(request, &rejection, goal);
         }
         let (Some(provider), true) =
             (self.config.provider(&state.provider), request.now.since(state.issued) <= RESTART_WITHIN)
         else {
-            return self.refuse_with_way_back(request, &Rejection::Response, back);
+            return self.refuse_on_the_way(request, &Rejection::Response, goal);
         };
         let start = Start {
             provider,
-            return_to: back,
-            need: Need::carried(state, back, request.visit.site(), &self.config.prefix),
+            goal,
             prompt: prompt(state.prompt.as_deref()),
             attempt: 1,
             fragment: state.fragment.clone(),
         };
         match self.start(request, &start).await {
             Ok(started) => Answer::redirect(302, &started.address).with_cookies(started.cookies),
-            Err(rejection) => self.refuse_with_way_back(request, &rejection, back),
+            Err(rejection) => self.refuse_on_the_way(request, &rejection, goal),
         }
     }
 
@@ -310,10 +305,10 @@ impl Gate {
         request: &Request<'_, E, H>,
         state: &LoginState,
         rejection: &Rejection,
-        back: &ReturnTo,
+        goal: &Goal,
     ) -> Answer {
         let name = request.names().login(state.id.short());
-        self.refuse_with_way_back(request, rejection, back).with_cookies([request.names().deletion(&name, "/")])
+        self.refuse_on_the_way(request, rejection, goal).with_cookies([request.names().deletion(&name, "/")])
     }
 }
 

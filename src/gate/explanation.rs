@@ -4,11 +4,10 @@
 //! [`Gate::decide`] decides, here as there. What is added afterwards is looked up by the steps that it
 //! took: the same matcher, the same selectors, the same session.
 
-use std::{borrow::Cow, rc::Rc};
+use std::rc::Rc;
 
 use super::{
-    Decision, Finding, Gate, Rejection, ReturnTo, Visit, bearer::Shown, login::Need, matched::preflight_for,
-    visit::Address,
+    Decision, Finding, Gate, Goal, Rejection, ReturnTo, Visit, bearer::Shown, matched::preflight_for, visit::Address,
 };
 use crate::{
     claims::Claims,
@@ -278,8 +277,8 @@ impl Gate {
         if let Decision::SignIn(visit) = &explanation.decision
             && let Some(page) = ReturnTo::parse(&visit.address(), visit.site(), &self.config.prefix)
         {
-            let need = Need { page: Cow::Owned(page), method: head.method().into() };
-            explanation.asks = self.step_up_for(&need, head, visit.site(), None, now);
+            let goal = Goal::of(page, None, Some(head.method().to_owned()));
+            explanation.asks = self.step_up_for(&goal, head, visit.site(), None, now);
         }
         let own = Target { host: visit.site().host, method: head.method() };
         let watching = matcher.watching(&path, own, rank).into_iter();

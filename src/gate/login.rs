@@ -1,46 +1,29 @@
 //! Starting a login: `/.auth/login`, and the one silent restart.
 
-use super::{Answer, Audience, EventKind, Gate, Rejection, Request, ReturnTo, sign_in::is_method};
+use super::{Answer, Audience, EventKind, Gate, Goal, Rejection, Request, ReturnTo};
 use crate::{
-    config::Site,
     edge::{Edge, RequestHead},
     oidc::{AuthorizationRequest, Registration, Verifier, nonce},
     pages::{Choice, Page},
     session::{Cookies, LoginCookie, LoginId, LoginState, NotOurs, PENDING_LIMIT, PendingLogin, SessionError},
 };
-use std::{borrow::Cow, rc::Rc};
+use std::rc::Rc;
 use url::form_urlencoded;
 
 /// The most login cookies deleted in one answer; whoever has more of them made them up.
 const MOST_DELETIONS: usize = 20;
 
-/// The method that opens a page.
-const OPENED: &str = "GET";
-
 /// What `/.auth/login` was asked for.
 struct Wanted {
     provider: Option<String>,
-    return_to: ReturnTo,
-    /// The page that needs the login, where that is another one than it leads to.
-    needed_by: Option<ReturnTo>,
-    /// What is to be done with that page, where it is not to be opened.
-    method: Option<String>,
+    goal: Goal,
     prompt: Option<&'static str>,
-}
-
-/// The request that a login is for: its rules say what to ask of the provider. Mostly it is the page that the login
-/// leads to, opened.
-#[derive(Clone, Debug)]
-pub(super) struct Need<'s> {
-    pub(super) page: Cow<'s, ReturnTo>,
-    pub(super) method: Cow<'s, str>,
 }
 
 /// A login that is about to be sent to its provider.
 pub(super) struct Start<'s> {
     pub(super) provider: &'s Registration,
-    pub(super) return_to: &'s ReturnTo,
-    pub(super) need: Need<'s>,
+    pub(super) goal: &'s Goal,
     pub(super) prompt: Option<&'static str>,
     /// 0 when a person started it, 1 for the restart.
     pub(super) attempt: u8,
@@ -75,9 +58,7 @@ impl Gate {
         let wanted = self.wanted(request);
         // 3. No loop.
         if let Some(deletions) = self.landed_without_session(request) {
-            return self
-                .refuse_with_way_back(request, &Rejection::SessionNotKept, &wanted.return_to)
-                .with_cookies(deletions);
+            return self.refuse_on_the_way(request, &Rejection::SessionNotKept, &wanted.goal).with_cookies(deletions);
         }
         // 4. Which provider.
         let provider = match (&wanted.provider, self.config.providers.as_slice()) {
@@ -86,17 +67,10 @@ impl Gate {
             (None, _) => return self.page(request, 200, &self.chooser(&wanted)),
         };
         let Some(provider) = provider else {
-            return self.refuse_with_way_back(request, &Rejection::UnknownProvider, &wanted.return_to);
+            return self.refuse_on_the_way(request, &Rejection::UnknownProvider, &wanted.goal);
         };
         // 5. Off to the provider.
-        let start = Start {
-            provider,
-            return_to: &wanted.return_to,
-            need: wanted.need(),
-            prompt: wanted.prompt,
-            attempt: 0,
-            fragment: None,
-        };
+        let start = Start { provider, goal: &wanted.goal, prompt: wanted.prompt, attempt: 0, fragment: None };
         match self.start(request, &start).await {
             Ok(started) if self.config.fragment => {
                 let (with_fragment, key) = started.with_fragment;
@@ -105,7 +79,7 @@ impl Gate {
                 self.page(request, 200, &page).with_cookies(started.cookies)
             }
             Ok(started) => Answer::redirect(302, &started.address).with_cookies(started.cookies),
-            Err(rejection) => self.refuse_with_way_back(request, &rejection, &wanted.return_to),
+            Err(rejection) => self.refuse_on_the_way(request, &rejection, &wanted.goal),
         }
     }
 
@@ -122,15 +96,16 @@ impl Gate {
         let (id, nonce, verifier) = (LoginId::new(edge), nonce(edge), Verifier::new(edge));
         let redirect_uri = self.redirect_uri(request);
         let session = self.session(request.head, request.visit.site(), request.now);
-        let step_up = self.step_up_for(&start.need, request.head, site, session.as_deref(), request.now);
+        let step_up = self.step_up_for(start.goal, request.head, site, session.as_deref(), request.now);
+        let (needed_by, method) = start.goal.beside();
         let state = LoginState {
             id: id.clone(),
             provider: provider.id.clone(),
             attempt: start.attempt,
             issued: request.now,
-            return_to: start.return_to.path_and_query().to_owned(),
-            needed_by: start.need.page_beside(start.return_to),
-            method: start.need.method_beside_get(),
+            return_to: start.goal.return_to().path_and_query().to_owned(),
+            needed_by,
+            method,
             prompt: start.prompt.map(str::to_owned),
             fragment: start.fragment.clone(),
             step_up: !step_up.is_nothing(),
@@ -188,9 +163,7 @@ impl Gate {
         let page = |name: &str| value(name).and_then(|text| ReturnTo::parse(&text, site, &self.config.prefix));
         Wanted {
             provider: value("provider"),
-            return_to: page("return_to").unwrap_or_else(|| ReturnTo::home(site)),
-            needed_by: page("for"),
-            method: value("method").filter(|method| is_method(method)),
+            goal: Goal::of(page("return_to").unwrap_or_else(|| ReturnTo::home(site)), page("for"), value("method")),
             prompt: prompt(value("prompt").as_deref()),
         }
     }
@@ -200,10 +173,8 @@ impl Gate {
             let query = form_urlencoded::Serializer::new(String::new())
                 .append_pair("provider", &provider.id)
                 .extend_pairs(wanted.prompt.map(|prompt| ("prompt", prompt)))
-                .extend_pairs(wanted.needed_by.as_ref().map(|page| ("for", page.address())))
-                .extend_pairs(wanted.method.as_ref().map(|method| ("method", method)))
                 .finish();
-            Choice { title: provider.title.clone(), address: format!("{}&{query}", self.login_path(&wanted.return_to)) }
+            Choice { title: provider.title.clone(), address: format!("{}&{query}", self.login_path(&wanted.goal)) }
         });
         Page::Chooser { choices: choices.collect() }
     }
@@ -272,36 +243,6 @@ impl Gate {
                 LoginCookie::open(id, value, &self.keys, request.names(), request.visit.site().host, request.now).ok(),
             )
         })
-    }
-}
-
-impl Wanted {
-    fn need(&self) -> Need<'_> {
-        Need {
-            page: Cow::Borrowed(self.needed_by.as_ref().unwrap_or(&self.return_to)),
-            method: Cow::Borrowed(self.method.as_deref().unwrap_or(OPENED)),
-        }
-    }
-}
-
-impl<'s> Need<'s> {
-    /// What a login was for that leads to `back`, as its state says.
-    pub(super) fn carried(state: &'s LoginState, back: &'s ReturnTo, site: Site<'_>, prefix: &str) -> Self {
-        let page = state.needed_by.as_deref().and_then(|path| ReturnTo::carried(path, site, prefix));
-        Self {
-            page: page.map_or(Cow::Borrowed(back), Cow::Owned),
-            method: Cow::Borrowed(state.method.as_deref().unwrap_or(OPENED)),
-        }
-    }
-
-    /// The path of the page, if it is not that of the page which the login leads to.
-    fn page_beside(&self, back: &ReturnTo) -> Option<String> {
-        (self.page.path() != back.path()).then(|| self.page.path().to_owned())
-    }
-
-    /// The method, if it does more than to open the page.
-    fn method_beside_get(&self) -> Option<String> {
-        (self.method != OPENED).then(|| self.method.clone().into_owned())
     }
 }
 

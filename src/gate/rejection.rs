@@ -4,7 +4,7 @@
 //! attacker learns nothing: no reason is more precise on a page than its code's meaning.
 
 pub(super) use super::problem::{challenge, problem, readable};
-use super::{Answer, Audience, Event, EventKind, Gate, MachineRejection, Request, ReturnTo, Trouble};
+use super::{Answer, Audience, Event, EventKind, Gate, Goal, MachineRejection, Request, ReturnTo, Trouble};
 use crate::{
     config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
@@ -224,10 +224,10 @@ impl Rejection {
     }
 
     /// Where the visitor can go from here.
-    fn way_on(&self, gate: &Gate, back: &ReturnTo) -> WayOn {
+    fn way_on(&self, gate: &Gate, goal: &Goal) -> WayOn {
         match self {
             Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims => {
-                WayOn::AnotherAccount(format!("{}&prompt=select_account", gate.login_path(back)))
+                WayOn::AnotherAccount(format!("{}&prompt=select_account", gate.login_path(goal)))
             }
             Self::SessionNotKept
             | Self::StepUpUnmet
@@ -244,7 +244,7 @@ impl Rejection {
             | Self::UserInfo(_)
             | Self::UserInfoDown(_)
             | Self::UnknownProvider
-            | Self::NotNavigation => WayOn::TryAgain(gate.login_path(back)),
+            | Self::NotNavigation => WayOn::TryAgain(gate.login_path(goal)),
             Self::ForeignLogout => WayOn::SignOut(gate.path_of(super::Endpoint::Logout)),
             Self::Host(_) | Self::Insecure | Self::LockedDown => WayOn::Nowhere,
             _ => WayOn::Home,
@@ -256,15 +256,16 @@ impl Gate {
     /// Says no: logs it, and answers in the form the sender can use.
     pub(super) fn refuse<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, rejection: &Rejection) -> Answer {
         let here = ReturnTo::parse(&request.visit.address(), request.visit.site(), &self.config.prefix);
-        self.refuse_with_way_back(request, rejection, &here.unwrap_or_else(|| ReturnTo::home(request.visit.site())))
+        let here = here.unwrap_or_else(|| ReturnTo::home(request.visit.site()));
+        self.refuse_on_the_way(request, rejection, &Goal::page(here))
     }
 
-    /// The same, with the page that a new attempt leads to.
-    pub(super) fn refuse_with_way_back<E: Edge, H: RequestHead>(
+    /// The same, with what a new attempt is for.
+    pub(super) fn refuse_on_the_way<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
         rejection: &Rejection,
-        back: &ReturnTo,
+        goal: &Goal,
     ) -> Answer {
         if let Some(kind) = rejection.event() {
             request.log(kind, rejection.code(), &[("detail", &rejection.detail())]);
@@ -284,7 +285,7 @@ impl Gate {
             self.page(
                 request,
                 status,
-                &Page::Refusal { code: rejection.code(), title, text, person, way_on: rejection.way_on(self, back) },
+                &Page::Refusal { code: rejection.code(), title, text, person, way_on: rejection.way_on(self, goal) },
             )
         };
         let answer = match rejection {

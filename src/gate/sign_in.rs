@@ -1,15 +1,12 @@
 //! What a visitor without a session gets: a login, a page that offers one, or a 401.
 
-use super::{Answer, Audience, Endpoint, Gate, Request, ReturnTo, rejection};
+use super::{Answer, Audience, Endpoint, Gate, Goal, Request, ReturnTo, rejection};
 use crate::{
     edge::{Edge, RequestHead},
     pages::Page,
     policy::StepUp,
     rules::RequestPath,
 };
-
-/// The longest method that a login is told of: the longest registered one has 17 letters.
-const LONGEST_METHOD: usize = 32;
 
 impl Gate {
     /// The contract's table:
@@ -26,17 +23,17 @@ impl Gate {
         step_up: &StepUp,
     ) -> Answer {
         let site = request.visit.site();
-        let back = ReturnTo::parse(&request.visit.address(), site, &self.config.prefix)
+        let page = ReturnTo::parse(&request.visit.address(), site, &self.config.prefix)
             .unwrap_or_else(|| ReturnTo::home(site));
         let answer = match Audience::of(request.head) {
             Audience::Navigation => {
-                return Answer::redirect(302, &format!("{}{}", site.address, self.login_path(&back)));
+                return Answer::redirect(302, &format!("{}{}", site.address, self.login_path(&Goal::page(page))));
             }
             Audience::Framed => self
-                .page(request, 401, &Page::SignInFirst { sign_in: self.login_path_for(request, &back) })
+                .page(request, 401, &Page::SignInFirst { sign_in: self.login_path(&self.goal_of(request, page)) })
                 .with("www-authenticate", &challenge(site.host, step_up)),
             Audience::Script => {
-                let answer = self.unauthenticated(request, &back, step_up);
+                let answer = self.unauthenticated(request, page, step_up);
                 rejection::readable(answer, &request.visit)
             }
         };
@@ -52,11 +49,11 @@ impl Gate {
     pub(super) fn unauthenticated<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
-        back: &ReturnTo,
+        page: ReturnTo,
         step_up: &StepUp,
     ) -> Answer {
         let site = request.visit.site();
-        let login_url = format!("{}{}", site.address, self.login_path_for(request, back));
+        let login_url = format!("{}{}", site.address, self.login_path(&self.goal_of(request, page)));
         let (code, title, detail) = if step_up.is_nothing() {
             ("sign_in_required", "Sign in first", "There is no session. Open login_url in a tab to sign in.")
         } else {
@@ -70,31 +67,19 @@ impl Gate {
             .with("www-authenticate", &challenge(site.host, step_up))
     }
 
-    /// The same for a request that may be another than one that opens the page, where rules differ by method:
-    /// one may ask more of it.
-    fn login_path_for<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, back: &ReturnTo) -> String {
-        let (login, method, visit) = (self.login_path(back), request.head.method(), &request.visit);
+    /// What a login is for that this request needs: where rules differ by method, it may ask for more than one that
+    /// opens the page.
+    fn goal_of<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, page: ReturnTo) -> Goal {
+        let (method, visit) = (request.head.method(), &request.visit);
         let turns_on_method = RequestPath::parse(&visit.path)
             .is_ok_and(|path| self.config.matcher().turns_on_method(&path, visit.site().host));
-        let opens_the_page = matches!(method, "GET" | "HEAD");
-        if turns_on_method && !opens_the_page && is_method(method) { format!("{login}&method={method}") } else { login }
+        Goal::of(page, None, (turns_on_method && method != "HEAD").then(|| method.to_owned()))
     }
 
-    /// The path that starts a login and leads to `back`.
-    pub(super) fn login_path(&self, back: &ReturnTo) -> String {
-        // A path that begins with two slashes would be read as a host when it stands alone.
-        let page =
-            if back.path_and_query().starts_with("//") { back.address() } else { back.path_and_query().to_owned() };
-        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("return_to", &page).finish();
-        format!("{}?{query}", self.path_of(Endpoint::Login))
+    /// The path that starts a login for this.
+    pub(super) fn login_path(&self, goal: &Goal) -> String {
+        format!("{}?{}", self.path_of(Endpoint::Login), goal.query())
     }
-}
-
-/// Whether this may be the method of a request that a rule names: letters, as all registered ones have, and the
-/// marks of some (RFC 9110, 16.1.1).
-pub(super) fn is_method(text: &str) -> bool {
-    (1..=LONGEST_METHOD).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))
 }
 
 fn challenge(host: &str, step_up: &StepUp) -> String {

@@ -125,6 +125,9 @@ fn rfc9470_a_step_up_that_did_not_come_is_told_wherever_the_login_leads() {
         let arrival = ada.open(&isolate, address);
         let (status_of_page, body) = arrival.page();
         assert!(status_of_page == 403 && body.contains("step_up_unmet"), "{address}: {body}");
+        // The way on is the same login.
+        let again = body.split('"').find(|part| part.starts_with("/.auth/login?")).unwrap().replace("&amp;", "&");
+        assert!(ada.start(&isolate, &again).contains("max_age=300"), "{address}: {again}");
     }
     world.provider(|provider| provider.steps_up = true);
     assert_eq!(ada.open(&isolate, ELSEWHERE[0]).at_origin(), "/pay/x");

@@ -1,0 +1,81 @@
+//! [`Goal`]: where a login leads, and the request that it is for.
+
+use super::ReturnTo;
+use crate::{config::Site, session::LoginState};
+
+/// The method that opens a page.
+const OPENED: &str = "GET";
+/// The longest method that a login is told of: the longest registered one has 17 letters.
+const LONGEST_METHOD: usize = 32;
+
+/// What a login is for. Mostly that is the page to which it leads, opened; else it is said beside it, since the rules
+/// of that request say what to ask of the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Goal {
+    return_to: ReturnTo,
+    needed_by: Option<ReturnTo>,
+    method: Option<String>,
+}
+
+impl Goal {
+    /// A page that is to be opened.
+    pub(super) fn page(return_to: ReturnTo) -> Self {
+        Self { return_to, needed_by: None, method: None }
+    }
+
+    /// The same of whatever `Goal` it is, for another page and another method than to open it. What says no more than
+    /// the page does, or is no method, is left out.
+    pub(super) fn of(return_to: ReturnTo, needed_by: Option<ReturnTo>, method: Option<String>) -> Self {
+        let needed_by = needed_by.filter(|page| page.path() != return_to.path());
+        Self { return_to, needed_by, method: method.filter(|method| method != OPENED && is_method(method)) }
+    }
+
+    /// What the login of a state was for; `None` if the page it leads to is none any more.
+    pub(super) fn carried(state: &LoginState, site: Site<'_>, prefix: &str) -> Option<Self> {
+        let page = |path: &str| ReturnTo::carried(path, site, prefix);
+        let needed_by = state.needed_by.as_deref().and_then(page);
+        Some(Self::of(page(&state.return_to)?, needed_by, state.method.clone()))
+    }
+
+    /// The page that the login leads to.
+    pub(super) fn return_to(&self) -> &ReturnTo {
+        &self.return_to
+    }
+
+    /// The page that needs the login.
+    pub(super) fn needing(&self) -> &ReturnTo {
+        self.needed_by.as_ref().unwrap_or(&self.return_to)
+    }
+
+    /// What is to be done with that page.
+    pub(super) fn method(&self) -> &str {
+        self.method.as_deref().unwrap_or(OPENED)
+    }
+
+    /// The path of the page that needs the login, where that is another than it leads to, and the method, where that
+    /// does more than to open it: for a state.
+    pub(super) fn beside(&self) -> (Option<String>, Option<String>) {
+        (self.needed_by.as_ref().map(|page| page.path().to_owned()), self.method.clone())
+    }
+
+    /// The query of a login's address.
+    pub(super) fn query(&self) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("return_to", &in_a_query(&self.return_to));
+        query.extend_pairs(self.needed_by.as_ref().map(|page| ("for", in_a_query(page))));
+        query.extend_pairs(self.method.as_ref().map(|method| ("method", method)));
+        query.finish()
+    }
+}
+
+/// A path that begins with two slashes would be read as a host when it stands alone.
+fn in_a_query(page: &ReturnTo) -> String {
+    if page.path_and_query().starts_with("//") { page.address() } else { page.path_and_query().to_owned() }
+}
+
+/// Whether this may be the method of a request that a rule names: letters, as all registered ones have, and the
+/// marks of some (RFC 9110, 16.1.1).
+fn is_method(text: &str) -> bool {
+    (1..=LONGEST_METHOD).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))
+}
