@@ -71,6 +71,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// Characters of a path that a log shows: anybody can send longer ones.
+const LONGEST_PATH: usize = 1_024;
+
 /// The gate of one isolate: the settings, the keys derived from the secrets, and what it has
 /// learned of the providers.
 #[derive(Debug)]
@@ -325,8 +328,8 @@ impl<'r, E: Edge, H: RequestHead> Request<'r, E, H> {
     }
 
     fn log(&self, kind: EventKind, code: &'static str, fields: &[(&'static str, &str)]) {
-        let mut event =
-            Event::new(kind, code, &self.id).with("host", self.visit.site().host).with("path", &self.visit.path);
+        let path: String = self.visit.path.chars().take(LONGEST_PATH).collect();
+        let mut event = Event::new(kind, code, &self.id).with("host", self.visit.site().host).with("path", &path);
         for (name, value) in fields {
             event = event.with(name, value);
         }

@@ -10,8 +10,9 @@ use crate::{
 use std::rc::Rc;
 use url::form_urlencoded;
 
-/// The most login cookies deleted in one answer; whoever has more of them made them up.
-const MOST_DELETIONS: usize = 20;
+/// The most login cookies that are looked at in one request, or deleted in one answer; whoever has more of them
+/// made them up.
+const MOST_COOKIES: usize = 20;
 
 /// What `/.auth/login` was asked for.
 struct Wanted {
@@ -216,9 +217,7 @@ impl Gate {
             .iter()
             .enumerate()
             .filter(|(rank, (_, login))| login.is_none() || *rank >= PENDING_LIMIT.saturating_sub(1));
-        over.take(MOST_DELETIONS)
-            .map(|(_, (id, _))| request.names().deletion(&request.names().login(id), "/"))
-            .collect()
+        over.map(|(_, (id, _))| request.names().deletion(&request.names().login(id), "/")).collect()
     }
 
     /// Deletions of every login cookie of this browser.
@@ -229,7 +228,7 @@ impl Gate {
     ) -> Vec<String> {
         let names = request.names();
         let ids = cookies.logins().iter().map(|(id, _)| *id).filter(|id| is_cookie_name_part(id));
-        ids.take(MOST_DELETIONS).map(|id| names.deletion(&names.login(id), "/")).collect()
+        ids.take(MOST_COOKIES).map(|id| names.deletion(&names.login(id), "/")).collect()
     }
 
     fn own_logins<'c, E: Edge, H: RequestHead>(
@@ -237,7 +236,7 @@ impl Gate {
         request: &Request<'_, E, H>,
         cookies: &Cookies<'c>,
     ) -> impl Iterator<Item = (&'c str, Option<LoginCookie>)> {
-        cookies.logins().iter().filter(|(id, _)| is_cookie_name_part(id)).map(|(id, value)| {
+        cookies.logins().iter().filter(|(id, _)| is_cookie_name_part(id)).take(MOST_COOKIES).map(|(id, value)| {
             (
                 *id,
                 LoginCookie::open(id, value, &self.keys, request.names(), request.visit.site().host, request.now).ok(),

@@ -5,14 +5,28 @@ use super::TOKEN_HEADER;
 use crate::{config::Headers, edge::RequestHead};
 
 /// Headers by which some origins serve another path than the one that was asked for, and that the
-/// rules judged.
-const PATH_HEADERS: [&str; 2] = ["x-original-url", "x-rewrite-url"];
+/// rules judged: they name it, or what to cut off in front of it.
+const PATH_HEADERS: [&str; 13] = [
+    "x-original-url",
+    "x-original-uri",
+    "x-original-path",
+    "x-rewrite-url",
+    "x-override-url",
+    "x-forwarded-uri",
+    "x-forwarded-path",
+    "x-forwarded-prefix",
+    "x-envoy-original-path",
+    "x-ingress-path",
+    "x-script-name",
+    "script-name",
+    "path-info",
+];
 
 /// The same for another host.
 const HOST_HEADERS: [&str; 6] =
     ["x-forwarded-host", "forwarded", "x-forwarded-server", "x-original-host", "x-host", "x-http-host-override"];
-/// Those by which proxies say the true host, or their own.
-const PROXYS: [&str; 3] = ["x-forwarded-host", "forwarded", "x-forwarded-server"];
+/// Those by which proxies say the true host or path, or their own.
+const PROXYS: [&str; 5] = ["x-forwarded-host", "forwarded", "x-forwarded-server", "x-forwarded-uri", "x-original-uri"];
 
 /// Headers by which some origins take a request for one with another method. A request with one is refused
 /// where a rule turns on the method, and counts as a write where it comes from another site's page. A spelling that

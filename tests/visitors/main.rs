@@ -258,6 +258,32 @@ fn a_mutated_session_never_raises_rights() {
     }
 }
 
+/// Opening a sealed value costs what a whole request does, and a header has room for a thousand of them.
+#[test]
+fn no_more_login_cookies_are_opened_than_a_browser_has() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    for page in ["/a", "/b", "/c", "/d", "/e"] {
+        ada.start(&isolate, page);
+    }
+    let names = ada.cookie_names();
+    let own: Vec<String> = names.iter().map(|name| format!("{name}={}", ada.cookie(name).unwrap())).collect();
+    let made_up: Vec<String> = (0..20).map(|number| format!("__Host-portcullis-login-{number}=x")).collect();
+    let deleted = |cookies: &[&[String]]| {
+        let head =
+            Head::navigation(&format!("{HOST}/.auth/login?return_to=/f")).with("cookie", &cookies.concat().join("; "));
+        let answer = isolate.answer(&head);
+        let deleted = |line: &&(_, String)| line.1.contains("Max-Age=0");
+        let lines = answer.headers.iter().filter(deleted).map(|(_, line)| line.split('=').next().unwrap().to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    // One makes room, beside what is nobody's.
+    assert_eq!(deleted(&[&own, &made_up[..15]]).iter().filter(|name| names.contains(name)).count(), 1);
+    // Behind the twentieth nothing is looked at, and all twenty go.
+    let deleted = deleted(&[&made_up, &own]);
+    assert_eq!((deleted.len(), deleted.iter().filter(|name| names.contains(name)).count()), (20, 0));
+}
+
 #[test]
 fn hostile_heads_never_panic() {
     let isolate = World::new().isolate(&settings());
@@ -314,4 +340,16 @@ fn hostile_heads_never_panic() {
     ] {
         isolate.send(&Head { url: url.to_owned(), ..Head::navigation("") });
     }
+}
+
+#[test]
+fn a_log_shows_no_more_of_a_path_than_it_needs() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let path = format!("/{}", "x".repeat(4_000));
+    let head = Head::new("GET", &path).with("x-http-method-override", "DELETE").with("upgrade", "h2c");
+    isolate.send(&Head { method: "POST".into(), ..head });
+    let log = world.log();
+    assert!(log.contains("method_doubtful") && log.contains(&"x".repeat(1_023)), "{log}");
+    assert!(!log.contains(&"x".repeat(1_024)), "{log}");
 }

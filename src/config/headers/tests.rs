@@ -194,3 +194,16 @@ fn what_contradicts_itself_is_refused_by_name() {
     assert_eq!(sent(&named)[5], "x-jwt");
     assert_eq!(sent(&parse("{}", true, false).unwrap())[5], "x-auth-assertion");
 }
+
+#[test]
+fn what_is_withheld_from_every_origin_is_no_name_for_an_identity_header() {
+    let headers = headers("{}");
+    let others = crate::gate::Withheld::here(&headers).map(|withheld| match withheld {
+        crate::gate::Withheld::Name(name) | crate::gate::Withheld::Spellings(name) => name,
+    });
+    let others: Vec<&str> = others.filter(|name| !X_AUTH.contains(name)).collect();
+    assert!(others.len() > 20, "{others:?}");
+    for name in others {
+        assert!(HeaderName::parse(name).is_err(), "{name}");
+    }
+}

@@ -230,6 +230,33 @@ for (const name of ['nginx', 'caddy']) {
       await expectNothing();
     });
 
+    test('no header of a client says what to cut off in front of the path', async () => {
+      for (const header of ['X-Forwarded-Prefix', 'X-Script-Name', 'Script-Name', 'SCRIPT_NAME', 'Path-Info']) {
+        const { status } = await site.send('/public/admin/x', { headers: [[header, '/public']] });
+        // nginx drops what has a _ in it.
+        assert.equal(status, header.includes('_') && name === 'nginx' ? 200 : name === 'nginx' ? 403 : 400, header);
+      }
+      for (const arrived of await site.arrived()) assert.ok(!arrived.headers.some(([, value]) => value === '/public'));
+      await site.send('/public/x', { headers: [['X-Forwarded-Uri', '/admin'], ['X-Original-URI', '/admin']] });
+      assert.ok(!(await only()).headers.some(([, value]) => value === '/admin'));
+    });
+
+    // RFC 9110, 7.6.1: what is named there ends at the next server.
+    test('no client takes away what the gate says, by naming it as a matter of one connection', async () => {
+      const said = async (connection) => {
+        const lines = connection.map((value) => `Connection: ${value}\r\n`).join('');
+        const status = await sendBytes(site.origin, `GET /x HTTP/1.1\r\nHost: localhost:${site.proxy.port}\r\nCookie: ${ada.cookie}\r\n${lines}\r\n`);
+        const [arrived] = await site.arrived();
+        return [status, arrived && identityOf(arrived)];
+      };
+      assert.deepEqual(await said(['close']), [200, ADA]);
+      for (const connection of [['close, X-Auth-Groups'], ['close', 'x-auth-subject'], ['X-AUTH-EMAIL, close'], ['close, Portcullis-Cookie'], ['close, Cookie']]) {
+        const [status, identity] = await said(connection);
+        assert.ok(status === 400 || (status === 200 && name === 'nginx'), `${connection}: ${status}`);
+        assert.deepEqual(identity, status === 200 ? ADA : undefined, connection.join());
+      }
+    });
+
     test('no header of a client says another host to the site', async () => {
       const { port } = site.proxy;
       const headers = [['X-Forwarded-Host', 'admin.example'], ['X-Forwarded-Server', 'admin.example'], ['Forwarded', 'host=admin.example']];
