@@ -88,10 +88,12 @@ function answerAsTold(request, response) {
   const told = JSON.parse(request.headers['x-answer'] ?? '{}');
   const { status = 200, statusText, headers = [], body = 'from the origin', base64, fill } = told;
   if (told.fail) return response.destroy();
-  request.resume();
-  response.writeHead(status, statusText, headers.flat());
-  if (base64 !== undefined) return response.end(Buffer.from(base64, 'base64'));
-  return response.end(fill === undefined ? body : Buffer.from(Uint8Array.from({ length: fill }, (_, index) => index % 251)));
+  // Only then: a proxy that is still sending when the connection ends has no answer for its visitor.
+  request.resume().once('end', () => {
+    response.writeHead(status, statusText, headers.flat());
+    if (base64 !== undefined) return response.end(Buffer.from(base64, 'base64'));
+    return response.end(fill === undefined ? body : Buffer.from(Uint8Array.from({ length: fill }, (_, index) => index % 251)));
+  });
 }
 
 /** One request as it arrived. */
