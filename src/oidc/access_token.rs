@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     Algorithm, Issuer, JwsError, Publisher, SignatureProof, Signed,
-    id_token::{ClaimSet, LEEWAY, claims_at, names_in, seconds, subject, text},
+    id_token::{ClaimSet, LEEWAY, claims_at, moment, names_in, seconds, subject, text},
     jws::{PinnedJws, UntrustedJws},
 };
 use crate::{
@@ -302,7 +302,7 @@ impl AccessToken {
             names
         };
         // A moment that lies ahead would be fresh for ever.
-        let authenticated = claims.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds);
+        let authenticated = claims.get("auth_time").and_then(moment);
         let said = Said {
             groups: names(&issuer.groups_claim),
             roles: names(&issuer.roles_claim),

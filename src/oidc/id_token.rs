@@ -202,7 +202,7 @@ impl IdToken {
     #[cfg(feature = "check")]
     pub fn supposed(claims: &str, now: Timestamp) -> Result<Self, IdTokenError> {
         let ClaimSet(claims) = ClaimSet::read(claims).map_err(|_| IdTokenError::Payload)?;
-        let issued = claims.get("iat").and_then(Value::as_u64).map_or(now, Timestamp::from_seconds);
+        let issued = claims.get("iat").and_then(moment).unwrap_or(now);
         let subject = subject(&claims).ok_or(IdTokenError::Subject)?.to_owned();
         Ok(Self { subject, issued, claims })
     }
@@ -217,7 +217,8 @@ impl IdToken {
     pub fn claims(&self, provider: &Registration, userinfo: Option<&UserInfo>, selection: &Selection) -> Claims {
         let nothing = BTreeMap::new();
         let more = userinfo.map_or(&nothing, UserInfo::claims);
-        let source = |name: &str| if self.claims.contains_key(name) { &self.claims } else { more };
+        let says = |name: &str| self.claims.get(name).is_some_and(|value| !value.is_null());
+        let source = |name: &str| if says(name) { &self.claims } else { more };
         let from = source("email");
         let said = Said {
             email: text(from, "email").map(str::to_owned),
@@ -245,7 +246,7 @@ impl IdToken {
 
     /// `auth_time`. A moment after the token was issued would make a session fresh for ever.
     fn authenticated(&self) -> Option<Timestamp> {
-        let authenticated = self.claims.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds);
+        let authenticated = self.claims.get("auth_time").and_then(moment);
         authenticated.filter(|authenticated| *authenticated <= self.issued.after(LEEWAY))
     }
 }
@@ -287,19 +288,24 @@ pub(crate) fn claims_at(selection: &Selection, sources: &[&BTreeMap<String, Valu
     found
 }
 
-/// Whether the claims say where the one at `path` is to be had, in place of itself (Core 5.6.2).
+/// Whether the claims say where the one at `path` is to be had, in place of itself (Core 5.6.2; Entra ID says in some
+/// tokens that there are groups, and no more).
 fn is_elsewhere(claims: &BTreeMap<String, Value>, path: &str) -> bool {
     let first = path.split('.').next().unwrap_or_default();
-    claims.get("_claim_names").is_some_and(|names| names.get(path).or(names.get(first)).is_some())
+    let has_groups = || path == "groups" && claims.get("hasgroups") == Some(&Value::Bool(true));
+    claims.get("_claim_names").is_some_and(|names| names.get(path).or(names.get(first)).is_some()) || has_groups()
 }
 
 /// The names at `path` in the first of the sources that has some: a list, or a single name. What has another form,
-/// or is to be had elsewhere (Core 5.6.2; so Entra ID says of many groups), is known not to be known.
+/// as several names in one text with `;` between them, or is to be had elsewhere (Core 5.6.2; so Entra ID says of many
+/// groups), is known not to be known.
 pub(crate) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Names {
     let mut and_unread = false;
     for claims in sources {
         match at_path(claims, path) {
-            Some(Value::String(name)) => return Names { list: vec![name.clone()], and_unread },
+            Some(Value::String(name)) => {
+                return Names { list: vec![name.clone()], and_unread: and_unread || name.contains(';') };
+            }
             Some(Value::Array(names)) => {
                 let list: Vec<String> = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
                 return Names { and_unread: and_unread || list.len() != names.len(), list };
@@ -313,6 +319,12 @@ pub(crate) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Name
 
 pub(super) fn text<'c>(claims: &'c BTreeMap<String, Value>, name: &str) -> Option<&'c str> {
     claims.get(name)?.as_str()
+}
+
+/// The moment that `value` says: seconds since 1970, which need not be whole (RFC 7519, 2).
+pub(super) fn moment(value: &Value) -> Option<Timestamp> {
+    let whole = || value.as_f64().filter(|seconds| *seconds >= 0.0).map(|seconds| seconds as u64);
+    value.as_u64().or_else(whole).map(Timestamp::from_seconds)
 }
 
 pub(super) fn seconds(moment: Option<chrono::DateTime<chrono::Utc>>) -> Option<Timestamp> {

@@ -21,7 +21,7 @@ fn arrival(rule: &Value, token: &Value, userinfo: &Value) -> Arrival {
         provider.userinfo.as_object_mut().unwrap().extend(more);
         provider.edit_claims = Some(Box::new(move |claims| {
             let claims = claims.as_object_mut().unwrap();
-            claims.retain(|name, _| !["email", "email_verified", "amr", "acr"].contains(&name.as_str()));
+            claims.retain(|name, _| !["email", "email_verified", "amr", "acr", "groups"].contains(&name.as_str()));
             claims.extend(said.clone());
         }));
     });
@@ -47,7 +47,11 @@ fn oidc_core_5_7_an_address_is_verified_by_whoever_names_it() {
         (json!({ "email": "ceo@example.com", "email_verified": "false" }), json!({}), false),
         (json!({ "email": "ceo@example.com", "email_verified": 1 }), json!({}), false),
         (json!({ "email": "ceo@example.com", "email_verified": ["true"] }), json!({}), false),
-        (json!({ "email_verified": true }), named, false),
+        (json!({ "email_verified": true }), named.clone(), false),
+        // A null says nothing, and hides nothing.
+        (json!({ "email": null }), verified(named.clone()), true),
+        (json!({ "email": null, "email_verified": true }), named, false),
+        (json!({ "email": "" }), verified(json!({ "email": "ceo@example.com" })), false),
         (verified(own), verified(json!({ "email": "ceo@example.com" })), false),
     ] {
         let arrived = matches!(arrival(&ceo, &token, &userinfo), Arrival::Origin(..));
@@ -63,6 +67,42 @@ fn oidc_core_2_how_somebody_signed_in_is_the_id_tokens_to_say() {
         let said = json!({ name: value });
         assert!(matches!(arrival(&rule, &said, &json!({})), Arrival::Origin(..)), "{name}");
         assert!(matches!(arrival(&rule, &json!({}), &said), Arrival::Page(..)), "{name}");
+    }
+}
+
+/// LemonLDAP writes several names into one text; Entra ID says in some tokens that there are groups, and not which.
+#[test]
+fn groups_that_cannot_be_told_apart_are_not_known() {
+    let deny = json!({ "path": "/**", "deny": [{ "group": "contractors" }] });
+    for (said, more, admitted) in [
+        (json!({ "groups": "staff" }), json!({}), true),
+        (json!({ "groups": "Domain Users, Zürich" }), json!({}), true),
+        (json!({ "groups": "staff; contractors" }), json!({}), false),
+        (json!({ "groups": "staff;contractors" }), json!({}), false),
+        (json!({}), json!({ "groups": "staff;contractors" }), false),
+        (json!({ "hasgroups": true }), json!({}), false),
+        (json!({ "hasgroups": true }), json!({ "groups": ["staff"] }), false),
+        (json!({ "hasgroups": false }), json!({}), true),
+    ] {
+        let arrived = matches!(arrival(&deny, &said, &more), Arrival::Origin(..));
+        assert_eq!(arrived, admitted, "{said} {more}");
+    }
+}
+
+#[test]
+fn rfc7519_2_a_moment_need_not_be_a_whole_second() {
+    let world = World::new();
+    let mut settings = settings();
+    settings["rules"] = json!([{ "path": "/**", "require": [{ "max_age": "5m" }] }]);
+    for (fraction, admitted) in [(json!(0.5), true), (json!(-0.25), true), (json!(-1000.5), false)] {
+        let behind = fraction.as_f64().unwrap();
+        world.provider(|provider| {
+            provider.edit_claims = Some(Box::new(move |claims| {
+                claims["auth_time"] = json!(claims["iat"].as_f64().unwrap() + behind);
+            }));
+        });
+        let arrival = Browser::new("ada").open(&world.isolate(&settings), "/page");
+        assert_eq!(matches!(arrival, Arrival::Origin(..)), admitted, "{fraction}");
     }
 }
 
