@@ -3,9 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    Answer, Audience, EventKind, Gate, Goal, Rejection, Request, ReturnTo, Trouble,
-    discovery::Unproven,
-    login::{Start, prompt},
+    Answer, Audience, EventKind, Gate, Goal, Rejection, Request, ReturnTo, Trouble, discovery::Unproven,
+    goal::SELECT_ACCOUNT, login::Start,
 };
 use crate::{
     claims::Claims,
@@ -17,7 +16,7 @@ use crate::{
     pages::Page,
     secret::Secret,
     session::{Cookies, LoginCookie, LoginState, LogoutHint, PENDING_LIFETIME, PendingLogin, Session},
-    time::Lifetime,
+    time::{Lifetime, Timestamp},
 };
 
 /// How old a state may be that a login restarts from. A sign-in page left open over night still
@@ -80,6 +79,12 @@ impl Gate {
             // No answer, but a wish to be asked again.
             Err(Rejection::Provider(AuthorizationError::EXPIRED)) if state.attempt == 0 => {
                 return self.resume(request, &cookies, &state, None, &goal).await;
+            }
+            // Not all providers know how to let people choose; all let them sign in.
+            Err(Rejection::Provider(error))
+                if state.attempt == 0 && goal.prompt() == Some(SELECT_ACCOUNT) && error.may_be_about_the_prompt() =>
+            {
+                return self.resume(request, &cookies, &state, None, &goal.asking(Some("login"))).await;
             }
             Err(rejection) => return self.finish_without(request, &state, &rejection, &goal),
         };
@@ -234,12 +239,21 @@ impl Gate {
         );
         // Core 3.1.3.7, steps 12 and 13: what was needed beyond a sign-in was asked of the provider, once;
         // whether it came is for the rule to say that needs it.
-        let site = request.visit.site();
-        let lacks = || !self.step_up_for(goal, request.head, site, Some(&session), edge.now()).is_nothing();
-        if state.step_up && lacks() {
+        if state.step_up && self.lacks(request, goal, &session, edge.now()) {
             return self.refuse_on_the_way(request, &Rejection::StepUpUnmet, goal).with_cookies(lines);
         }
         self.go_back(request, state, goal).with_cookies(lines)
+    }
+
+    /// Whether a new sign-in would still be asked for.
+    fn lacks<E: Edge, H: RequestHead>(
+        &self,
+        request: &Request<'_, E, H>,
+        goal: &Goal,
+        session: &Session,
+        now: Timestamp,
+    ) -> bool {
+        !self.step_up_for(goal, request.head, request.visit.site(), Some(session), now).is_nothing()
     }
 
     /// Back to the page: at once, or by a page that puts the fragment on again where the browser
@@ -256,7 +270,8 @@ impl Gate {
     /// The login is not pending here (any more): the back button, a reload, a tab that was open
     /// over night, a browser that keeps no cookies.
     ///
-    /// * A session that is what the login was for: on to the page.
+    /// * A session that is what the login was for: on to the page; one that still lacks what was to come
+    ///   with it counts as none, and at the second attempt is told so.
     /// * None, and the provider said no: that, for who was declined is not sent there again unasked.
     /// * None, and the first attempt: once more, without a question. The code is left alone.
     /// * None, and the second attempt: a browser that shows no cookie of ours, though they have not run
@@ -270,11 +285,17 @@ impl Gate {
         goal: &Goal,
     ) -> Answer {
         let session = self.session_of(cookies, request.visit.site(), request.now);
-        if session.is_some_and(|session| is_what_was_asked_for(&session, state)) {
+        let session = session.filter(|session| is_what_was_asked_for(session, state));
+        let lacks = |session: &Rc<Session>| self.lacks(request, goal, session, request.now);
+        let is_lacking = state.step_up && session.as_ref().is_some_and(lacks);
+        if session.is_some() && !is_lacking {
             return self.go_back(request, state, goal);
         }
         if let Some(error) = declined {
             return self.refuse_on_the_way(request, &Rejection::Provider(error), goal);
+        }
+        if state.attempt > 0 && is_lacking {
+            return self.refuse_on_the_way(request, &Rejection::StepUpUnmet, goal);
         }
         if state.attempt > 0 {
             let lost = cookies.are_none_of_ours() && request.now.since(state.issued) <= PENDING_LIFETIME;
@@ -286,13 +307,7 @@ impl Gate {
         else {
             return self.refuse_on_the_way(request, &Rejection::Response, goal);
         };
-        let start = Start {
-            provider,
-            goal,
-            prompt: prompt(state.prompt.as_deref()),
-            attempt: 1,
-            fragment: state.fragment.clone(),
-        };
+        let start = Start { provider, goal, attempt: 1, fragment: state.fragment.clone() };
         match self.start(request, &start).await {
             Ok(started) => Answer::redirect(302, &started.address).with_cookies(started.cookies),
             Err(rejection) => self.refuse_on_the_way(request, &rejection, goal),

@@ -5,6 +5,8 @@ use crate::{config::Site, session::LoginState};
 
 /// The method that opens a page.
 const OPENED: &str = "GET";
+/// The prompt by which somebody else can sign in (Core 3.1.2.1).
+pub(super) const SELECT_ACCOUNT: &str = "select_account";
 /// The longest method that a login is told of: the longest registered one has 17 letters.
 const LONGEST_METHOD: usize = 32;
 
@@ -15,26 +17,34 @@ pub(super) struct Goal {
     return_to: ReturnTo,
     needed_by: Option<ReturnTo>,
     method: Option<String>,
+    prompt: Option<&'static str>,
 }
 
 impl Goal {
     /// A page that is to be opened.
     pub(super) fn page(return_to: ReturnTo) -> Self {
-        Self { return_to, needed_by: None, method: None }
+        Self { return_to, needed_by: None, method: None, prompt: None }
     }
 
     /// The same of whatever `Goal` it is, for another page and another method than to open it. What says no more than
     /// the page does, or is no method, is left out.
     pub(super) fn of(return_to: ReturnTo, needed_by: Option<ReturnTo>, method: Option<String>) -> Self {
         let needed_by = needed_by.filter(|page| page.path() != return_to.path());
-        Self { return_to, needed_by, method: method.filter(|method| method != OPENED && is_method(method)) }
+        let method = method.filter(|method| method != OPENED && is_method(method));
+        Self { needed_by, method, ..Self::page(return_to) }
+    }
+
+    /// The same, for which the provider is asked to do this first.
+    pub(super) fn asking(&self, prompt: Option<&'static str>) -> Self {
+        Self { prompt, ..self.clone() }
     }
 
     /// What the login of a state was for; `None` if the page it leads to is none any more.
     pub(super) fn carried(state: &LoginState, site: Site<'_>, prefix: &str) -> Option<Self> {
         let page = |path: &str| ReturnTo::carried(path, site, prefix);
         let needed_by = state.needed_by.as_deref().and_then(page);
-        Some(Self::of(page(&state.return_to)?, needed_by, state.method.clone()))
+        let goal = Self::of(page(&state.return_to)?, needed_by, state.method.clone());
+        Some(goal.asking(prompt(state.prompt.as_deref())))
     }
 
     /// The page that the login leads to.
@@ -52,6 +62,11 @@ impl Goal {
         self.method.as_deref().unwrap_or(OPENED)
     }
 
+    /// What the person wants the provider to do first.
+    pub(super) fn prompt(&self) -> Option<&'static str> {
+        self.prompt
+    }
+
     /// The path of the page that needs the login, where that is another than it leads to, and the method, where that
     /// does more than to open it: for a state.
     pub(super) fn beside(&self) -> (Option<String>, Option<String>) {
@@ -64,8 +79,14 @@ impl Goal {
         query.append_pair("return_to", &in_a_query(&self.return_to));
         query.extend_pairs(self.needed_by.as_ref().map(|page| ("for", in_a_query(page))));
         query.extend_pairs(self.method.as_ref().map(|method| ("method", method)));
+        query.extend_pairs(self.prompt.map(|prompt| ("prompt", prompt)));
         query.finish()
     }
+}
+
+/// The prompts that a person may ask for (Core 3.1.2.1).
+pub(super) fn prompt(wanted: Option<&str>) -> Option<&'static str> {
+    ["login", SELECT_ACCOUNT].into_iter().find(|known| wanted == Some(known))
 }
 
 /// A path that begins with two slashes would be read as a host when it stands alone.

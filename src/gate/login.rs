@@ -1,6 +1,6 @@
 //! Starting a login: `/.auth/login`, and the one silent restart.
 
-use super::{Answer, Audience, EventKind, Gate, Goal, Rejection, Request, ReturnTo};
+use super::{Answer, Audience, EventKind, Gate, Goal, Rejection, Request, ReturnTo, goal::prompt};
 use crate::{
     edge::{Edge, RequestHead},
     oidc::{AuthorizationRequest, Registration, Verifier, nonce},
@@ -18,14 +18,12 @@ const MOST_COOKIES: usize = 20;
 struct Wanted {
     provider: Option<String>,
     goal: Goal,
-    prompt: Option<&'static str>,
 }
 
 /// A login that is about to be sent to its provider.
 pub(super) struct Start<'s> {
     pub(super) provider: &'s Registration,
     pub(super) goal: &'s Goal,
-    pub(super) prompt: Option<&'static str>,
     /// 0 when a person started it, 1 for the restart.
     pub(super) attempt: u8,
     /// The key of a fragment that the browser keeps since an earlier attempt.
@@ -71,7 +69,7 @@ impl Gate {
             return self.refuse_on_the_way(request, &Rejection::UnknownProvider, &wanted.goal);
         };
         // 5. Off to the provider.
-        let start = Start { provider, goal: &wanted.goal, prompt: wanted.prompt, attempt: 0, fragment: None };
+        let start = Start { provider, goal: &wanted.goal, attempt: 0, fragment: None };
         match self.start(request, &start).await {
             Ok(started) if self.config.fragment => {
                 let (with_fragment, key) = started.with_fragment;
@@ -99,6 +97,7 @@ impl Gate {
         let session = self.session(request.head, request.visit.site(), request.now);
         let step_up = self.step_up_for(start.goal, request.head, site, session.as_deref(), request.now);
         let (needed_by, method) = start.goal.beside();
+        let prompt = start.goal.prompt().map(|wanted| metadata.prompt(wanted));
         let state = LoginState {
             id: id.clone(),
             provider: provider.id.clone(),
@@ -107,7 +106,7 @@ impl Gate {
             return_to: start.goal.return_to().path_and_query().to_owned(),
             needed_by,
             method,
-            prompt: start.prompt.map(str::to_owned),
+            prompt: start.goal.prompt().map(str::to_owned),
             fragment: start.fragment.clone(),
             step_up: !step_up.is_nothing(),
         };
@@ -121,7 +120,7 @@ impl Gate {
                 state: &state,
                 nonce: &nonce,
                 verifier: &verifier,
-                prompt: start.prompt.or(step_up.anew.then_some("login")),
+                prompt: prompt.or(step_up.anew.then_some("login")),
                 max_age: step_up.max_age,
                 acr_values: &step_up.classes,
             };
@@ -164,17 +163,14 @@ impl Gate {
         let page = |name: &str| value(name).and_then(|text| ReturnTo::parse(&text, site, &self.config.prefix));
         Wanted {
             provider: value("provider"),
-            goal: Goal::of(page("return_to").unwrap_or_else(|| ReturnTo::home(site)), page("for"), value("method")),
-            prompt: prompt(value("prompt").as_deref()),
+            goal: Goal::of(page("return_to").unwrap_or_else(|| ReturnTo::home(site)), page("for"), value("method"))
+                .asking(prompt(value("prompt").as_deref())),
         }
     }
 
     fn chooser(&self, wanted: &Wanted) -> Page {
         let choices = self.config.providers.iter().map(|provider| {
-            let query = form_urlencoded::Serializer::new(String::new())
-                .append_pair("provider", &provider.id)
-                .extend_pairs(wanted.prompt.map(|prompt| ("prompt", prompt)))
-                .finish();
+            let query = form_urlencoded::Serializer::new(String::new()).append_pair("provider", &provider.id).finish();
             Choice { title: provider.title.clone(), address: format!("{}&{query}", self.login_path(&wanted.goal)) }
         });
         Page::Chooser { choices: choices.collect() }
@@ -243,11 +239,6 @@ impl Gate {
             )
         })
     }
-}
-
-/// The prompts that a person may ask for (Core 3.1.2.1).
-pub(super) fn prompt(wanted: Option<&str>) -> Option<&'static str> {
-    ["login", "select_account"].into_iter().find(|known| wanted == Some(known))
 }
 
 /// What may stand in the name of a cookie that we delete; the rest cannot be one of ours.

@@ -4,7 +4,9 @@
 //! attacker learns nothing: no reason is more precise on a page than its code's meaning.
 
 pub(super) use super::problem::{challenge, problem, readable};
-use super::{Answer, Audience, Event, EventKind, Gate, Goal, MachineRejection, Request, ReturnTo, Trouble};
+use super::{
+    Answer, Audience, Event, EventKind, Gate, Goal, MachineRejection, Request, ReturnTo, Trouble, goal::SELECT_ACCOUNT,
+};
 use crate::{
     config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
@@ -227,7 +229,7 @@ impl Rejection {
     fn way_on(&self, gate: &Gate, goal: &Goal) -> WayOn {
         match self {
             Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims => {
-                WayOn::AnotherAccount(format!("{}&prompt=select_account", gate.login_path(goal)))
+                WayOn::AnotherAccount(gate.login_path(&goal.asking(Some(SELECT_ACCOUNT))))
             }
             Self::SessionNotKept
             | Self::StepUpUnmet

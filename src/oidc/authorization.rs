@@ -7,7 +7,7 @@ use url::form_urlencoded;
 use super::{Issuer, Metadata, Registration};
 use crate::{edge::Entropy, secret::Secret, time::Lifetime};
 
-/// The longest callback query parsed. Codes of 2 KB are seen, and our `state` has up to 3.
+/// The longest callback query parsed. Codes of 2 KB are seen, and our `state` has up to 5.
 const LONGEST: usize = 12_288;
 /// Bytes of randomness in a verifier and in a nonce: 256 bits (RFC 7636, 7.1; Core 15.5.2).
 const RANDOM_BYTES: usize = 32;
@@ -203,6 +203,11 @@ impl Outcome {
 impl AuthorizationError {
     /// The person signed in in another tab meanwhile, or waited for too long (Keycloak).
     pub const EXPIRED: Self = Self::Temporary("authentication_expired");
+
+    /// Whether it may be an answer to a `prompt` that the provider does not know (Core 3.1.2.1, 3.1.2.6).
+    pub fn may_be_about_the_prompt(self) -> bool {
+        matches!(self.as_str(), "account_selection_required" | "interaction_required" | "invalid_request")
+    }
 
     fn from_code(code: &str) -> Self {
         match code {

@@ -24,6 +24,7 @@ pub struct Metadata {
     /// Whether every authorization response names its issuer (RFC 9207, 3).
     pub names_issuer_in_response: bool,
     token_auth_methods: Option<Vec<String>>,
+    prompts: Option<Vec<String>>,
 }
 
 /// Metadata that is not used.
@@ -40,7 +41,7 @@ pub enum MetadataError {
     Endpoint(&'static str),
 }
 
-/// Members of Discovery 1.0, 3, RFC 9207, 3 and RP-Initiated Logout, 2.1.
+/// Members of Discovery 1.0, 3, RFC 9207, 3, RP-Initiated Logout, 2.1 and Initiating User Registration 1.0, 4.2.
 struct Document {
     issuer: String,
     authorization_endpoint: Option<String>,
@@ -50,6 +51,7 @@ struct Document {
     end_session_endpoint: Option<String>,
     authorization_response_iss_parameter_supported: bool,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    prompt_values_supported: Option<Vec<String>>,
 }
 
 impl Document {
@@ -60,11 +62,14 @@ impl Document {
             authorization_endpoint: table.optional("authorization_endpoint", json::text)?,
             token_endpoint: table.optional("token_endpoint", json::text)?,
             jwks_uri: table.required("jwks_uri", json::text)?,
-            // Of these three a form that nobody agreed on is as good as none, and keeps nobody out.
+            // Of these four a form that nobody agreed on is as good as none, and keeps nobody out.
             userinfo_endpoint: table.optional("userinfo_endpoint", |url| Ok(json::text(url).ok()))?.flatten(),
             end_session_endpoint: table.optional("end_session_endpoint", |url| Ok(json::text(url).ok()))?.flatten(),
             token_endpoint_auth_methods_supported: table
                 .optional("token_endpoint_auth_methods_supported", |methods| Ok(json::texts(methods).ok()))?
+                .flatten(),
+            prompt_values_supported: table
+                .optional("prompt_values_supported", |prompts| Ok(json::texts(prompts).ok()))?
                 .flatten(),
             authorization_response_iss_parameter_supported: table
                 .optional("authorization_response_iss_parameter_supported", json::flag)?
@@ -108,7 +113,15 @@ impl Metadata {
             end_session_endpoint: document.end_session_endpoint.as_deref().and_then(endpoint),
             names_issuer_in_response: document.authorization_response_iss_parameter_supported,
             token_auth_methods: document.token_endpoint_auth_methods_supported,
+            prompts: document.prompt_values_supported,
         })
+    }
+
+    /// The prompt to send to somebody who wants this one: `login`, which leads to another account as well, where the
+    /// provider lists what it knows and this is not among it.
+    pub fn prompt(&self, wanted: &'static str) -> &'static str {
+        let lists = |prompts: &Vec<String>| prompts.iter().any(|prompt| prompt == wanted);
+        if self.prompts.as_ref().is_none_or(lists) { wanted } else { "login" }
     }
 
     /// How `client` authenticates at the token endpoint: never [`TokenAuth::Auto`].

@@ -1,5 +1,6 @@
 //! Whole logins through the World: where they end, and that none goes on for ever.
 
+mod accounts;
 mod answers;
 mod healing;
 mod sessions;

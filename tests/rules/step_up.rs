@@ -115,6 +115,33 @@ fn rfc9470_4_a_login_that_starts_over_asks_for_the_same_again() {
     }
 }
 
+/// In another tab somebody signed in meanwhile, and the provider did not ask.
+#[test]
+fn rfc9470_4_a_newer_session_that_still_lacks_it_does_not_stand_in_for_a_lost_step_up() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&with_rules(asks_elsewhere())), Browser::new("ada"));
+    for address in ELSEWHERE {
+        ada.open(&isolate, "/page");
+        world.pass(600);
+        let back = ada.answer_of_provider(&isolate, &ada.start(&isolate, address));
+        world.provider(|provider| provider.steps_up = false);
+        ada.open(&isolate, "/.auth/login?return_to=/page");
+        world.provider(|provider| provider.steps_up = true);
+        ada.forget("-login-");
+        world.take_events();
+        let again = ada.start(&isolate, back.strip_prefix(HOST).unwrap());
+        assert!(again.contains("max_age=300"), "{address}: {again}");
+        // Lost once more, it ends.
+        let back = ada.answer_of_provider(&isolate, &again);
+        world.provider(|provider| provider.steps_up = false);
+        ada.open(&isolate, "/.auth/login?return_to=/page");
+        world.provider(|provider| provider.steps_up = true);
+        ada.forget("-login-");
+        let ended = ada.open(&isolate, &back);
+        assert!(ended.page().0 == 403 && ended.page().1.contains("step_up_unmet"), "{address}: {}", ended.page().1);
+    }
+}
+
 #[test]
 fn rfc9470_a_step_up_that_did_not_come_is_told_wherever_the_login_leads() {
     let world = World::new();
