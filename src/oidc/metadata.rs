@@ -24,7 +24,8 @@ pub struct Metadata {
     /// Whether every authorization response names its issuer (RFC 9207, 3).
     pub names_issuer_in_response: bool,
     token_auth_methods: Option<Vec<String>>,
-    prompts: Option<Vec<String>>,
+    /// Whether `select_account` is a prompt there: it is, where no list says which ones are.
+    selects_account: bool,
 }
 
 /// Metadata that is not used.
@@ -51,7 +52,7 @@ struct Document {
     end_session_endpoint: Option<String>,
     authorization_response_iss_parameter_supported: bool,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
-    prompt_values_supported: Option<Vec<String>>,
+    selects_account: bool,
 }
 
 impl Document {
@@ -68,9 +69,10 @@ impl Document {
             token_endpoint_auth_methods_supported: table
                 .optional("token_endpoint_auth_methods_supported", |methods| Ok(json::texts(methods).ok()))?
                 .flatten(),
-            prompt_values_supported: table
+            selects_account: table
                 .optional("prompt_values_supported", |prompts| Ok(json::texts(prompts).ok()))?
-                .flatten(),
+                .flatten()
+                .is_none_or(|prompts| prompts.iter().any(|prompt| prompt == "select_account")),
             authorization_response_iss_parameter_supported: table
                 .optional("authorization_response_iss_parameter_supported", json::flag)?
                 .unwrap_or_default(),
@@ -113,15 +115,14 @@ impl Metadata {
             end_session_endpoint: document.end_session_endpoint.as_deref().and_then(endpoint),
             names_issuer_in_response: document.authorization_response_iss_parameter_supported,
             token_auth_methods: document.token_endpoint_auth_methods_supported,
-            prompts: document.prompt_values_supported,
+            selects_account: document.selects_account,
         })
     }
 
     /// The prompt to send to somebody who wants this one: `login`, which leads to another account as well, where the
-    /// provider lists what it knows and this is not among it.
+    /// provider does not know how to let people choose one.
     pub fn prompt(&self, wanted: &'static str) -> &'static str {
-        let lists = |prompts: &Vec<String>| prompts.iter().any(|prompt| prompt == wanted);
-        if self.prompts.as_ref().is_none_or(lists) { wanted } else { "login" }
+        if self.selects_account { wanted } else { "login" }
     }
 
     /// How `client` authenticates at the token endpoint: never [`TokenAuth::Auto`].
