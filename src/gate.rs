@@ -2,7 +2,7 @@
 //!
 //! # The walk of a request
 //! 1. [`Gate::decide`] (`admission.rs`), synchronous and pure, takes the head of the request and
-//!    the time: host, scheme, path, own address or rule, session, same-origin, policy. A request
+//!    the time: host, path, scheme, own address or rule, session, same-origin, policy. A request
 //!    that is admitted ends here as a [`Forward`], with no I/O of the gate's own.
 //! 2. [`Gate::respond`] takes what is left, asynchronously: a login to start, an own endpoint to
 //!    answer, a refusal to explain.

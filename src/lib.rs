@@ -42,8 +42,8 @@
 //! `gate/callback.rs`, where [`oidc::UntrustedIdToken`] becomes an [`oidc::IdToken`] check by check,
 //! an [`oidc::IdToken`] becomes [`claims::Claims`], and claims become a [`session::Session`].
 //!
-//! Each of those types is made by the checks of the one before, so that leaving a check out does
-//! not compile.
+//! Each of those types is made by the checks of the one before, so that leaving a stage of them out
+//! does not compile.
 
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 

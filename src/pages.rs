@@ -90,7 +90,7 @@ pub enum WayOn {
     TryAgain(String),
     /// A new login, with another account.
     AnotherAccount(String),
-    /// The site's first page.
+    /// The site's home page.
     Home,
     /// The logout.
     SignOut(String),
@@ -180,21 +180,21 @@ fn content(page: &Page) -> (&str, Markup) {
                     Some(person) => p { "You are signed in as " strong { (person) } "." },
                     None => p { "You are not signed in here. Signing out clears what may be left." },
                 }
-                form.actions method="post" action=(action) { button.button type="submit" { "Sign out" } a.quiet href="/" { "Stay" } }
+                form.actions method="post" action=(action) { button.button type="submit" { "Sign out" } a.quiet href="/" { @if person.is_some() { "Stay" } @else { "Home page" } } }
             },
         ),
         Page::SignedOut { sign_in } => (
             "You are signed out",
             html! {
                 p { "You can close this page, or sign in again." }
-                p.actions { a.button href=(sign_in) { "Sign in" } }
+                p.actions { a.button href=(sign_in) { "Sign in" } a.quiet href="/" { "Home page" } }
             },
         ),
         Page::SignedIn => (
             "You are signed in",
             html! {
                 p { "You can close this window. The page that you came from goes on by itself." }
-                p.actions { a.quiet href="/" { "First page" } }
+                p.actions { a.quiet href="/" { "Home page" } }
             },
         ),
         Page::Refusal { title, text, person, way_on, .. } => (
@@ -204,8 +204,8 @@ fn content(page: &Page) -> (&str, Markup) {
                 p { (text) }
                 @match way_on {
                     WayOn::TryAgain(address) => p.actions { a.button href=(address) target="_top" { "Try again" } },
-                    WayOn::AnotherAccount(address) => p.actions { a.button href=(address) target="_top" { "Use another account" } a.quiet href="/" target="_top" { "First page" } },
-                    WayOn::Home => p.actions { a.button href="/" target="_top" { "First page" } },
+                    WayOn::AnotherAccount(address) => p.actions { a.button href=(address) target="_top" { "Use another account" } a.quiet href="/" target="_top" { "Home page" } },
+                    WayOn::Home => p.actions { a.button href="/" target="_top" { "Home page" } },
                     WayOn::SignOut(address) => p.actions { a.button href=(address) target="_top" { "Sign out" } },
                     WayOn::Nowhere => {},
                 }

@@ -28,7 +28,7 @@ enum Place {
 }
 
 impl ReturnTo {
-    /// The site's first page.
+    /// The site's home page.
     pub fn home(site: Site<'_>) -> Self {
         Self { site: site.address.to_owned(), place: Place::Page("/".to_owned()) }
     }

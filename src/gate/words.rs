@@ -16,17 +16,22 @@ impl Rejection {
             }
             Self::Path(_) | Self::Ambiguous(_) => (
                 "This address cannot be opened",
-                "The address has characters in it that could be read in more than one way. Check the link, or start from the first page.",
+                "The address has characters in it that could be read in more than one way. Check the link, or start from the home page.",
             ),
             Self::DoubtfulMethod => (
                 "Not possible",
                 "The request cannot be passed on with this method. Send it with the one it is meant with, and without a header that says another.",
             ),
-            Self::SubRequest(_) | Self::ForgedIdentity(_) => {
-                ("Not possible", "The request has a header that only the servers of this site may set.")
+            Self::SubRequest(_) | Self::ForgedIdentity(_) => (
+                "Not possible",
+                "The request has a header that only the servers of this site may set. Send it without.",
+            ),
+            Self::NotFound | Self::OwnPath => {
+                ("Page not found", "There is nothing at this address. Check it, or start from the home page.")
             }
-            Self::NotFound | Self::OwnPath => ("Page not found", "There is nothing at this address."),
-            Self::Method(_) => ("Not possible", "This address does not take this kind of request."),
+            Self::Method(_) => {
+                ("Not possible", "This address does not take this kind of request. Start from the home page.")
+            }
             Self::CrossSite => (
                 "Not from here",
                 "Another site tried to do this in your name, so it was not done. If it was you, start from this site's own pages.",
@@ -61,7 +66,7 @@ impl Rejection {
             ),
             Self::Provider(AuthorizationError::AccessDenied) => (
                 "Sign-in was declined",
-                "The sign-in was cancelled, or the sign-in service does not let your account in here. You can try again or use another account.",
+                "The sign-in was cancelled, or the sign-in service does not let your account in here. Sign in again, with another account if you have one.",
             ),
             Self::Provider(AuthorizationError::Temporary(_))
             | Self::ProviderDown(_)

@@ -101,7 +101,7 @@ test('a provider that is down when the button is pressed does not keep anybody s
   assert.equal((await (await ada.newTab()).goto(`${site.url}/.auth/me`)).status(), 401);
 });
 
-test('"Stay" leads to the first page, signed in', async () => {
+test('"Stay" leads to the home page, signed in', async () => {
   await signIn('demo');
   await page.goto(`${site.url}/.auth/logout`);
   await page.getByRole('link', { name: 'Stay' }).click();
