@@ -56,6 +56,13 @@ fn a_path_that_costs_too_much_is_refused() {
 }
 
 #[test]
+fn a_path_with_more_than_64_readings_is_refused() {
+    assert_eq!(readings("/a;xb%5cc//d%252fe%253ff").len(), 64);
+    // It has one more.
+    assert_eq!(RequestPath::parse("/a\\/.%2fb//;xb/.").map(|_| ()), Err(PathError::TooManyReadings));
+}
+
+#[test]
 fn the_spelling_an_address_needs_is_not_another_reading() {
     assert_eq!(readings("/caf%C3%A9%20au%20lait"), ["/café au lait"]);
 }
