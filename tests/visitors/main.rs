@@ -343,6 +343,20 @@ fn hostile_heads_never_panic() {
 }
 
 #[test]
+fn rfc1035_2_3_4_a_log_shows_no_more_of_a_host_than_the_longest_has() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let (longest, endless) = ("h".repeat(270 - "https://".len()), "h".repeat(4_000));
+    for host in [&longest, &endless] {
+        isolate.send(&Head { url: format!("https://{host}/"), ..Head::new("GET", "/") });
+        let log = world.log();
+        let line: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+        assert_eq!(line["code"], "host_unknown");
+        assert_eq!(line["detail"], format!("https://{longest}"));
+    }
+}
+
+#[test]
 fn a_log_shows_no_more_of_a_path_than_it_needs() {
     let world = World::new();
     let isolate = world.isolate(&settings());
