@@ -292,7 +292,7 @@ mod tests {
         unnamed.as_object_mut().unwrap().remove("kid");
         assert_eq!(set(&[unnamed]).candidates(Algorithm::Rs256, Some("a"), &[Algorithm::Rs256]).count(), 0);
         let many = set(&vec![rsa_key(); 100]);
-        assert_eq!(many.candidates(Algorithm::Rs256, None, &[Algorithm::Rs256]).count(), MOST_CANDIDATES);
+        assert_eq!(many.candidates(Algorithm::Rs256, None, &[Algorithm::Rs256]).count(), 8);
         assert_eq!(many.len(), MOST_KEYS);
     }
 
