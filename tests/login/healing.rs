@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::support::{
     browser::{Arrival, Browser},
     outcome::answered,
-    provider::Authorization,
-    world::{Head, World, settings},
+    provider::{Authorization, Fault},
+    world::{Head, World, settings, two_providers},
 };
 
 #[test]
@@ -136,6 +136,33 @@ fn a_restart_asks_the_provider_for_what_the_person_asked_for() {
 }
 
 #[test]
+fn a_callback_while_the_provider_is_down_is_reloaded_and_signs_in_with_the_same_code() {
+    for (endpoint, code) in [("openid-configuration", "metadata_unavailable"), ("jwks", "keys_unavailable")] {
+        let world = World::new();
+        world.fill_kv();
+        let ada = Browser::new("ada");
+        let start = ada.start(&world.isolate(&settings()), "/page");
+        // An isolate that knows nothing of the provider yet.
+        let isolate = world.isolate(&settings());
+        let back = ada.answer_of_provider(&isolate, &start);
+        world.provider(|provider| provider.faults.insert(endpoint, Fault::Down));
+        world.take_events();
+        world.take_calls();
+        let arrival = ada.open(&isolate, &back);
+        let (status, body) = arrival.page();
+        assert!(status == 503 && body.contains(code), "{endpoint}: {status} {body}");
+        assert!(!world.take_calls().iter().any(|call| call.contains("/token")), "{endpoint}");
+        world.provider(|provider| provider.faults.clear());
+        world.pass(31);
+        assert_eq!(ada.open(&isolate, &back).at_origin(), "/page", "{endpoint}");
+        let events = world.take_events();
+        assert!(!events.iter().any(|event| event.starts_with("login_started")), "{endpoint}: {events:?}");
+        assert_eq!(events.last().map(String::as_str), Some("login_finished finished"), "{endpoint}");
+        assert_eq!(world.take_calls().iter().filter(|call| call.contains("/token")).count(), 1, "{endpoint}");
+    }
+}
+
+#[test]
 fn a_page_left_open_over_lunch_still_leads_to_where_it_was_meant_to() {
     let world = World::new();
     let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
@@ -218,6 +245,23 @@ fn who_wants_another_account_is_not_sent_back_as_who_they_were() {
     somebody.forget("-login-");
     let arrival = somebody.open(&isolate, &back);
     assert_eq!((arrival.at_origin(), arrival.identity("x-auth-subject").as_deref()), ("/admin/x", Some("ada")));
+}
+
+#[test]
+fn who_wants_to_sign_in_elsewhere_is_not_sent_back_as_who_they_were() {
+    for (wanted, kept) in [("work", true), ("other", false)] {
+        let world = World::new();
+        world.add_provider("https://other.example");
+        let (isolate, ada) = (world.isolate(&two_providers()), Browser::new("ada"));
+        ada.open(&isolate, "/.auth/login?provider=work&return_to=/page");
+        world.pass(5);
+        let start = ada.start(&isolate, &format!("/.auth/login?provider={wanted}&return_to=/page"));
+        let back = ada.answer_of_provider(&isolate, &start);
+        ada.forget("-login-");
+        let Outcome::Answer(answer) = ada.send(&isolate, Head::navigation(&back)) else { panic!("an answer") };
+        let to = answer.header("location").unwrap();
+        assert!(to.starts_with(if kept { "https://docs.example.com/page" } else { "https://other.example/" }), "{to}");
+    }
 }
 
 #[test]
