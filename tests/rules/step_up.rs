@@ -39,6 +39,20 @@ fn rfc9470_a_navigation_is_stepped_up_and_arrives() {
 }
 
 #[test]
+fn rfc9470_a_way_of_signing_in_that_cannot_be_asked_for_by_name_is_asked_for_by_signing_in_anew() {
+    let (world, anew) = (World::new(), "prompt=login");
+    let (isolate, ada) = signed_in(&world, json!([{ "path": "/billing/**", "require": [{ "amr": "hwk" }] }]));
+    assert!(ada.start(&isolate, "/billing/x").contains(anew));
+    // What the person asked for comes first, and what a session has already is not asked for.
+    let chosen = ada.start(&isolate, "/.auth/login?return_to=/billing/x&prompt=select_account");
+    assert!(chosen.contains("prompt=select_account") && !chosen.contains(anew), "{chosen}");
+    world.provider(|provider| provider.edit_claims = Some(Box::new(|claims| claims["amr"] = json!(["hwk"]))));
+    assert_eq!(ada.open(&isolate, "/billing/x").at_origin(), "/billing/x");
+    let elsewhere = ada.start(&isolate, "/.auth/login?return_to=/billing/x");
+    assert!(!elsewhere.contains(anew), "{elsewhere}");
+}
+
+#[test]
 fn rfc9470_a_first_login_asks_for_what_everybody_needs_at_once() {
     let world = World::new();
     let isolate = world.isolate(&with_rules(json!([{ "path": "/billing/**", "require": [{ "max_age": "5m" }] }])));
