@@ -178,11 +178,12 @@ fn oidc_core_2_sub_is_1_to_255_characters_of_ascii_and_keeps_its_case() {
     assert_eq!(with("sub", None), Verdict::step(IdTokenError::Subject));
 }
 
-/// A claim that holds the time of the login, moved by `seconds`.
+/// A claim that holds the time of the login, moved by `seconds`; `iat` and `nbf` are both there, so that neither
+/// stands in for the other.
 fn moved(name: &'static str, seconds: i64) -> Verdict {
     edited(move |claims| {
         let now = claims.get("iat").unwrap().as_i64().unwrap();
-        claims.as_object_mut().unwrap().insert(name.to_owned(), json!(now + seconds));
+        (claims["nbf"], claims[name]) = (json!(now), json!(now + seconds));
     })
 }
 
