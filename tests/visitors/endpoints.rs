@@ -169,6 +169,23 @@ fn the_providers_logout_is_as_the_settings_say() {
     }
 }
 
+/// A browser holds what follows a form to the policy of the form's page, and only ours is known to let it go on.
+#[test]
+fn a_logout_whose_form_does_not_say_so_stays_here() {
+    let here = "https://docs.example.com/.auth/signed-out";
+    for (query, expected) in
+        [("?provider", "https://id.example/logout?"), ("", here), ("?", here), ("?provider=work", here)]
+    {
+        let (isolate, ada) = (World::new().isolate(&settings()), Browser::new("ada"));
+        ada.open(&isolate, "/page");
+        let head = Head::new("POST", &format!("/.auth/logout{query}")).with("origin", HOST);
+        let answer = answered(ada.send(&isolate, head));
+        let location = answer.header("location").unwrap();
+        assert!(answer.status == 303 && location.starts_with(expected), "{query}: {location}");
+        assert_eq!(ada.cookie_names(), [""; 0], "{query}");
+    }
+}
+
 #[test]
 fn a_hint_of_another_provider_goes_to_neither() {
     let world = World::new();
