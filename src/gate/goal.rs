@@ -100,3 +100,27 @@ fn is_method(text: &str) -> bool {
     (1..=LONGEST_METHOD).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site() -> Site<'static> {
+        Site { address: "https://gate.example", host: "gate.example", development: false }
+    }
+
+    #[test]
+    fn rfc9110_16_1_1_what_is_no_method_is_left_out() {
+        let told = |method: &str| {
+            let page = ReturnTo::parse("/pay/x", site(), "/.auth").unwrap();
+            Goal::of(page, None, Some(method.to_owned())).beside().1
+        };
+        for method in ["POST", "M-SEARCH", "VERSION_CONTROL", "A", &"A".repeat(32)] {
+            assert_eq!(told(method).as_deref(), Some(method));
+        }
+        for method in ["", &"A".repeat(33), "post", "PO ST", "POST&prompt=login", "POST\n", "P\u{d6}ST", "P0ST", "GET"]
+        {
+            assert_eq!(told(method), None, "{method:?}");
+        }
+    }
+}
