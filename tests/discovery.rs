@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::{cell::RefCell, rc::Rc};
+
 use portcullis::gate::Outcome;
 use serde_json::json;
 use support::{
@@ -322,6 +324,31 @@ fn rfc8725_3_8_the_keys_of_one_issuer_never_speak_for_another() {
         panic!("signed in")
     };
     assert_eq!(world.kv_entries(), 4);
+}
+
+#[test]
+fn an_entry_of_kv_counts_for_the_address_it_was_fetched_from() {
+    let world = World::new();
+    sign_in(&world.isolate(&settings())).unwrap();
+    let before = Rc::new(RefCell::new(String::new()));
+    let noted = Rc::clone(&before);
+    world.overwrite_kv(move |entry| {
+        if entry.contains("\"keys\":") {
+            entry.clone_into(&mut noted.borrow_mut());
+        }
+        String::new()
+    });
+    // The provider moves its keys, and somebody puts the entry of the address of before in the place of the new one.
+    world.provider(|provider| {
+        provider.edit_metadata = Some(Box::new(|metadata| metadata["jwks_uri"] = json!("https://id.example/new/jwks")));
+    });
+    sign_in(&world.isolate(&settings())).unwrap();
+    fetched(&world);
+    sign_in(&world.isolate(&settings())).unwrap();
+    assert_eq!(fetched(&world), (0, 0));
+    world.overwrite_kv(|entry| if entry.contains("\"keys\":") { before.borrow().clone() } else { entry.to_owned() });
+    sign_in(&world.isolate(&settings())).unwrap();
+    assert_eq!(fetched(&world), (0, 1));
 }
 
 #[test]

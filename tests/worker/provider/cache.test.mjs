@@ -49,8 +49,7 @@ async function signsIn(tricks) {
 }
 
 /** What the gate would have kept of `text`, fetched so many seconds ago. */
-function kept(kind, { text = opened(honest[kind].value).text, ago = 0, issuer = site.provider.issuer, secret = site.secrets.PORTCULLIS_SECRET, as = kind } = {}) {
-  const path = { metadata: '/.well-known/openid-configuration', keys: '/jwks' }[as];
+function kept(kind, { text = opened(honest[kind].value).text, ago = 0, issuer = site.provider.issuer, secret = site.secrets.PORTCULLIS_SECRET, as = kind, path = { metadata: '/.well-known/openid-configuration', keys: '/jwks' }[as] } = {}) {
   const fetched = Math.floor(Date.now() / 1000) - ago;
   return { [kind]: { name: honest[kind].name, value: authentic(secret, as, issuer, `${site.provider.issuer}${path}`, fetched, text) } };
 }
@@ -130,6 +129,7 @@ for (const [what, change] of Object.entries(tampered)) {
 const forged = {
   'with a MAC under another secret': () => kept('keys', { text: evilKeys, secret: randomBytes(32).toString('base64') }),
   'with the MAC of another issuer': () => kept('keys', { text: evilKeys, issuer: 'http://localhost:1' }),
+  'with the MAC of another address': () => kept('keys', { text: evilKeys, path: '/jwks/of-before' }),
   'with the MAC of the honest keys': () => ({ keys: { ...honest.keys, value: honest.keys.value.replace(opened(honest.keys.value).text, evilKeys) } }),
   'with the MAC of another kind of document': () => kept('keys', { text: evilKeys, as: 'metadata' }),
   'with no MAC': () => ({ keys: { ...honest.keys, value: evilKeys } }),
