@@ -144,8 +144,8 @@ mod tests {
             ("\u{7f}", "%7F"),
             (" admin ", "%20admin%20"),
             ("  ", "%20%20"),
-            (" admin ", "%20admin%20"),
-            ("  ", "%20%20"),
+            (" admin", "%20admin"),
+            ("admin  ", "admin%20%20"),
         ] {
             assert_eq!(escape(value), expected);
         }
