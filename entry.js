@@ -16,7 +16,8 @@ const BROKEN = {
   status: 503,
   event: 'gate_trouble',
   code: 'instance_broken',
-  text: 'This site cannot answer at the moment. Try again in a few seconds.',
+  title: 'This site cannot answer',
+  text: 'This site cannot answer at the moment. Try again in a few seconds; if it happens again, tell the people who run it.',
 };
 
 /** worker-build's record of the instance: whether it broke, and which one it is. */
@@ -34,13 +35,13 @@ export default {
       request = new Request(incoming);
       names = [...request.headers.keys()];
     } catch (error) {
-      return trouble(BROKEN, error);
+      return trouble(BROKEN, error, incoming);
     }
     try {
       if (instance.criticalError) decider.forget();
       else plan = decider.plan(request, names, Date.now());
     } catch (error) {
-      return broken(error);
+      return broken(error, request);
     }
     if (plan === undefined) return answer(request, names, env, context);
     return forward(request, names, env, plan, managedHeaders);
@@ -67,12 +68,12 @@ async function respond(request, env, context) {
     const latest = Date.now() + DEADLINE;
     const lost = new Promise((resolve) => {
       watch = setInterval(() => {
-        if (instance.criticalError || instance.instanceId !== own || Date.now() > latest) resolve(trouble(BROKEN, 'the instance broke, or the deadline passed'));
+        if (instance.criticalError || instance.instanceId !== own || Date.now() > latest) resolve(trouble(BROKEN, 'the instance broke, or the deadline passed', request));
       }, WATCH);
     });
     return await Promise.race([pending, lost]);
   } catch (error) {
-    return broken(error);
+    return broken(error, request);
   } finally {
     clearInterval(watch);
   }
@@ -82,8 +83,8 @@ async function respond(request, env, context) {
  * The gate threw, which is never meant: whatever it was – a panic, a stack that is full – the next request gets a fresh
  * instance, since the one that threw may refuse every call from now on.
  */
-function broken(error) {
+function broken(error, request) {
   decider.forget();
   instance.criticalError = true;
-  return trouble(BROKEN, error);
+  return trouble(BROKEN, error, request);
 }

@@ -21,21 +21,24 @@ const UNREACHABLE = {
   status: 502,
   event: 'origin_trouble',
   code: 'origin_unreachable',
-  text: 'The site behind this address does not answer. Try again in a moment.',
+  title: 'This site does not answer',
+  text: 'The site behind this address does not answer. Try again in a moment; if it happens again, tell the people who run this site.',
 };
 
 const UNPASSABLE = {
   status: 502,
   event: 'origin_trouble',
   code: 'origin_unpassable',
-  text: 'The site behind this address gave an answer that cannot be passed on.',
+  title: 'This page cannot be shown',
+  text: 'The site behind this address gave an answer that cannot be passed on. Tell the people who run this site.',
 };
 
 const UNREADABLE = {
   status: 400,
   event: 'refused',
   code: 'header_unreadable',
-  text: 'The request has a header that could be read as another one.',
+  title: 'Not possible',
+  text: 'The request has a header that could be read as another one. If something on the way adds headers, such as an extension of your browser, try again without it.',
 };
 
 let managed;
@@ -46,22 +49,34 @@ let managed;
  * lives.
  */
 export function forward(request, names, env, plan, managedHeaders) {
-  const [kind, where, cookies, others, keep] = plan;
+  // By number: an array is taken apart by an iterator, which is dearer.
+  const { 0: kind, 1: where, 2: cookies, 3: others, 4: keep } = plan;
   const privately = keep[0] === '1';
   let answer;
   try {
     managed ??= new Managed(managedHeaders().split(','));
     const { headers } = request;
-    if (!managed.remove(names, headers)) return trouble(UNREADABLE, 'a name outside ASCII');
+    if (!managed.remove(names, headers)) return trouble(UNREADABLE, 'a name outside ASCII', request);
     if (cookies === '-') headers.delete('cookie');
     else if (cookies === '+') headers.set('cookie', others);
     if (keep[1] === '-') headers.delete('authorization');
     for (let line = 5; line < plan.length; line += 2) headers.set(plan[line], plan[line + 1]);
     answer = kind === 'binding' ? env[where].fetch(request) : fetchFrom(kind === 'zone' ? request : new Request(where, request), privately);
   } catch (error) {
-    return failed(error);
+    return failed(error, request);
   }
-  return answer.then(privately ? asPrivate : withoutOwnCookies, failed);
+  return answered(answer, request, privately);
+}
+
+/**
+ * What comes of it. For one person, an answer that no shared cache may keep; for everybody, the answer as the origin
+ * gave it, but for our cookies; and what goes wrong, in a form that the sender of `request` can use.
+ */
+function answered(answer, request, privately) {
+  const change = privately
+    ? (response) => edit(response, makePrivate, request)
+    : (response) => (response.headers.has('set-cookie') ? edit(response, dropOwnCookies, request) : response);
+  return answer.then(change, (error) => failed(error, request));
 }
 
 /** Fetches from a server: what is fetched for one person must not come out of the zone's cache for another. */
@@ -104,22 +119,14 @@ function shape(name) {
   return name.length * 128 + name.charCodeAt(0);
 }
 
-/** The answer for one person: no shared cache may keep it. */
-function asPrivate(response) {
-  return edit(response, (headers) => {
-    headers.set('cache-control', privateCacheControl(headers.get('cache-control')));
-    for (const name of OUTRANKING) headers.delete(name);
-    dropOwnCookies(headers);
-  });
-}
-
-/** The answer as the origin gave it, but for our cookies. */
-function withoutOwnCookies(response) {
-  return response.headers.has('set-cookie') ? edit(response, dropOwnCookies) : response;
+function makePrivate(headers) {
+  headers.set('cache-control', privateCacheControl(headers.get('cache-control')));
+  for (const name of OUTRANKING) headers.delete(name);
+  dropOwnCookies(headers);
 }
 
 /** A response with the same body and other headers. One that the platform cannot make anew, by its status, is not passed on. */
-function edit(response, change) {
+function edit(response, change, request) {
   const { webSocket } = response;
   // A handshake is nobody's to keep: it is another one only where it sets a cookie of ours.
   if (webSocket && !response.headers.getSetCookie().some(isOwnCookie)) return response;
@@ -130,7 +137,7 @@ function edit(response, change) {
     change(edited.headers);
     return edited;
   } catch (error) {
-    return trouble(UNPASSABLE, error);
+    return trouble(UNPASSABLE, error, request);
   }
 }
 
@@ -160,6 +167,6 @@ export function privateCacheControl(value) {
 }
 
 /** The origin is not there, or broke off before its answer began. */
-function failed(error) {
-  return trouble(UNREACHABLE, error);
+function failed(error, request) {
+  return trouble(UNREACHABLE, error, request);
 }

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { root } from '../../scripts/setup.mjs';
 import { nothingConfidentialIsLogged } from '../worker/provider/support/confidential.mjs';
 import { hostile } from '../worker/provider/support/hostile.mjs';
-import { startSite } from '../worker/provider/support/site.mjs';
+import { freePort, startSite } from '../worker/provider/support/site.mjs';
 import { assertAccessible, assertContrast } from './support/accessibility.mjs';
 import { startBrowser } from './support/browser.mjs';
 
@@ -17,20 +17,23 @@ const PICTURES = join(root, 'tests/output/screenshots');
 let site;
 let choosing;
 let wrong;
+let alone;
 let browser;
 before(async () => {
   await mkdir(PICTURES, { recursive: true });
   await writeFile(join(root, 'tests/output/.gitignore'), '*\n');
   const titled = (title) => ({ register: { title } });
-  [site, choosing, wrong, browser] = await Promise.all([
+  [site, choosing, wrong, alone, browser] = await Promise.all([
     startSite({ providers: { demo: {}, other: { at: 'demo' } }, gate: { kv: false } }),
     startSite({ providers: { work: titled('Example Corp'), guests: titled('Guests and partners'), press: titled('The Association of Beekeepers’ Newspapers of the North') } }),
     startSite({ settings: { hosst: ['127.0.0.1'] } }),
+    // Where nobody listens.
+    startSite({ settings: { origin: { fetch: `http://127.0.0.1:${await freePort()}` } } }),
     startBrowser(),
   ]);
 });
 after(async () => {
-  await Promise.all([site.close(), choosing.close(), wrong.close(), browser.close()]);
+  await Promise.all([site.close(), choosing.close(), wrong.close(), alone.close(), browser.close()]);
   console.log(`The pictures are in ${PICTURES}`);
 });
 
@@ -111,6 +114,7 @@ const pages = {
     await person.page.getByRole('button').click();
   }],
   'wrong-host': [421, 'Wrong address', (person) => person.page.goto(site.url.replace('127.0.0.1', 'localhost'))],
+  'origin-down': [502, 'This site does not answer', (person) => person.page.goto(`${alone.url}/`)],
   'wrong-settings': [500, 'This site is not set up', (person) => person.page.goto(`${wrong.url}/`)],
 };
 

@@ -44,13 +44,20 @@ describe('a panic', { timeout: 30_000 }, () => {
       beforeEach(() => site.send('/public/x'));
 
       test('is a 503 that nobody keeps', async () => {
-        for (const headers of [{}, { cookie }, { ...navigation, cookie }]) {
+        const person = { ...navigation, cookie };
+        for (const headers of [{}, { cookie }, person]) {
           await site.send('/public/x');
           const answer = await site.send(path, { headers });
           assert.deepEqual([answer.status, answer.header('cache-control')], [503, 'no-store']);
           assert.equal(answer.header('retry-after'), '1');
           assert.doesNotMatch(answer.body, /panic|drill|wasm|unreachable|Error/i);
           assert.deepEqual(answer.all('set-cookie'), []);
+          const isPage = headers === person;
+          assert.equal(answer.header('content-type'), `text/${isPage ? 'html' : 'plain'}; charset=utf-8`);
+          assert.ok(answer.body.includes(isPage ? '<h1>This site cannot answer</h1>' : 'Code instance_broken'), answer.body);
+          const request = /request (?:<code>)?(\w{12})/.exec(answer.body)[1];
+          const { record } = await site.gate.logs.until((entry) => entry.record?.request === request);
+          assert.deepEqual([record.code, record.host, record.path], ['instance_broken', 'localhost', path]);
         }
       });
 
@@ -140,6 +147,14 @@ describe('a panic', { timeout: 30_000 }, () => {
     await site.send('/public/x');
     await site.send('/.auth/drill/now', { headers: { cookie } });
     await site.gate.logs.until((entry) => site.gate.logs.indexOf(entry) >= before && entry.level === 'error');
+  });
+
+  test('is logged with no more of a host than the longest has', async () => {
+    await site.send('/public/x');
+    const answer = await site.send('/.auth/drill/fast', { headers: { host: 'h'.repeat(4_000) } });
+    const request = /request (\w{12})$/m.exec(answer.body)[1];
+    const { record } = await site.gate.logs.until((entry) => entry.record?.request === request);
+    assert.equal(record.host, 'h'.repeat(270));
   });
 
   test('is not to be had in the build that is deployed', async () => {
