@@ -258,10 +258,6 @@ fn explain_shows_the_rule_that_has_to_admit_as_well() {
     let mut settings = with_rules(page);
     settings["origin"] = json!({ "assets": "ASSETS" });
     let directory = Directory::new("explain-beside", &settings);
-    directory.write(
-        "wrangler.toml",
-        "name = \"site\"\n[assets]\ndirectory = \".\"\nbinding = \"ASSETS\"\nrun_worker_first = true\n",
-    );
     let text = directory.says(&["explain", "--claims", r#"{"sub":"bob","groups":["staff"]}"#, "/docs/data.json"]);
     for line in [
         "denied: bob is signed in",

@@ -1,6 +1,7 @@
 //! The commands: `check`, `explain` and `test`. What they say of a request is what the gate does with it.
 #![cfg(feature = "check")]
 
+mod check;
 mod expectations;
 mod explain;
 mod paper;
@@ -17,6 +18,8 @@ use serde_json::{Value, json};
 use support::world::settings;
 
 const OTHER: &str = "https://app.example.com";
+/// A deployment with the binding that is the origin where the settings name none.
+const WRANGLER: &str = "name = \"site\"\n[assets]\ndirectory = \".\"\nbinding = \"ASSETS\"\nrun_worker_first = true\n";
 
 /// A directory with a deployment in it, which goes with the test.
 struct Directory(PathBuf);
@@ -26,7 +29,7 @@ impl Directory {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&path).unwrap();
         let directory = Self(path);
-        directory.write("wrangler.toml", "name = \"site\"\n");
+        directory.write("wrangler.toml", WRANGLER);
         directory.write("portcullis.json", &settings.to_string());
         directory
     }
@@ -84,53 +87,4 @@ fn rules() -> Value {
         { "path": "/nested", "allow": [{ "all": [{ "any": [{ "group": "admins" }, { "role": "x" }] }, { "none": [{ "country": "XX" }] }] }] },
         { "path": "/a.html" },
     ])
-}
-
-#[test]
-fn check_says_what_to_register_wherever_the_settings_stand() {
-    let directory = Directory::new("check", &with_rules(rules()));
-    let text = directory.says(&["check", "wrangler.toml"]);
-    for line in [
-        "  register as redirect URI: https://docs.example.com/.auth/callback\n",
-        "  register as post-logout redirect URI: https://other.example.com/.auth/signed-out\n",
-        "warning: workers_dev is not false",
-    ] {
-        assert!(text.starts_with("The settings are right.\n") && text.contains(line), "{text}");
-    }
-    // Secrets that the settings call for are stored at deployment.
-    let mut settings = with_rules(rules());
-    settings["check"] = json!("nginx");
-    settings["origin"] = json!({ "fetch": "https://origin.example", "secret_header": true });
-    directory.write("portcullis.json", &settings.to_string());
-    let (good, text) = directory.run(&["check"]);
-    assert!(good && !text.contains("goes round the gate") && !text.contains("issues no token"), "{text}");
-    // What leads round the gate, as far as the file tells.
-    settings["origin"] = json!({ "fetch": "https://origin.example" });
-    let issuers = ["common", "organizations", "consumers"]
-        .map(|tenants| format!("https://login.microsoftonline.com/{tenants}/v2.0"));
-    let one = settings["providers"][0].clone();
-    settings["providers"] = issuers
-        .iter()
-        .enumerate()
-        .map(|(rank, issuer)| {
-            let mut provider = one.clone();
-            (provider["id"], provider["issuer"]) = (json!(format!("work-{rank}")), json!(issuer));
-            provider
-        })
-        .collect();
-    settings["headers"] = json!({ "provider": "X-Auth-Provider" });
-    directory.write("portcullis.json", &settings.to_string());
-    directory.write("wrangler.toml", "name = \"site\"\n[cache]\nenabled = true\n");
-    let text = directory.says(&["check"]);
-    for warning in ["origin.fetch is \"https://origin.example\": whoever asks there", "cache.enabled is true"] {
-        assert!(text.contains(warning), "{text}");
-    }
-    for (rank, issuer) in issuers.iter().enumerate() {
-        assert!(text.contains(&format!("providers[{rank}].issuer is {issuer:?}, which issues no token")), "{text}");
-    }
-    let mut settings = with_rules(json!([{ "path": "/a/**", "allow": [] }]));
-    settings["providers"][0]["token_auth"] = json!("basic");
-    directory.write("portcullis.json", &settings.to_string());
-    let (good, text) = directory.run(&["check"]);
-    assert!(!good && text.starts_with("wrong: rules[0].allow: is empty"), "{text}");
 }

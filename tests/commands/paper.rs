@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::json;
 
-use crate::Directory;
+use crate::{Directory, WRANGLER};
 
 /// The settings around the rules of the paper.
 const AROUND: &str = "[vars.PORTCULLIS]\nhosts = [\"docs.example.com\"]\n[[vars.PORTCULLIS.providers]]\nid = \"work\"\ntitle = \"Example Corp\"\nissuer = \"https://id.example\"\nclient_id = \"client\"\n";
@@ -20,7 +20,7 @@ fn the_paper_on_rules_shows_what_the_commands_say() {
     };
     let [rules, tests] = blocks("toml").try_into().expect("two examples");
     let directory = Directory::new("paper", &json!({}));
-    directory.write("wrangler.toml", &format!("{AROUND}{rules}"));
+    directory.write("wrangler.toml", &format!("{WRANGLER}{AROUND}{rules}"));
     assert!(directory.says(&["check"]).starts_with("The settings are right."));
     directory.write("policy.tests.toml", &tests);
     assert!(directory.says(&["test"]).ends_with("# 6 passed, 0 failed\n"));

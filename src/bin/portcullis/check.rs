@@ -1,12 +1,12 @@
 //! `portcullis check [wrangler.toml] [--env NAME]`: says in words what is wrong with the settings
 //! and with the deployment around them, before anything is deployed.
 //!
-//! Ends with 1 when something is wrong. Warnings are ways round the gate that only the deployment
-//! opens.
+//! Ends with 1 when something is wrong: a setting, a binding that is not there, or files that go out
+//! without asking. Warnings are ways round the gate that may be meant.
 
 use crate::{
     arguments::{Arguments, Failure},
-    deployment::{Deployment, wrong},
+    deployment::Deployment,
 };
 
 pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
@@ -14,9 +14,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let [file] = arguments.values(["wrangler.toml"])?;
     let deployment = Deployment::read(file.as_ref(), arguments.option("--env"))?;
     let config = deployment.settings()?;
-    if config.switch && !deployment.has_binding("kv_namespaces", "PORTCULLIS_KV") {
-        return Err(wrong("switch", "needs the KV namespace PORTCULLIS_KV: add it to wrangler.toml").into());
-    }
+    deployment.check(&config)?;
     let mut report = String::from("The settings are right.\n");
     for address in deployment.addresses() {
         for (what, endpoint) in [("redirect URI", "callback"), ("post-logout redirect URI", "signed-out")] {

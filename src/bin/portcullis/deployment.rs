@@ -146,6 +146,38 @@ impl Deployment {
         entries.filter_map(|entry| entry.get("binding")?.as_str()).any(|binding| binding == name)
     }
 
+    /// Whether what the settings name is there, and whether the gate is asked before the files that it guards.
+    pub(crate) fn check(&self, config: &Config) -> Result<(), ConfigError> {
+        match &config.origin {
+            Origin::Assets(name) if self.assets("binding").and_then(Value::as_str) != Some(name) => {
+                return Err(wrong("origin.assets", format!("is {name:?}, and [assets] has no such binding")));
+            }
+            Origin::Assets(_) if !self.asks_first() => {
+                return Err(wrong(
+                    "assets.run_worker_first",
+                    "is not true, and origin.assets needs it: files could go out without asking the gate",
+                ));
+            }
+            Origin::Service(name) if !self.has_binding("services", name) => {
+                return Err(wrong("origin.service", format!("is {name:?}, and [[services]] has no such binding")));
+            }
+            _ => {}
+        }
+        if config.switch && !self.has_binding("kv_namespaces", "PORTCULLIS_KV") {
+            return Err(wrong("switch", "needs the KV namespace PORTCULLIS_KV: add it to wrangler.toml"));
+        }
+        Ok(())
+    }
+
+    fn assets(&self, name: &str) -> Option<&Value> {
+        self.table.get("assets")?.get(name)
+    }
+
+    fn asks_first(&self) -> bool {
+        self.assets("run_worker_first") == Some(&Value::Boolean(true))
+    }
+
+    /// What may be meant, and is a way round the gate if it is not.
     pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
         let mut warnings = Vec::new();
         let is = |name: &str, wanted: bool| self.table.get(name).and_then(Value::as_bool) == Some(wanted);
@@ -156,11 +188,10 @@ impl Deployment {
         if !is("preview_urls", false) {
             warnings.push("preview_urls is not false: every version gets an address of its own".to_owned());
         }
-        let assets = self.table.get("assets");
-        if assets.is_some() && assets.and_then(|assets| assets.get("run_worker_first")) != Some(&Value::Boolean(true)) {
+        if self.table.contains_key("assets") && !self.asks_first() {
             warnings.push("assets.run_worker_first is not true: files are served without asking the gate".to_owned());
         }
-        let text = |name: &str| assets.and_then(|assets| assets.get(name)).and_then(Value::as_str);
+        let text = |name: &str| self.assets(name).and_then(Value::as_str);
         if text("not_found_handling") == Some("single-page-application") {
             warnings.push("assets.not_found_handling shows /index.html at every address without a file: a rule for /index.html does not guard those".to_owned());
         }
@@ -174,23 +205,13 @@ impl Deployment {
         if self.table.get("cache").and_then(|cache| cache.get("enabled")) == Some(&Value::Boolean(true)) {
             warnings.push("cache.enabled is true: a cache answers for everybody, before the gate is asked".to_owned());
         }
-        match &config.origin {
-            Origin::Address(address)
-                if config.origin_secret.is_none() && config.headers.name(Fact::Assertion).is_none() =>
-            {
-                warnings.push(format!(
-                    "origin.fetch is {address:?}: whoever asks there goes round the gate, unless the server takes nobody without a secret (origin.secret_header) or an assertion"
-                ));
-            }
-            Origin::Assets(name)
-                if assets.and_then(|assets| assets.get("binding")).and_then(Value::as_str) != Some(name) =>
-            {
-                warnings.push(format!("origin.assets is {name:?}, and [assets] has no such binding"));
-            }
-            Origin::Service(name) if !self.has_binding("services", name) => {
-                warnings.push(format!("origin.service is {name:?}, and [[services]] has no such binding"));
-            }
-            _ => {}
+        if let Origin::Address(address) = &config.origin
+            && config.origin_secret.is_none()
+            && config.headers.name(Fact::Assertion).is_none()
+        {
+            warnings.push(format!(
+                "origin.fetch is {address:?}: whoever asks there goes round the gate, unless the server takes nobody without a secret (origin.secret_header) or an assertion"
+            ));
         }
         // Entra ID: addresses to sign in at for any tenant, under which no token was ever issued.
         let is_for_any_tenant = |issuer: &str| {

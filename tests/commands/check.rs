@@ -1,0 +1,90 @@
+//! `check`: what is wrong with the settings and around them, and what is to be done.
+
+use serde_json::json;
+
+use crate::{Directory, WRANGLER, rules, with_rules};
+
+#[test]
+fn check_says_what_to_register_wherever_the_settings_stand() {
+    let directory = Directory::new("check", &with_rules(rules()));
+    let text = directory.says(&["check", "wrangler.toml"]);
+    for line in [
+        "  register as redirect URI: https://docs.example.com/.auth/callback\n",
+        "  register as post-logout redirect URI: https://other.example.com/.auth/signed-out\n",
+        "warning: workers_dev is not false",
+    ] {
+        assert!(text.starts_with("The settings are right.\n") && text.contains(line), "{text}");
+    }
+    // Secrets that the settings call for are stored at deployment.
+    let mut settings = with_rules(rules());
+    settings["check"] = json!("nginx");
+    settings["origin"] = json!({ "fetch": "https://origin.example", "secret_header": true });
+    directory.write("portcullis.json", &settings.to_string());
+    let (good, text) = directory.run(&["check"]);
+    assert!(good && !text.contains("goes round the gate") && !text.contains("issues no token"), "{text}");
+    // What leads round the gate, as far as the file tells.
+    settings["origin"] = json!({ "fetch": "https://origin.example" });
+    let issuers = ["common", "organizations", "consumers"]
+        .map(|tenants| format!("https://login.microsoftonline.com/{tenants}/v2.0"));
+    let one = settings["providers"][0].clone();
+    settings["providers"] = issuers
+        .iter()
+        .enumerate()
+        .map(|(rank, issuer)| {
+            let mut provider = one.clone();
+            (provider["id"], provider["issuer"]) = (json!(format!("work-{rank}")), json!(issuer));
+            provider
+        })
+        .collect();
+    settings["headers"] = json!({ "provider": "X-Auth-Provider" });
+    directory.write("portcullis.json", &settings.to_string());
+    directory.write("wrangler.toml", "name = \"site\"\n[cache]\nenabled = true\n");
+    let text = directory.says(&["check"]);
+    for warning in ["origin.fetch is \"https://origin.example\": whoever asks there", "cache.enabled is true"] {
+        assert!(text.contains(warning), "{text}");
+    }
+    for (rank, issuer) in issuers.iter().enumerate() {
+        assert!(text.contains(&format!("providers[{rank}].issuer is {issuer:?}, which issues no token")), "{text}");
+    }
+    let mut settings = with_rules(json!([{ "path": "/a/**", "allow": [] }]));
+    settings["providers"][0]["token_auth"] = json!("basic");
+    directory.write("portcullis.json", &settings.to_string());
+    let (good, text) = directory.run(&["check"]);
+    assert!(!good && text.starts_with("wrong: rules[0].allow: is empty"), "{text}");
+}
+
+/// What stands around the settings, with which the gate would not be asked, or could not answer.
+#[test]
+fn a_deployment_that_leaves_the_gate_out_or_lacks_a_binding_is_wrong() {
+    let directory = Directory::new("check-deployment", &json!({}));
+    let unasked = WRANGLER.replace("run_worker_first = true\n", "");
+    let some_unasked = WRANGLER.replace("true", "[\"/*\", \"!/public/*\"]");
+    let other_assets = WRANGLER.replace("ASSETS", "FILES");
+    let rows = [
+        (json!({ "assets": "ASSETS" }), false, unasked.as_str(), "assets.run_worker_first: is not true"),
+        (json!({}), false, &WRANGLER.replace("true", "false"), "assets.run_worker_first: is not true"),
+        (json!({}), false, &some_unasked, "assets.run_worker_first: is not true"),
+        (json!({}), false, "name = \"site\"\n", "origin.assets: is \"ASSETS\", and [assets] has no such binding"),
+        (json!({}), false, &other_assets, "origin.assets: is \"ASSETS\", and [assets] has no such binding"),
+        (json!({ "service": "SITE" }), false, WRANGLER, "origin.service: is \"SITE\", and [[services]] has no such"),
+        (json!({}), true, WRANGLER, "switch: needs the KV namespace PORTCULLIS_KV"),
+    ];
+    for (origin, switch, file, problem) in rows {
+        let mut settings = with_rules(rules());
+        (settings["origin"], settings["switch"]) = (origin, json!(switch));
+        directory.write("portcullis.json", &settings.to_string());
+        directory.write("wrangler.toml", file);
+        let (good, text) = directory.run(&["check"]);
+        assert!(!good && text.starts_with(&format!("wrong: {problem}")), "{problem}: {text}");
+        assert!(!text.contains("The settings are right"), "{text}");
+    }
+    // Files beside another origin may be meant to be public; a binding that is there is found.
+    let mut settings = with_rules(rules());
+    (settings["origin"], settings["switch"]) = (json!({ "service": "SITE" }), json!(true));
+    directory.write("portcullis.json", &settings.to_string());
+    let bindings =
+        "[[services]]\nbinding = \"SITE\"\nservice = \"site\"\n[[kv_namespaces]]\nbinding = \"PORTCULLIS_KV\"\n";
+    directory.write("wrangler.toml", &format!("{unasked}{bindings}"));
+    let text = directory.says(&["check"]);
+    assert!(text.contains("warning: assets.run_worker_first is not true: files are served without asking"), "{text}");
+}
