@@ -49,6 +49,11 @@ impl Host {
         &self.name
     }
 
+    /// The port, where the settings write one.
+    pub fn port(&self) -> Option<&str> {
+        self.port.as_deref()
+    }
+
     /// Whether the host is this machine: the one place where plain http is served.
     pub fn is_loopback(&self) -> bool {
         self.loopback

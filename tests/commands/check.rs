@@ -88,3 +88,33 @@ fn a_deployment_that_leaves_the_gate_out_or_lacks_a_binding_is_wrong() {
     let text = directory.says(&["check"]);
     assert!(text.contains("warning: assets.run_worker_first is not true: files are served without asking"), "{text}");
 }
+
+#[test]
+fn a_host_of_this_machine_is_registered_with_http_and_its_port() {
+    let mut settings = with_rules(json!([]));
+    let directory = Directory::new("check-hosts", &settings);
+    let rows = [
+        ("localhost", "http://localhost:8787"),
+        ("127.0.0.1", "http://127.0.0.1:8787"),
+        ("[::1]", "http://[::1]:8787"),
+        ("localhost:9999", "http://localhost:9999"),
+        ("[::1]:9999", "http://[::1]:9999"),
+        ("localhost.example.com", "https://localhost.example.com"),
+        ("127.example.com", "https://127.example.com"),
+        ("docs.example.com:8443", "https://docs.example.com:8443"),
+        ("[2001:db8::1]", "https://[2001:db8::1]"),
+    ];
+    let of_wrangler = "  8787 is the port of wrangler dev on this machine";
+    for (host, address) in rows {
+        settings["hosts"] = json!([host]);
+        directory.write("portcullis.json", &settings.to_string());
+        let text = directory.says(&["check"]);
+        assert!(text.contains(&format!("  register as redirect URI: {address}/.auth/callback\n")), "{host}: {text}");
+        assert_eq!(text.contains(of_wrangler), address.ends_with(":8787"), "{host}: {text}");
+    }
+    settings["hosts"] = json!(["localhost"]);
+    directory.write("portcullis.json", &settings.to_string());
+    directory.write("wrangler.toml", &format!("{WRANGLER}[dev]\nport = 3000\n"));
+    let text = directory.says(&["check"]);
+    assert!(text.contains("URI: http://localhost:3000/.auth/callback\n  register"), "{text}");
+}

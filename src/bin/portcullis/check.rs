@@ -16,10 +16,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let config = deployment.settings()?;
     deployment.check(&config)?;
     let mut report = String::from("The settings are right.\n");
-    for address in deployment.addresses() {
+    for address in deployment.addresses(&config.hosts) {
         for (what, endpoint) in [("redirect URI", "callback"), ("post-logout redirect URI", "signed-out")] {
             report.push_str(&format!("  register as {what}: {address}{}/{endpoint}\n", config.prefix));
         }
+    }
+    if config.hosts.iter().any(|host| host.is_loopback() && host.port().is_none()) {
+        report.push_str(&format!(
+            "  {} is the port of wrangler dev on this machine: where it serves at another, register that\n",
+            deployment.development_port()
+        ));
     }
     let warnings = deployment.warnings(&config);
     for warning in warnings.iter().map(String::as_str).chain(config.warnings().iter().map(String::as_str)) {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use portcullis::{
-    config::{Config, ConfigError, Fact, Origin, Secrets, SettingsText},
+    config::{Config, ConfigError, Fact, Host, Origin, Secrets, SettingsText},
     gate::Gate,
 };
 use toml::{Table, Value};
@@ -130,15 +130,22 @@ impl Deployment {
         lines.map(|(name, value)| (name.trim().to_owned(), value.trim().trim_matches(['"', '\'']).to_owned())).collect()
     }
 
-    /// The hosts of the settings, each with the scheme that people open it by.
-    pub(crate) fn addresses(&self) -> Vec<String> {
-        let written = self.written();
-        let hosts = written.get("hosts").and_then(serde_json::Value::as_array).into_iter().flatten();
-        let is_here = |host: &str| host.starts_with("localhost") || host.starts_with("127.") || host.starts_with('[');
-        hosts
-            .filter_map(serde_json::Value::as_str)
-            .map(|host| format!("{}://{host}", if is_here(host) { "http" } else { "https" }))
-            .collect()
+    /// The hosts, as people open them. One of this machine without a port is served at any: here at that of
+    /// `wrangler dev`.
+    pub(crate) fn addresses(&self, hosts: &[Host]) -> Vec<String> {
+        let port = self.development_port();
+        let address = |host: &Host| {
+            let (scheme, usual) = if host.is_loopback() { ("http", Some(port.as_str())) } else { ("https", None) };
+            let port = host.port().or(usual).map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{scheme}://{}{port}", host.name())
+        };
+        hosts.iter().map(address).collect()
+    }
+
+    /// Where `wrangler dev` serves.
+    pub(crate) fn development_port(&self) -> String {
+        let port = self.table.get("dev").and_then(|dev| dev.get("port")).and_then(Value::as_integer);
+        port.unwrap_or(8787).to_string()
     }
 
     pub(crate) fn has_binding(&self, list: &str, name: &str) -> bool {

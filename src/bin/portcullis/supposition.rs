@@ -78,12 +78,9 @@ impl Bench {
         let secret = STANDARD.encode(bytes);
         random.fill(&mut bytes);
         let service_secret = URL_SAFE_NO_PAD.encode(bytes);
-        Ok(Self {
-            gate: deployment.gate(&secret, |settings| replace_hashes(settings, &service_secret))?,
-            written: deployment.written(),
-            home: deployment.addresses().into_iter().next().unwrap_or_default(),
-            service_secret,
-        })
+        let gate = deployment.gate(&secret, |settings| replace_hashes(settings, &service_secret))?;
+        let home = deployment.addresses(&gate.config().hosts).into_iter().next().unwrap_or_default();
+        Ok(Self { gate, written: deployment.written(), home, service_secret })
     }
 
     /// The address meant by a path, or by an address. What stands behind a `#` never leaves a browser.
