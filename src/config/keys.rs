@@ -3,6 +3,10 @@
 use base64::{Engine, engine::general_purpose};
 
 use super::ConfigError;
+#[cfg(feature = "check")]
+use super::origin_secret::SECRET as ORIGIN_SECRET;
+#[cfg(feature = "check")]
+use crate::oidc::TokenAuth;
 use crate::secret::Secret;
 
 /// The name of the secret that everything is derived from.
@@ -126,6 +130,20 @@ fn decode(name: &str, text: String) -> Result<Secret<Vec<u8>>, ConfigError> {
 /// The name of the Worker secret that holds the client secret of provider `id`.
 pub(super) fn client_secret_name(id: &str) -> String {
     format!("PORTCULLIS_{}_CLIENT_SECRET", id.to_ascii_uppercase().replace('-', "_"))
+}
+
+#[cfg(feature = "check")]
+impl super::Config {
+    /// The names of the secrets that these settings call for. Beside each stands whether a client without
+    /// it would do, as a public one.
+    pub fn secrets(&self) -> Vec<(String, bool)> {
+        let confidential = self.providers.iter().filter(|provider| provider.token_auth != TokenAuth::None);
+        let clients =
+            confidential.map(|provider| (client_secret_name(&provider.id), provider.token_auth == TokenAuth::Auto));
+        let others = [(CHECK_SECRET, self.check.is_some()), (ORIGIN_SECRET, self.origin_secret.is_some())];
+        let others = others.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| (name.to_owned(), false));
+        [(SECRET.to_owned(), false)].into_iter().chain(clients).chain(others).collect()
+    }
 }
 
 #[cfg(test)]

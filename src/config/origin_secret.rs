@@ -8,7 +8,7 @@ use super::{
 use crate::secret::Secret;
 
 /// The name of the Worker secret.
-const SECRET: &str = "PORTCULLIS_ORIGIN_SECRET";
+pub(super) const SECRET: &str = "PORTCULLIS_ORIGIN_SECRET";
 /// Whoever finds the origin's address may try as often as the origin answers: 16 characters of base64
 /// are 96 bits.
 const SHORTEST: usize = 16;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{Directory, WRANGLER, rules, with_rules};
+use crate::{Directory, WRANGLER, rules, support::world::two_providers, with_rules};
 
 #[test]
 fn check_says_what_to_register_wherever_the_settings_stand() {
@@ -117,4 +117,33 @@ fn a_host_of_this_machine_is_registered_with_http_and_its_port() {
     directory.write("wrangler.toml", &format!("{WRANGLER}[dev]\nport = 3000\n"));
     let text = directory.says(&["check"]);
     assert!(text.contains("URI: http://localhost:3000/.auth/callback\n  register"), "{text}");
+}
+
+#[test]
+fn the_secrets_that_the_settings_need_are_named_with_the_command_that_stores_them() {
+    let mut settings = two_providers();
+    let directory = Directory::new("check-secrets", &settings);
+    let lines = |arguments: &[&str]| -> Vec<String> {
+        let text = directory.says(arguments);
+        text.lines().filter_map(|line| line.strip_prefix("  needs the secret")).map(str::to_owned).collect()
+    };
+    let ours = ": npx wrangler secret put PORTCULLIS_SECRET";
+    let work = "npx wrangler secret put PORTCULLIS_WORK_CLIENT_SECRET";
+    let other = ", unless the client is public: npx wrangler secret put PORTCULLIS_OTHER_CLIENT_SECRET";
+    assert_eq!(lines(&["check"]), [ours, &format!(", unless the client is public: {work}"), other]);
+
+    settings["providers"][0]["token_auth"] = json!("basic");
+    settings["providers"][1]["token_auth"] = json!("none");
+    settings["check"] = json!("nginx");
+    settings["origin"] = json!({ "fetch": "https://origin.example", "secret_header": true });
+    directory.write("portcullis.json", &settings.to_string());
+    let put = |name: &str| format!(": npx wrangler secret put PORTCULLIS_{name}");
+    let all = [ours.to_owned(), format!(": {work}"), put("CHECK_SECRET"), put("ORIGIN_SECRET")];
+    assert_eq!(lines(&["check"]), all);
+    // Of another environment, and of another file, it is another Worker.
+    directory.write("other.toml", "name = \"site\"\n[env.production]\n");
+    assert_eq!(
+        lines(&["check", "other.toml", "--env", "production"]),
+        all.map(|line| format!("{line} --config other.toml --env production"))
+    );
 }

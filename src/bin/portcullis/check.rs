@@ -12,7 +12,8 @@ use crate::{
 pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let arguments = Arguments::parse(arguments, &["--env"], &[])?;
     let [file] = arguments.values(["wrangler.toml"])?;
-    let deployment = Deployment::read(file.as_ref(), arguments.option("--env"))?;
+    let environment = arguments.option("--env");
+    let deployment = Deployment::read(file.as_ref(), environment)?;
     let config = deployment.settings()?;
     deployment.check(&config)?;
     let mut report = String::from("The settings are right.\n");
@@ -26,6 +27,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
             "  {} is the port of wrangler dev on this machine: where it serves at another, register that\n",
             deployment.development_port()
         ));
+    }
+    let which = if file == "wrangler.toml" { String::new() } else { format!(" --config {file}") };
+    let which = which + &environment.map(|name| format!(" --env {name}")).unwrap_or_default();
+    for (name, may_be_public) in config.secrets() {
+        let unless = if may_be_public { ", unless the client is public" } else { "" };
+        report.push_str(&format!("  needs the secret{unless}: npx wrangler secret put {name}{which}\n"));
     }
     let warnings = deployment.warnings(&config);
     for warning in warnings.iter().map(String::as_str).chain(config.warnings().iter().map(String::as_str)) {
