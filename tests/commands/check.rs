@@ -120,6 +120,27 @@ fn a_host_of_this_machine_is_registered_with_http_and_its_port() {
 }
 
 #[test]
+fn every_command_takes_config_and_says_how_it_is_used() {
+    let directory = Directory::new("check-options", &with_rules(rules()));
+    directory.write("other.toml", "");
+    for arguments in [vec!["check", "--config", "other.toml"], vec!["check", "other.toml"]] {
+        let (good, text) = directory.run(&arguments);
+        assert!(!good && text.contains("[assets] has no such binding"), "{arguments:?}: {text}");
+    }
+    for arguments in [vec!["check", "--config", "wrangler.toml"], vec!["check", "--config=./wrangler.toml"]] {
+        assert!(directory.says(&arguments).starts_with("The settings are right."), "{arguments:?}");
+    }
+    let (good, text) = directory.run(&["check", "wrangler.toml", "--config", "other.toml"]);
+    assert!(!good && text == "wrong: --config says another file than \"wrangler.toml\": give one of them\n", "{text}");
+    for command in ["check", "explain", "test"] {
+        let text = directory.says(&[command, "--help"]);
+        assert_eq!(directory.says(&[command, "-h"]), text);
+        assert!(text.starts_with("portcullis check [--config wrangler.toml]"), "{command}: {text}");
+        assert!(text.contains(&format!("portcullis {command} ")), "{command}: {text}");
+    }
+}
+
+#[test]
 fn the_secrets_that_the_settings_need_are_named_with_the_command_that_stores_them() {
     let mut settings = two_providers();
     let directory = Directory::new("check-secrets", &settings);

@@ -1,17 +1,21 @@
-//! `portcullis check [wrangler.toml] [--env NAME]`: says in words what is wrong with the settings
+//! `portcullis check [--config wrangler.toml] [--env NAME]`: says in words what is wrong with the settings
 //! and with the deployment around them, before anything is deployed.
 //!
 //! Ends with 1 when something is wrong: a setting, a binding that is not there, or files that go out
 //! without asking. Warnings are ways round the gate that may be meant.
 
 use crate::{
-    arguments::{Arguments, Failure},
+    arguments::{Arguments, Failure, given},
     deployment::Deployment,
 };
 
 pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
-    let arguments = Arguments::parse(arguments, &["--env"], &[])?;
-    let [file] = arguments.values(["wrangler.toml"])?;
+    let arguments = Arguments::parse(arguments, &["--config", "--env"], &[])?;
+    let config = arguments.option("--config");
+    let [file] = arguments.values([config.unwrap_or("wrangler.toml")])?;
+    if config.is_some_and(|config| config != file) {
+        return Err(given(format!("--config says another file than {file:?}: give one of them")));
+    }
     let environment = arguments.option("--env");
     let deployment = Deployment::read(file.as_ref(), environment)?;
     let config = deployment.settings()?;

@@ -21,11 +21,11 @@ use std::{
 use arguments::Failure;
 
 const USAGE: &str = "\
-portcullis check [wrangler.toml] [--env NAME]
-    What is wrong with the settings, and what to register at the provider.
+portcullis check [--config wrangler.toml] [--env NAME]
+    What is wrong with the settings, what to register at the provider, and which secrets to store.
 
 portcullis explain [--config wrangler.toml] [--env NAME] [--json]
-                   [--as claims.json | --claims '{\"sub\": …}'] 
+                   [--as claims.json | --claims '{\"sub\": …}']
                    [--provider ID | --machine ID]
                    [--method GET] [--header 'Name: value']… [--ip 192.0.2.1] [--country CH]
                    [--at SECONDS] <address or path>
@@ -39,6 +39,9 @@ portcullis test [policy.tests.toml] [--config wrangler.toml] [--env NAME]
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.split_first() {
+        Some((_, rest)) if rest.iter().any(|argument| matches!(argument.as_str(), "--help" | "-h")) => {
+            Ok(USAGE.to_owned())
+        }
         Some((command, rest)) => match command.as_str() {
             "check" => check::run(rest),
             "explain" => explain::run(rest),
