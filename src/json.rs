@@ -232,7 +232,8 @@ impl JsonError {
         Self { place: String::new(), problem: problem.into() }
     }
 
-    fn kind(value: Value, expected: &str) -> Self {
+    /// It is a value of another kind than this.
+    pub(crate) fn kind(value: Value, expected: &str) -> Self {
         let found = match value {
             Value::Array(_) => "a list".to_owned(),
             Value::Object(_) => "a table".to_owned(),

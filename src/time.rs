@@ -66,6 +66,9 @@ impl Lifetime {
     }
 
     pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
+        if !value.is_string() {
+            return Err(JsonError::kind(value, "a text of a whole number and a unit, as in \"8h\""));
+        }
         json::parsed(value, |text| {
             Self::parse(text).ok_or_else(|| {
                 format!("{text:?} is not a length of time: write a whole number and a unit, as in \"90s\", \"30m\", \"8h\" or \"7d\"")

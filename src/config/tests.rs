@@ -49,7 +49,7 @@ type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 51] = [
+    let rows: [Refusal; 53] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
@@ -59,6 +59,10 @@ fn every_refusal_names_its_setting() {
         ("PORTCULLIS", "unknown field", |s| s[""] = json!([])),
         ("session.lifetme", "unknown field", |s| s["session"] = json!({ "lifetme": "8h" })),
         ("session.lifetime", "not a length of time", |s| s["session"] = json!({ "lifetime": "8" })),
+        ("session.lifetime", "8, expected a text of a whole number and a unit", |s| {
+            s["session"] = json!({ "lifetime": 8 })
+        }),
+        ("providers[0].freshness", "as in \"8h\"", |s| s["providers"][0]["freshness"] = json!(3600)),
         ("session.lifetime", "out of bounds", |s| s["session"] = json!({ "lifetime": "1m" })),
         ("session.lifetime", "out of bounds", |s| s["session"] = json!({ "lifetime": "31d" })),
         ("session.idle", "unknown field", |s| s["session"] = json!({ "idle": "1h" })),

@@ -312,6 +312,7 @@ fn what_is_no_selector() {
         (json!({ "acr": "a b" }), "not a class"),
         (json!({ "acr": "a\"b" }), "not a class"),
         (json!({ "max_age": "5" }), "not a length of time"),
+        (json!({ "max_age": 5 }), "5, expected a text of a whole number and a unit, as in \"8h\""),
         (json!({ "max_age": "59s" }), "would be over"),
         (json!({ "any": [] }), "or is empty"),
         (json!({ "any": { "group": "a" } }), "not a list"),
