@@ -43,8 +43,10 @@ export async function build({
   const module = join(directory, 'index_bg.wasm');
   // Taken before the build: a source that is saved meanwhile makes the next build run again.
   const inputs = await fingerprint({ features, tools });
-  const upToDate = (await contents(join(directory, STAMP))) === inputs && (await contents(module)) !== undefined;
+  const before = (await contents(module)) && (await contents(join(directory, STAMP)));
+  const upToDate = before === inputs;
   if (!upToDate) {
+    if (before === undefined) console.log('build: The first build of the module takes a few minutes.');
     await workerBuild({ tools, directory, features });
     await run(join(BINARIES, 'wasm-opt'), [module, '-o', module, ...WASM_OPT]);
     await writeFile(join(directory, STAMP), inputs);

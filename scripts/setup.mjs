@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-const NODE_MAJOR = 20;
 const WASM_TARGET = 'wasm32-unknown-unknown';
 const WORKER_BUILD = '0.8.7';
 
@@ -18,7 +17,7 @@ const WORKER_BUILD = '0.8.7';
  * tools of the build. Does nothing, in a moment, when all is there. Resolves to the tools' paths.
  */
 export async function setup({ npm = true, rust = true } = {}) {
-  requireNode();
+  await requireNode();
   if (npm) await npmPackages();
   if (!rust) return {};
   await requireCargo();
@@ -63,9 +62,14 @@ export async function debianPackages(packages, purpose) {
   await run('apt-get', line.split(' ').slice(1), { env });
 }
 
-function requireNode() {
-  if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR) {
-    throw new SetupError(`Node ${NODE_MAJOR} or newer is needed; this is ${process.version}.`);
+/** package.json says which Node is new enough, as in `>=20.3`. */
+export async function requireNode(version = process.versions.node) {
+  const { engines } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const wanted = engines.node.replace('>=', '');
+  const [major, minor] = version.split('.').map(Number);
+  const [leastMajor, leastMinor] = wanted.split('.').map(Number);
+  if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
+    throw new SetupError(`Node ${wanted} or later is needed; this is ${version}. Install it from https://nodejs.org.`);
   }
 }
 

@@ -1,0 +1,36 @@
+// What a fresh clone is told before anything is built.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { requireNode, root, SetupError } from '../../scripts/setup.mjs';
+
+const read = (file) => readFile(join(root, file), 'utf8');
+
+test('a Node that is older than the README and package.json say is refused, and no other', async () => {
+  const [, wanted] = /Node (\S+) or later/.exec(await read('README.md'));
+  assert.equal(JSON.parse(await read('package.json')).engines.node, `>=${wanted}`);
+  for (const version of ['16.20.2', '18.19.1', '20.0.0', '20.2.0']) {
+    await assert.rejects(requireNode(version), (error) => error instanceof SetupError && error.message.includes(`Node ${wanted} or later is needed; this is ${version}.`));
+  }
+  for (const version of [`${wanted}.0`, '20.20.2', '21.0.0', '22.1.0', process.versions.node]) await requireNode(version);
+});
+
+test('the first build says that it takes a few minutes', { timeout: 60_000 }, async () => {
+  const out = await mkdtemp(join(tmpdir(), 'portcullis-build-'));
+  const build = spawn(process.execPath, ['scripts/build.mjs'], { cwd: root, detached: true, env: { ...process.env, PORTCULLIS_OUT: out }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = new Promise((resolve) => build.once('close', resolve));
+  let said = '';
+  for await (const chunk of build.stdout.setEncoding('utf8')) {
+    said += chunk;
+    if (said.includes('The first build of the module takes a few minutes.')) break;
+  }
+  // Whether it builds is seen elsewhere.
+  if (build.exitCode === null) process.kill(-build.pid, 'SIGKILL');
+  await ended;
+  await rm(out, { recursive: true, maxRetries: 3 });
+  assert.match(said, /^build: The first build of the module takes a few minutes\.$/m);
+});
