@@ -1,4 +1,4 @@
-// What a fresh clone is told before anything is built.
+// What a fresh clone is told before anything is built, and what stays out of the repository.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -33,4 +33,13 @@ test('the first build says that it takes a few minutes', { timeout: 60_000 }, as
   await ended;
   await rm(out, { recursive: true, maxRetries: 3 });
   assert.match(said, /^build: The first build of the module takes a few minutes\.$/m);
+});
+
+test('Git ignores the files that the papers have people write', async () => {
+  const ignored = (await read('.gitignore')).split('\n');
+  const settings = await read('docs/settings.md');
+  for (const [name, pattern] of [['wrangler.local.toml', '/wrangler.local.toml'], ['.dev.vars.rotation', '.dev.vars*']]) {
+    assert.ok(settings.includes(name), name);
+    assert.ok(ignored.includes(pattern), pattern);
+  }
 });
