@@ -56,6 +56,7 @@ export async function startProvider({
   };
   // A form's policy covers the redirects that follow it, all the way back to the site.
   const formTargets = [...redirectUris, ...postLogoutRedirectUris].map((uri) => new URL(uri).origin);
+  const site = { name: registered.client_name, url: formTargets[0] };
 
   const provider = new Provider(issuer, {
     adapter: createMemoryAdapter(),
@@ -87,7 +88,7 @@ export async function startProvider({
         postLogoutSuccessSource: (ctx) => sendPage(ctx.res, { html: signedOutPage(), formTargets, koa: ctx }),
       },
     },
-    renderError: (ctx, out) => sendPage(ctx.res, { html: errorPage(out), formTargets, koa: ctx }),
+    renderError: (ctx, out) => sendPage(ctx.res, { html: errorPage(out, site), formTargets, koa: ctx }),
     ttl: { AccessToken: HOUR, AuthorizationCode: MINUTE, Grant: DAY, IdToken: HOUR, Interaction: HOUR, Session: DAY },
     ...configuration,
   });
@@ -97,7 +98,7 @@ export async function startProvider({
     if (request.url === '/') sendPage(response, { html: welcomePage(), formTargets });
     else if (request.url.startsWith('/interaction/')) {
       // Fails when the browser goes away in the middle, and then there is nobody to tell.
-      answerInteraction(provider, request, response, formTargets).catch(() => response.destroy());
+      answerInteraction(provider, request, response, { site, formTargets }).catch(() => response.destroy());
     }
     else answer(request, response);
   });

@@ -5,13 +5,13 @@ import { authenticate, people } from './people.mjs';
 
 const FORM_LIMIT = 4096;
 
-export async function answerInteraction(provider, request, response, formTargets) {
+export async function answerInteraction(provider, request, response, { site, formTargets }) {
   const send = (status, html) => sendPage(response, { status, html, formTargets });
   let interaction;
   try {
     interaction = await provider.interactionDetails(request, response);
   } catch {
-    return send(400, errorPage({ error_description: 'This sign-in has expired. Go back to the site and start again.' }));
+    return send(400, errorPage({ error_description: 'This sign-in is over, or has expired. If you are not signed in at the site, start again there.' }, site));
   }
   const signedIn = people[interaction.session?.accountId];
   const page = {
@@ -23,7 +23,7 @@ export async function answerInteraction(provider, request, response, formTargets
   if (request.method !== 'POST') return send(200, signInPage(page));
 
   const form = await readForm(request);
-  if (!form) return send(413, errorPage({ error_description: 'That is too much for a sign-in form.' }));
+  if (!form) return send(413, errorPage({ error_description: 'That is too much for a sign-in form.' }, site));
   if (form.has('cancel')) {
     return finish({ error: 'access_denied', error_description: 'The person signing in cancelled.' });
   }

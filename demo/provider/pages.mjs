@@ -76,12 +76,14 @@ export function signedOutPage() {
   return page('Signed out', '<h1>You are signed out</h1><p class="lead">You can close this page.</p>');
 }
 
-export function errorPage({ error, error_description: description }) {
+/** `site` is where the people come from who see this. */
+export function errorPage({ error, error_description: description }, site) {
   return page(
     'That did not work',
     `<h1>That did not work</h1>
     <p class="lead">${escape(description ?? 'The provider could not make sense of the request.')}</p>
-    ${error ? `<p><code>${escape(error)}</code></p>` : ''}`,
+    ${error ? `<p><code>${escape(error)}</code></p>` : ''}
+    <p><a href="${escape(site.url)}/">Back to ${escape(site.name)}</a></p>`,
   );
 }
 

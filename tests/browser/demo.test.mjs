@@ -1,0 +1,51 @@
+// What people see of the demo itself: its pages on a telephone, and its provider after a step back.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startSite } from '../worker/provider/support/site.mjs';
+import { startBrowser } from './support/browser.mjs';
+
+let site;
+let browser;
+before(async () => void ([site, browser] = await Promise.all([startSite(), startBrowser()])));
+after(() => Promise.all([site.close(), browser.close()]));
+
+test('the labels of the chart can be read on every screen', async () => {
+  const somebody = await browser.person();
+  for (const width of [320, 360, 412, 480, 540, 700, 930, 1280]) {
+    await somebody.page.setViewportSize({ width, height: 800 });
+    await somebody.page.goto(`${site.url}/`);
+    const [pixels, inside] = await somebody.page.locator('.curve svg').evaluate((drawing) => {
+      const around = drawing.parentElement.getBoundingClientRect();
+      const labels = [...drawing.querySelectorAll('text')];
+      const sizes = labels.map((label) => parseFloat(getComputedStyle(label).fontSize) * label.getScreenCTM().a);
+      const boxes = labels.map((label) => label.getBoundingClientRect());
+      return [Math.min(...sizes), boxes.every(({ left, right }) => left >= around.left && right <= around.right)];
+    });
+    assert.ok(pixels >= 12, `${pixels} pixels at a width of ${width}`);
+    assert.ok(inside, `a label is cut off at a width of ${width}`);
+  }
+  await somebody.close();
+});
+
+test('who comes from a login to a paragraph is there at once', async () => {
+  const ada = await browser.person({ reducedMotion: 'no-preference' });
+  await ada.page.goto(`${site.url}/members/reading-the-curve#swarm`);
+  await ada.signIn('ada');
+  await ada.page.waitForURL('**/members/reading-the-curve#swarm');
+  assert.equal(await ada.page.evaluate(() => getComputedStyle(document.documentElement).scrollBehavior), 'auto');
+  await ada.close();
+});
+
+test('the sign-in that is over has a link to the site', async () => {
+  const ada = await browser.person();
+  await ada.page.goto(`${site.url}/members/`);
+  await ada.page.waitForURL(`${site.provider.issuer}/interaction/**`);
+  const interaction = ada.page.url();
+  await ada.signIn('ada');
+  await ada.page.waitForURL(`${site.url}/members/`);
+  assert.equal((await ada.page.goto(interaction)).status(), 400);
+  await ada.page.getByRole('link', { name: 'Back to Skep Handbook' }).click();
+  await ada.page.waitForURL(`${site.url}/`);
+  await ada.close();
+});
