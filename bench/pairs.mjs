@@ -29,6 +29,18 @@ export function middleHalf(values) {
   return [quantile(values, 0.25), quantile(values, 0.75)];
 }
 
+/** What pairs differ by, and whether it is noise: no more than what rounds differ by, each of them fresh processes. */
+export function difference(pairs, of) {
+  const rounds = new Map();
+  for (const pair of pairs) {
+    const [round] = pair[0].cycle.split("/");
+    rounds.set(round, [...(rounds.get(round) ?? []), of(pair)]);
+  }
+  const [least, most] = middleHalf([...rounds.values()].map(median));
+  const middle = median(pairs.map(of));
+  return { middle, spread: most - least, noise: Math.abs(middle) <= most - least };
+}
+
 function manner({ p90 }) {
   return p90 < inTurn ? "all in turn" : "few at a time";
 }

@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { availableParallelism, cpus, loadavg, release } from "node:os";
 import { gateModules, gateSize, root } from "./gate.mjs";
-import { against, median, middleHalf, undisturbed } from "./pairs.mjs";
+import { against, difference, median, middleHalf, undisturbed } from "./pairs.mjs";
 import { installedVersion } from "./prepare.mjs";
 import { compatibility } from "./server.mjs";
 
@@ -18,7 +18,7 @@ Portcullis also makes the answer's Cache-Control private, takes its cookie out o
 
 const howToRead = `How to read it: a target is compared with the limit's window of the same cycle, seconds apart, at 32 connections only when workerd served both in the same manner (few connections at a time, or all in turn); ratios and differences are medians of those pairs, with the middle half in brackets.
 They hold between targets of one run: the absolute figures move with the machine and with what else runs on it. They are of processes that have run for a while: the first thousands of requests of a new one cost more, the gate's more so, since its module is compiled in haste first and well later. At 1 connection the p99 is the runtime's garbage collection, the limit's as well as any other's.
-Where two targets are compared with each other, it is by pairs of their own, and so not the difference of two medians of the tables.`;
+Where two targets are compared with each other, it is by pairs of their own, and so not the difference of two medians of the tables. What is no more than rounds differ by (the middle half of their medians) is noise.`;
 
 /** The whole of RESULTS.md. */
 export function report(rows, run) {
@@ -97,7 +97,7 @@ function verdicts(rows, gate, { rules }) {
       `${kilobytes(size.allZipped)} with the JavaScript beside it: ${reached(size.wasmZipped <= asked.bytes)}`,
     `At most ${asked.above} µs of CPU above the limit at 32 connections: ${signed(above)} µs: ${reached(above <= asked.above)}; ` +
       `${number(time, 2)} times the limit's (they were asked for where the limit takes ${limitThere} µs: ${number(1 + asked.above / limitThere, 2)} times)`,
-    `At least ${asked.rate} of its throughput: ${number(rate, 2)}: ${reached(rate >= asked.rate)}`,
+    `At least ${asked.rate} of its throughput: ${number(rate, 3)}: ${reached(rate >= asked.rate)}`,
     ...(editing ? [aboveEdits(gate, editing)] : []),
     ...peers.map((peer) => ahead(gate, peer)),
     ...(asserting ? [assertionStays(asserting, gate)] : []),
@@ -122,16 +122,19 @@ function ahead(gate, peer) {
 
 /** The check and the edits that only the gate makes, less what it remembers of them. */
 function aboveEdits(gate, editing) {
-  const at = (connections) => signed(median(against(gate, editing, connections).map(([own, edits]) => own.cpu - edits.cpu)));
-  return `Beside ${editing.target.title}: ${at(32)} µs of CPU at 32 connections, ${at(1)} µs at 1`;
+  const at = (connections) => apart(against(gate, editing, connections));
+  return `Beside ${editing.target.title}: ${at(32)} at 32 connections, ${at(1)} at 1`;
 }
 
 /** The header itself, some 500 bytes of it, has its price; a signature at each request would be dearer by far. */
 function assertionStays(asserting, gate) {
-  const pairs = against(asserting, gate, 32);
-  const added = median(pairs.map(([own, without]) => own.cpu - without.cpu));
-  const rate = median(pairs.map(([own, without]) => own.rate / without.rate));
-  return `A signed assertion, kept for the session, adds ${signed(added)} µs of CPU to the gate's own at 32 connections, at ${number(rate, 2)} times its throughput`;
+  return `A signed assertion, kept for the session, beside the gate without one: ${apart(against(asserting, gate, 32))} at 32 connections`;
+}
+
+/** How much more processor time the one takes; a figure only where it is more than noise. */
+function apart(pairs) {
+  const { middle, spread, noise } = difference(pairs, ([own, theirs]) => own.cpu - theirs.cpu);
+  return noise ? `CPU within the noise (rounds differ by ${number(spread, 0)} µs)` : `${signed(middle)} µs of CPU`;
 }
 
 function reached(yes) {

@@ -1,0 +1,42 @@
+// What the benchmark's report says of samples: no figure that contradicts its verdict, and none for noise.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { report } from '../../bench/report.mjs';
+import { targets } from '../../bench/targets.mjs';
+
+const ROUNDS = [1, 2, 3, 4, 5, 6];
+
+/** A target whose samples take so much processor time, by round, at a rate of that many requests. */
+function row(target, cpu, rate) {
+  const samples = ROUNDS.flatMap((round) => [32, 1].flatMap((connections) => [0, 1].map((cycle) => ({
+    cycle: `${round}/${cycle}`, connections, cpu: cpu(round), rate, busy: 1, p50: 100, p90: 200, p99: 300,
+  }))));
+  return { target, session: 'x'.repeat(300), samples };
+}
+
+function said({ rate = 1000, gate = () => 400, asserting = () => 400, editing = () => 350 }) {
+  const limit = targets[0];
+  const find = (is) => targets.find(is);
+  const rows = [
+    row(limit, () => 300, 1000),
+    row(find(({ edits, guards }) => edits && !guards), editing, 900),
+    row(find(({ id }) => id === 'gate'), gate, rate),
+    row(find(({ asserts }) => asserts), asserting, rate),
+  ];
+  return report(rows, { rounds: ROUNDS.length, seconds: 1, warming: 5, loadBefore: 0, rules: { rules: 1000, decision: 4, added: 4 } });
+}
+
+test('a ratio that just misses what was asked does not look like it', () => {
+  assert.match(said({ rate: 848 }), /At least 0\.85 of its throughput: 0\.848: \*\*not reached\*\*/);
+  assert.match(said({ rate: 850 }), /At least 0\.85 of its throughput: 0\.850: \*\*reached\*\*/);
+});
+
+test('what is less than rounds differ by is called noise, and is no figure', () => {
+  const line = (text, begin) => text.split('\n').find((one) => one.startsWith(`- ${begin}`));
+  const noisy = said({ asserting: (round) => 380 + 20 * (round % 3) });
+  assert.match(line(noisy, 'A signed assertion'), /: CPU within the noise \(rounds differ by \d+ µs\) at 32 connections$/);
+  assert.match(line(noisy, 'Beside the limit'), /: \+50 µs of CPU at 32 connections, \+50 µs of CPU at 1$/);
+  const dearer = said({ asserting: (round) => 480 + 20 * (round % 3) });
+  assert.match(line(dearer, 'A signed assertion'), /: \+100 µs of CPU at 32 connections$/);
+});
