@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { navigation, sendBytes } from './support/exchange.mjs';
 import { answering } from './support/origin.mjs';
 import { LOCAL, startSite } from './support/site.mjs';
@@ -12,16 +12,11 @@ const { accept } = navigation;
 const fails = answering({ fail: true });
 const code = 'origin_unreachable';
 
+const site = await startSite();
+after(() => site.stop());
+const { cookie } = await site.signIn({ path: '/a' });
+
 describe('an origin that does not answer', { timeout: 20_000 }, () => {
-  let site;
-  let cookie;
-
-  before(async () => {
-    site = await startSite();
-    ({ cookie } = await site.signIn({ path: '/a' }));
-  });
-  after(() => site.stop());
-
   const open = (path, { headers, ...options } = {}) => site.send(path, { headers: { ...fails, cookie, ...headers }, ...options });
 
   test('is a page to a person: what happened, what to do, and what to search for', async () => {
