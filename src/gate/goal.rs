@@ -110,6 +110,22 @@ mod tests {
     }
 
     #[test]
+    fn an_address_says_beside_the_page_what_the_page_does_not() {
+        let page = |path: &str| ReturnTo::parse(&format!("https://gate.example{path}"), site(), "/.auth").unwrap();
+        for (needed_by, method, query) in [
+            (None, None, "return_to=%2Fa%3Fb"),
+            (Some("/a?c"), Some("GET"), "return_to=%2Fa%3Fb"),
+            (Some("/c?d"), Some("PUT"), "return_to=%2Fa%3Fb&for=%2Fc%3Fd&method=PUT"),
+            // A browser would take what begins with two slashes for a host.
+            (Some("//c"), None, "return_to=%2Fa%3Fb&for=https%3A%2F%2Fgate.example%2F%2Fc"),
+        ] {
+            let goal = Goal::of(page("/a?b"), needed_by.map(page), method.map(str::to_owned));
+            assert_eq!(goal.query(), query);
+            assert_eq!(goal.asking(Some("login")).query(), format!("{query}&prompt=login"));
+        }
+    }
+
+    #[test]
     fn rfc9110_16_1_1_what_is_no_method_is_left_out() {
         let told = |method: &str| {
             let page = ReturnTo::parse("/pay/x", site(), "/.auth").unwrap();
