@@ -2,7 +2,7 @@
 //!
 //! The gate forwards the path byte for byte, and servers behind it disagree about what a path
 //! means: some decode `%2F`, some take `\` for `/`, some cut `;parameters`, or from a `?` or `#` on that
-//! was escaped, some merge `//`, some decode twice – in any order. Each of those is a reading; a rule is applied only when all
+//! was escaped, some merge `//`, some read a host behind one in front, some decode twice – in any order. Each of those is a reading; a rule is applied only when all
 //! readings choose it.
 
 use core::fmt;
@@ -11,12 +11,10 @@ use core::fmt;
 /// field (a proxy in front of an application); a fourth layer has no honest use.
 const DECODINGS: usize = 3;
 /// How many readings a path may have before it is refused. An honest path has one to four; what a
-/// hostile one costs is bounded by this and the next two.
+/// hostile one costs is bounded by this and the next.
 const MOST_READINGS: usize = 64;
 /// How long all of them together may be, in bytes.
 const LONGEST_READINGS: usize = 16_384;
-/// How long a path may be that has more than one reading, in bytes.
-const LONGEST: usize = 2_048;
 
 /// The path of a request, as it was sent, and every way an origin could read it.
 #[derive(Debug)]
@@ -94,9 +92,6 @@ impl<'p> RequestPath<'p> {
         if has_broken_escape(sent) {
             return Err(PathError::Escape);
         }
-        if sent.len() > LONGEST {
-            return Err(PathError::TooManyReadings);
-        }
         let as_sent = decode(sent, is_mandatory)?;
         refuse_deep(&as_sent)?;
         Ok(Self { sent, several: closure(as_sent)? })
@@ -137,14 +132,14 @@ impl<'p> RequestPath<'p> {
 
 /// Whether every server reads the path alike: nothing to decode, cut, merge or resolve.
 fn is_plain(path: &str) -> bool {
-    let (mut previous, mut may_be_dots) = (0, false);
+    let (mut previous, mut may_go) = (0, false);
     let ordinary = path.bytes().all(|byte| {
         let merges = byte == b'/' && previous == b'/';
-        may_be_dots |= byte == b'.' && previous == b'/';
+        may_go |= matches!(byte, b'.' | b'(') && previous == b'/';
         previous = byte;
         !merges && is_ordinary(byte)
     });
-    ordinary && !(may_be_dots && path.split('/').any(|segment| matches!(segment, "." | "..")))
+    ordinary && !(may_go && path.split('/').any(|segment| matches!(segment, "." | "..") || is_ticket(segment)))
 }
 
 /// Whether a byte stands for itself wherever it stands, but for a slash behind a slash and for dots.
@@ -187,16 +182,19 @@ type Step = fn(&str) -> Result<String, PathError>;
 /// do cut before they decode, resolve before they cut, decode all but the separators; a list of the
 /// orders in use would be out of date.
 fn closure(path: String) -> Result<Vec<String>, PathError> {
-    let steps: [Step; 11] = [
+    let steps: [Step; 14] = [
         |path| decode(path, |_| true),
         |path| decode(path, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
         |path| decode(path, |byte| !is_separator(byte)),
         |path| decode(path, is_separator),
         |path| Ok(path.replace('\\', "/")),
         |path| Ok(cut_parameters(path)),
+        |path| Ok(path.split(';').next().unwrap_or_default().to_owned()),
         |path| Ok(path.split('?').next().unwrap_or_default().to_owned()),
         |path| Ok(path.split('#').next().unwrap_or_default().to_owned()),
         |path| Ok(merge_slashes(path)),
+        |path| Ok(cut_authority(path)),
+        |path| Ok(drop_tickets(path)),
         |path| Ok(resolve_dots(path, str::to_owned)),
         |path| Ok(resolve_dots(path, |segment| segment.replace("%2e", ".").replace("%2E", "."))),
     ];
@@ -277,6 +275,25 @@ fn hex_value(digit: u8) -> Option<u8> {
 fn cut_parameters(path: &str) -> String {
     let segments: Vec<&str> = path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()).collect();
     segments.join("/")
+}
+
+/// A reference that begins with two slashes names a host (RFC 3986, 4.2), and what parses the path as one takes its
+/// path from behind that; for a URL parser, more slashes are two.
+fn cut_authority(path: &str) -> String {
+    let Some(rest) = path.strip_prefix("//") else { return path.to_owned() };
+    let host = rest.trim_start_matches('/');
+    host.find('/').and_then(|end| host.get(end..)).unwrap_or("/").to_owned()
+}
+
+/// Whether ASP.NET takes a segment for a session's id or a ticket, as in `/(S(lit3py55t21z5v55vlm25s55))/page`, and out
+/// of the path.
+fn is_ticket(segment: &str) -> bool {
+    matches!(segment.as_bytes(), [b'(', letter, b'(', .., b')', b')'] if letter.is_ascii_alphabetic())
+}
+
+fn drop_tickets(path: &str) -> String {
+    let segments: Vec<&str> = path.split('/').filter(|segment| !is_ticket(segment)).collect();
+    if segments.len() == 1 { "/".to_owned() } else { segments.join("/") }
 }
 
 fn merge_slashes(path: &str) -> String {

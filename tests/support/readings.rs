@@ -21,6 +21,9 @@ pub(crate) fn readings(path: &str) -> BTreeSet<String> {
         let mut next = vec![
             (path.replace('\\', "/"), decodings),
             (without_parameters(&path), decodings),
+            (cut_at(&path, ';'), decodings),
+            (without_host(&path), decodings),
+            (without_tickets(&path), decodings),
             (cut_at(&path, '?'), decodings),
             (cut_at(&path, '#'), decodings),
             (without_doubled_slashes(&path), decodings),
@@ -74,6 +77,33 @@ fn without_parameters(path: &str) -> String {
 /// As an origin does that decodes, and then parses what came out.
 fn cut_at(path: &str, mark: char) -> String {
     path.chars().take_while(|character| *character != mark).collect()
+}
+
+/// As what parses the path as a reference does: two slashes and more name a host.
+fn without_host(path: &str) -> String {
+    let slashes = path.chars().take_while(|character| *character == '/').count();
+    if slashes < 2 {
+        return path.to_owned();
+    }
+    format!("/{}", path[slashes..].split_once('/').map_or("", |(_, rest)| rest))
+}
+
+/// As ASP.NET does with the ids of sessions that have no cookie.
+fn without_tickets(path: &str) -> String {
+    let mut output = String::new();
+    for segment in path[1..].split('/') {
+        let letters: Vec<char> = segment.chars().collect();
+        let is_ticket = letters.len() >= 5
+            && letters[0] == '('
+            && letters[1].is_ascii_alphabetic()
+            && letters[2] == '('
+            && segment.ends_with("))");
+        if !is_ticket {
+            output.push('/');
+            output.push_str(segment);
+        }
+    }
+    if output.is_empty() { "/".to_owned() } else { output }
 }
 
 fn without_doubled_slashes(path: &str) -> String {

@@ -127,6 +127,17 @@ for (const origin of ['service', 'zone', 'address']) {
       '/\\admin',
       '/x/%2e%2e/admin',
       '/x/..%2fadmin',
+      // Parsed as a reference, it names a host and begins behind it.
+      '//x/admin/secret',
+      '///x/admin/secret',
+      '//x@y:1/admin/secret',
+      '/\\x/public/a',
+      '/%2fx/admin/secret',
+      // Cut at the first parameter, to the end.
+      '/files/secret;/open',
+      // A session's id that ASP.NET takes out.
+      '/(S(lit3py55t21z5v55vlm25s55))/admin/secret',
+      '/(A(x)F(y))/public/a',
       '/files/a%2Fb/open',
       '/files/..%2Fopen/open',
       '/files/a/open;/%2e%2e/open',
@@ -183,6 +194,7 @@ for (const origin of ['service', 'zone', 'address']) {
       '/.auth%5clogin',
       '/.auth\\login',
       '//.auth/login',
+      '//x/.auth/me',
       '/%2eauth/login',
       '/%2Eauth/callback?code=c&state=s',
       '/%252eauth/login',
