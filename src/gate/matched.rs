@@ -84,9 +84,6 @@ impl Gate {
     /// Whether it would copy or move something to where other rules decide than those of the request: WebDAV
     /// names a second path in a header (RFC 4918, 10.3).
     pub(super) fn leads_elsewhere(&self, head: &impl RequestHead, site: Site<'_>, here: &Matched<'_>) -> bool {
-        if matches!(head.method(), "GET" | "HEAD" | "OPTIONS") {
-            return false;
-        }
         let Some(destination) = head.header("destination") else { return false };
         let moves = ["COPY", "MOVE"].into_iter().any(|method| head.method().eq_ignore_ascii_case(method));
         if !moves && !overrides_method(head) {

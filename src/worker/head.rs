@@ -19,6 +19,8 @@ pub(super) struct Head<'r> {
     held: Option<&'r Held>,
     /// Whether the request asks about this one, and is not it.
     reported: bool,
+    /// Whether it may have a `Destination`: what the entry wrote lines of has none.
+    may_lead: bool,
 }
 
 /// Method, address, `Upgrade`, `Origin` and `Cookie`, a line each: one text crosses the boundary for a fraction of what
@@ -34,7 +36,7 @@ impl<'r> Head<'r> {
     /// With the lines that the entry wrote, and what the `Cookie` header was found to hold. `None` if the lines
     /// are not five; then the entry asks [`respond`](super::respond), which reads the request itself.
     pub(super) fn read(request: &'r Request, lines: String, held: Option<&'r Held>) -> Option<Self> {
-        Some(Self { request, lines: Lines::read(lines)?, held, reported: false })
+        Some(Self { request, lines: Lines::read(lines)?, held, reported: false, may_lead: false })
     }
 
     pub(super) fn of(request: &'r Request) -> Self {
@@ -42,7 +44,7 @@ impl<'r> Head<'r> {
         // The method is text, since the worker crate's own type turns unknown ones into GET.
         let headers = ["upgrade", "origin", "cookie"].map(header);
         let lines = Lines::write(&request.method(), &request.url(), headers.each_ref().map(Option::as_deref));
-        Self { request, lines, held: None, reported: false }
+        Self { request, lines, held: None, reported: false, may_lead: true }
     }
 
     fn cookies(&self) -> Option<&str> {
@@ -110,6 +112,7 @@ impl RequestHead for Head<'_> {
             "cookie" => self.cookies().map(str::to_owned),
             "upgrade" => self.lines.upgrade().map(str::to_owned),
             "origin" => self.lines.origin().map(str::to_owned),
+            "destination" if !self.may_lead => None,
             _ => self.request.headers().get(name).ok().flatten(),
         }
     }
@@ -144,6 +147,6 @@ impl RequestHead for Head<'_> {
     fn of_original(&self, original: Original) -> Self {
         let Original { method, url, upgrade } = original;
         let lines = Lines::write(&method, &url, [upgrade.as_deref(), self.lines.origin(), self.cookies()]);
-        Self { request: self.request, lines, held: None, reported: true }
+        Self { request: self.request, lines, held: None, reported: true, may_lead: self.may_lead }
     }
 }

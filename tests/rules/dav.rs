@@ -55,7 +55,12 @@ fn what_is_copied_or_moved_stays_under_the_rule_that_admits_it() {
     // With other methods the header leads nowhere.
     assert_eq!(send("PUT", "/files/a", "/admin/b"), 200);
     assert_eq!(send("GET", "/files/a", "/admin/b"), 200);
-    // By a header that origins take for the method as well; else it is another header's business.
+    // By a header that origins take for the method as well, some of them whatever the method is.
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        let read = || Head::new(method, "/files/a").with("origin", HOST).with("destination", "/admin/b");
+        assert_eq!(status(&ada.send(&isolate, read())), 200, "{method}");
+        assert_eq!(status(&ada.send(&isolate, read().with("x-http-method-override", "MOVE"))), 400, "{method}");
+    }
     let post = || Head::new("POST", "/files/a").with("origin", HOST).with("destination", "/admin/b");
     assert_eq!(status(&ada.send(&isolate, post())), 200);
     assert_eq!(status(&ada.send(&isolate, post().with("x-http-method-override", "MOVE"))), 400);
