@@ -51,12 +51,12 @@ impl Gate {
             Err(rejection @ Rejection::SubRequest(_)) => return self.refuse(request, &rejection),
             Err(rejection) => return in_terms_of(check.proxy, self.refuse(request, &rejection), host),
         };
-        // 3. Whose headers. The gate cannot remove them here; the proxy should have.
+        // 3. Whose headers. The gate cannot remove them here; the proxy should have. A name
+        // outside ASCII is none (RFC 9110, 5.1), and what a server makes of it is anybody's guess.
         let names = request.head.names();
-        if let Some(name) = names
-            .into_iter()
-            .find(|name| Withheld::behind_a_proxy(&self.config.headers).any(|withheld| withheld.is(name)))
-        {
+        if let Some(name) = names.into_iter().find(|name| {
+            !name.is_ascii() || Withheld::behind_a_proxy(&self.config.headers).any(|withheld| withheld.is(name))
+        }) {
             return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForgedIdentity(name)), host);
         }
         // 4. The verdict.

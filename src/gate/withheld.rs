@@ -38,6 +38,10 @@ pub const METHOD_HEADERS: [&str; 4] =
 /// the platform's.
 const TOLD: &str = "x-forwarded-proto";
 
+/// By which a client asks the server to say that it will take the body (RFC 9110, 10.1.1). The gate has taken it by
+/// then, and the runtime takes that word of an origin for its answer.
+const EXPECT: &str = "expect";
+
 /// Whether a request has one of them.
 pub(super) fn overrides_method(head: &impl RequestHead) -> bool {
     METHOD_HEADERS.into_iter().any(|name| head.header(name).is_some())
@@ -57,7 +61,7 @@ impl<'n> Withheld<'n> {
     /// What the gate removes from a request on its way to the origin. A service token is for the gate, whoever
     /// asked for it.
     pub fn here(headers: &'n Headers) -> impl Iterator<Item = Self> {
-        let names = headers.managed().split(',').chain(PATH_HEADERS).chain(HOST_HEADERS).chain([TOKEN_HEADER]);
+        let names = headers.managed().split(',').chain(PATH_HEADERS).chain(HOST_HEADERS).chain([TOKEN_HEADER, EXPECT]);
         names.map(Self::Name).chain(METHOD_HEADERS.into_iter().chain([TOLD]).map(Self::Spellings))
     }
 
@@ -65,7 +69,9 @@ impl<'n> Withheld<'n> {
     /// on or to take away.
     pub(super) fn behind_a_proxy(headers: &'n Headers) -> impl Iterator<Item = Self> {
         Self::here(headers).map(|withheld| match withheld {
-            Self::Name(name) if name == TOKEN_HEADER || PROXYS.contains(&name) => Self::Spellings(name),
+            Self::Name(name) if matches!(name, TOKEN_HEADER | EXPECT) || PROXYS.contains(&name) => {
+                Self::Spellings(name)
+            }
             withheld => withheld,
         })
     }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { sendBytes } from './support/exchange.mjs';
 import { LOCAL, startSite } from './support/site.mjs';
 
 for (const origin of ['service', 'zone', 'address']) {
@@ -49,6 +50,15 @@ for (const origin of ['service', 'zone', 'address']) {
         }
       }
       assert.deepEqual(await site.arrived(), []);
+    });
+
+    // To an origin that heeds it, the platform takes the word that it may go on for the answer.
+    test('asks no origin whether the body may come (RFC 9110, 10.1.1)', async () => {
+      for (const path of ['/public/x', '/x']) {
+        const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nCookie: ${cookie}\r\nOrigin: ${LOCAL}`;
+        assert.equal(await sendBytes(site.gate.url, `${head}\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc`), 200, path);
+        assert.equal((await arrival()).header('expect'), undefined);
+      }
     });
 
     const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'MKCOL', 'REPORT', 'SEARCH'];
