@@ -11,7 +11,7 @@ use crate::{
     edge::{Edge, RequestHead},
     oidc::{
         AuthorizationError, AuthorizationResponse, IdToken, IdTokenError, Outcome, Registration, TokenError,
-        TokenResponse, UntrustedIdToken, UserInfo, token_request, userinfo_request,
+        TokenResponse, UntrustedIdToken, UserInfo, UserInfoError, token_request, userinfo_request,
     },
     pages::Page,
     secret::Secret,
@@ -155,24 +155,26 @@ impl Gate {
     ) -> Result<(Claims, Secret<String>), Rejection> {
         let Redemption { provider, pending, code } = redemption;
         let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
-        // 5. The code.
+        // 5. The code, which is left alone where the login could not be finished.
+        let userinfo = match &metadata.userinfo_endpoint {
+            Some(endpoint) if provider.userinfo => Some(endpoint),
+            None if provider.userinfo => return Err(Rejection::UserInfo(UserInfoError::NoEndpoint)),
+            _ => None,
+        };
         let call = token_request(provider, &metadata, &code, &self.redirect_uri(request), &pending.verifier);
         let reply = request.edge.fetch(call).await.map_err(Rejection::TokenEndpointDown)?;
         let tokens = TokenResponse::parse(&reply).map_err(Rejection::Token)?;
         // 6. The ID token.
         let id_token = self.check_id_token(request, provider, &tokens, &pending).await?;
         // 7. Userinfo.
-        let userinfo = match (&metadata.userinfo_endpoint, &tokens.access_token) {
-            (Some(endpoint), Some(access_token)) if provider.userinfo => {
-                let reply = request
-                    .edge
-                    .fetch(userinfo_request(endpoint, access_token))
-                    .await
-                    .map_err(Rejection::UserInfoDown)?;
+        let userinfo = match userinfo {
+            Some(endpoint) => {
+                let access_token = tokens.access_token.as_ref().ok_or(UserInfoError::NoAccessToken);
+                let call = userinfo_request(endpoint, access_token.map_err(Rejection::UserInfo)?);
+                let reply = request.edge.fetch(call).await.map_err(Rejection::UserInfoDown)?;
                 Some(UserInfo::parse(&reply, &id_token).map_err(Rejection::UserInfo)?)
             }
-            _ if provider.userinfo => return Err(Rejection::UserInfo(crate::oidc::UserInfoError::Malformed)),
-            _ => None,
+            None => None,
         };
         Ok((id_token.claims(provider, userinfo.as_ref(), &self.config.selection), tokens.id_token))
     }

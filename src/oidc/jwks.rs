@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Algorithm;
 use crate::json::{self, JsonError, Table};
 
-/// Keys looked at in one set. Providers publish two to six; a set of thousands is an attack on
+/// Keys kept of one set. Providers publish two to six; a set of thousands is an attack on
 /// the one who tries them.
 const MOST_KEYS: usize = 64;
 /// Keys tried on one signature: a token without `kid`, or a `kid` used twice.
@@ -105,8 +105,8 @@ impl KeySet {
     pub fn parse(text: &str) -> Result<Self, KeySetError> {
         let listed = json::read_sparing(text).and_then(|document| Table::of(document)?.required("keys", json::list));
         let keys = listed.map_err(|_| KeySetError)?;
-        let keys = keys.into_iter().take(MOST_KEYS).filter_map(|key| PublicKey::from_jwk(Jwk::read(key).ok()?));
-        Ok(Self { keys: keys.collect() })
+        let keys = keys.into_iter().filter_map(|key| PublicKey::from_jwk(Jwk::read(key).ok()?));
+        Ok(Self { keys: keys.take(MOST_KEYS).collect() })
     }
 
     /// The keys that may verify a token with this `kid` (Core 10.1): those of that id, or all when
@@ -294,6 +294,9 @@ mod tests {
         let many = set(&vec![rsa_key(); 100]);
         assert_eq!(many.candidates(Algorithm::Rs256, None, &[Algorithm::Rs256]).count(), 8);
         assert_eq!(many.len(), MOST_KEYS);
+        let mut behind = vec![json!({ "kty": "oct", "k": "AAAA" }); 100];
+        behind.push(rsa_key());
+        assert_eq!(set(&behind).len(), 1, "what cannot be used does not count");
     }
 
     #[test]

@@ -18,6 +18,12 @@ pub struct UserInfo(BTreeMap<String, Value>);
 /// An answer that is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UserInfoError {
+    /// It was to be asked, and the provider's metadata does not name it.
+    #[error("the metadata has no userinfo_endpoint")]
+    NoEndpoint,
+    /// It was to be asked, and there is nothing to ask with.
+    #[error("there was no access token in the token endpoint's answer")]
+    NoAccessToken,
     /// A status other than 200.
     #[error("the userinfo endpoint answered with status {0}")]
     Status(u16),

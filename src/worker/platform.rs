@@ -171,7 +171,8 @@ impl Edge for Platform {
 /// Sends a call with the platform's `fetch`. A redirect is an answer, not an instruction.
 async fn send(call: &Call, signal: &AbortSignal) -> Result<Response, JsValue> {
     let headers = Headers::new()?;
-    headers.set("accept", "application/json")?;
+    // Some servers of key sets answer to their own type alone (RFC 7517, 8.5.2).
+    headers.set("accept", "application/json, application/jwk-set+json")?;
     headers.set("user-agent", concat!("Portcullis/", env!("CARGO_PKG_VERSION")))?;
     if let Some(authorization) = &call.authorization {
         headers.set("authorization", authorization.expose())?;

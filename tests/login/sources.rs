@@ -107,6 +107,22 @@ fn rfc7519_2_a_moment_need_not_be_a_whole_second() {
 }
 
 #[test]
+fn a_login_that_cannot_ask_userinfo_leaves_the_code_alone_and_says_so() {
+    let mut with_userinfo = settings();
+    with_userinfo["providers"][0]["userinfo"] = true.into();
+    let world = World::new();
+    world.provider(|provider| {
+        provider.edit_metadata = Some(Box::new(|metadata| {
+            metadata.as_object_mut().unwrap().remove("userinfo_endpoint");
+        }));
+    });
+    let arrival = Browser::new("ada").open(&world.isolate(&with_userinfo), "/page");
+    assert!(arrival.page().1.contains("userinfo_invalid"), "{}", arrival.page().1);
+    assert!(!world.take_calls().iter().any(|call| call.ends_with("/token")));
+    assert!(world.log().contains("the metadata has no userinfo_endpoint"));
+}
+
+#[test]
 fn documents_with_another_status_than_200_are_none() {
     let mut with_userinfo = settings();
     with_userinfo["providers"][0]["userinfo"] = true.into();
