@@ -50,8 +50,9 @@ pub(super) fn lay_out(page: &Page, script: Option<&str>, request: &str) -> Marku
                     (gate())
                     h1 { (title) }
                     (body)
-                    @if let Page::Refusal { code, .. } = page {
-                        footer { "Code " code { (code) } ", request " code { (request) } }
+                    footer {
+                        @if let Page::Refusal { code, .. } = page { "Code " code { (code) } ", request " } @else { "Request " }
+                        code { (request) }
                     }
                 }
                 @if let Some(script) = script { script { (PreEscaped(script)) } }

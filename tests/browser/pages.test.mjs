@@ -140,7 +140,7 @@ for (const [name, [status, heading, open]] of Object.entries(pages)) {
     await page.emulateMedia({ colorScheme: 'dark' });
     await page.screenshot({ path: join(PICTURES, `${name}-dark.png`) });
     await assertContrast(page);
-    assert.equal(await page.locator('footer code').count(), status >= 400 && name !== 'sign-in-first' ? 2 : 0, 'code and request id');
+    assert.equal(await page.locator('footer code').count(), status >= 400 && name !== 'sign-in-first' ? 2 : 1, 'request id, and the code of a refusal');
     const own = person.complaints.filter((text) => !text.includes(`the server responded with a status of ${status}`) && !isOfTheDemo(text));
     assert.deepEqual(own, []);
     await person.close();
