@@ -31,6 +31,8 @@ pub(super) const STALE: Lifetime = Lifetime::from_seconds(86_400);
 const SPENT: usize = 1_024;
 /// How often a request looks for a document that is being fetched: for as long as that call may take.
 const LOOKS: usize = 800;
+/// How often one does that can do without it: three seconds.
+const FEW_LOOKS: usize = 300;
 /// How long it waits between two looks, in milliseconds.
 const BETWEEN_LOOKS: u32 = 10;
 /// A call of which nothing came in time.
@@ -111,6 +113,11 @@ pub(super) trait Published: Sized + 'static {
     const KIND: &'static str;
     fn parse(text: &str, provider: Publisher<'_>) -> Result<Self, String>;
     fn shelf(known: &mut Known) -> &mut Shelf<Self>;
+
+    /// Whether a newer one is waited for where the kept one is no longer fresh, if there is one to be had.
+    fn is_awaited(_: Publisher<'_>) -> bool {
+        false
+    }
 }
 
 impl Published for Metadata {
@@ -135,6 +142,12 @@ impl Published for KeySet {
 
     fn shelf(known: &mut Known) -> &mut Shelf<Self> {
         &mut known.keys
+    }
+
+    /// An ID token comes from the provider itself, at this moment; an access token from whoever has it, and its key may
+    /// have been withdrawn since.
+    fn is_awaited(publisher: Publisher<'_>) -> bool {
+        !publisher.signs_in
     }
 }
 
@@ -169,7 +182,19 @@ impl Gate {
         request: &Request<'_, E, H>,
         provider: &Registration,
     ) -> Result<Rc<Metadata>, Trouble> {
-        self.document(request, provider.publisher(), &discovery_url(&provider.issuer)).await
+        self.document(request, provider.publisher(), &discovery_url(&provider.issuer), LOOKS)
+            .await
+            .map(|kept| kept.document)
+    }
+
+    /// The provider's metadata, for who can do without: a provider that does not answer soon is one that is not there.
+    pub(super) async fn metadata_soon<E: Edge, H: RequestHead>(
+        self: &Rc<Self>,
+        request: &Request<'_, E, H>,
+        provider: &Registration,
+    ) -> Option<Rc<Metadata>> {
+        let kept = self.document(request, provider.publisher(), &discovery_url(&provider.issuer), FEW_LOOKS).await;
+        kept.ok().map(|kept| kept.document)
     }
 
     /// The provider's keys.
@@ -179,7 +204,7 @@ impl Gate {
         provider: &Registration,
         metadata: &Metadata,
     ) -> Result<Rc<KeySet>, Trouble> {
-        self.document(request, provider.publisher(), metadata.jwks_uri.as_str()).await
+        self.document(request, provider.publisher(), metadata.jwks_uri.as_str(), LOOKS).await.map(|kept| kept.document)
     }
 
     /// Step 6 of Core 3.1.3.7, and the same step for other tokens: finds the key and has the signature
@@ -193,16 +218,17 @@ impl Gate {
         provider: Publisher<'_>,
         signed: &Signed<'_>,
     ) -> Result<SignatureProof, Unproven> {
-        let metadata: Rc<Metadata> =
-            self.document(request, provider, &discovery_url(provider.issuer)).await.map_err(Unproven::MetadataDown)?;
+        let url = discovery_url(provider.issuer);
+        let metadata = self.document::<Metadata, E, H>(request, provider, &url, LOOKS).await;
+        let metadata = metadata.map_err(Unproven::MetadataDown)?.document;
         let url = metadata.jwks_uri.as_str();
-        let keys: Rc<KeySet> = self.document(request, provider, url).await.map_err(Unproven::KeysDown)?;
-        if let Some(proof) = try_keys(request.edge, &keys, provider, signed).await {
+        let keys = self.document::<KeySet, E, H>(request, provider, url, LOOKS).await.map_err(Unproven::KeysDown)?;
+        if let Some(proof) = try_keys(request.edge, request.now, &keys, provider, signed).await {
             return Ok(proof);
         }
-        match self.call::<KeySet, E>(request.edge, request.now, &request.id, provider, url).await {
-            Ok(keys) => try_keys(request.edge, &keys.document, provider, signed).await.ok_or(Unproven::NoKey),
-            Err(Trouble::Budget) if keys.knows(signed.key_id) => Err(Unproven::NoKey),
+        match self.call::<KeySet, E>(request.edge, request.now, &request.id, provider, url, LOOKS).await {
+            Ok(keys) => try_keys(request.edge, request.now, &keys, provider, signed).await.ok_or(Unproven::NoKey),
+            Err(Trouble::Budget) if keys.document.knows(signed.key_id) => Err(Unproven::NoKey),
             Err(trouble) => Err(Unproven::NewKeysDown(trouble)),
         }
     }
@@ -212,7 +238,8 @@ impl Gate {
         request: &Request<'_, E, H>,
         provider: Publisher<'_>,
         url: &str,
-    ) -> Result<Rc<D>, Trouble> {
+        looks: usize,
+    ) -> Result<Kept<D>, Trouble> {
         let (edge, now) = (request.edge, request.now);
         let mut kept = self.remembered::<D>(provider);
         if !kept.as_ref().is_some_and(|kept| kept.is_fresh(now, provider)) {
@@ -221,13 +248,17 @@ impl Gate {
             kept = self.younger(found, provider);
         }
         match kept {
-            Some(kept) if kept.is_fresh(now, provider) => Ok(kept.document),
+            Some(kept) if kept.is_fresh(now, provider) => Ok(kept),
+            Some(kept) if kept.is_believed(now, provider) && D::is_awaited(provider) => {
+                let newer = self.call::<D, E>(edge, now, &request.id, provider, url, FEW_LOOKS).await;
+                Ok(newer.unwrap_or(kept))
+            }
             Some(kept) if kept.is_believed(now, provider) => {
                 // Who asks is served; what goes wrong is logged there.
                 let _begun = self.begin::<D, E>(edge, now, &request.id, provider, url);
-                Ok(kept.document)
+                Ok(kept)
             }
-            _ => self.call::<D, E>(edge, now, &request.id, provider, url).await.map(|kept| kept.document),
+            _ => self.call::<D, E>(edge, now, &request.id, provider, url, looks).await,
         }
     }
 
@@ -260,9 +291,10 @@ impl Gate {
         request: &str,
         provider: Publisher<'_>,
         url: &str,
+        looks: usize,
     ) -> Result<Kept<D>, Trouble> {
         self.begin::<D, E>(edge, now, request, provider, url)?;
-        for _ in 0..LOOKS {
+        for _ in 0..looks {
             edge.pause(BETWEEN_LOOKS).await;
             let shelf = self.shelf::<D>(provider);
             if shelf.under_way.is_some_and(|since| edge.now().since(since) > ANSWER_DEADLINE) {
@@ -338,16 +370,19 @@ async fn get<E: Edge>(edge: &E, url: &str) -> Result<String, Trouble> {
     if reply.status == 200 { Ok(reply.body) } else { Err(Trouble::Status(reply.status)) }
 }
 
-/// Tries the keys that may have signed it: a handful at most.
+/// Tries the keys that may have signed it: a handful at most. The proof is as old as the keys, so that one of a key that
+/// is withdrawn ends with them; where no fresh ones are to be had, it is of now.
 async fn try_keys<E: Edge>(
     edge: &E,
-    keys: &KeySet,
+    now: Timestamp,
+    keys: &Kept<KeySet>,
     provider: Publisher<'_>,
     signed: &Signed<'_>,
 ) -> Option<SignatureProof> {
-    for key in keys.candidates(signed.algorithm, signed.key_id, provider.algorithms) {
+    let as_of = if keys.is_fresh(now, provider) { keys.fetched } else { now };
+    for key in keys.document.candidates(signed.algorithm, signed.key_id, provider.algorithms) {
         if edge.verify(signed.algorithm, key, signed.message, signed.signature).await {
-            return Some(SignatureProof::assertion(signed, key));
+            return Some(SignatureProof::assertion(signed, key, as_of));
         }
     }
     None

@@ -27,9 +27,8 @@ impl Gate {
         let (provider, _) = self.provider_of(request, &cookies);
         let end_session = match provider {
             Some(provider) => self
-                .metadata(request, provider)
+                .metadata_soon(request, provider)
                 .await
-                .ok()
                 .and_then(|metadata| end_session_endpoint(provider, &metadata)),
             None => None,
         };
@@ -73,7 +72,7 @@ impl Gate {
         let (provider, hint) = self.provider_of(request, &cookies);
         let end_session = match provider {
             Some(provider) if request.visit.query.as_deref() == Some(WITH_PROVIDER) => {
-                let metadata = self.metadata(request, provider).await.ok();
+                let metadata = self.metadata_soon(request, provider).await;
                 metadata
                     .and_then(|metadata| end_session_endpoint(provider, &metadata))
                     .map(|endpoint| (provider, endpoint))

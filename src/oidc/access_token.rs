@@ -260,7 +260,8 @@ impl AddressedAccessToken<'_> {
         if !proof.is_for(&self.signed()) {
             return Err(AccessTokenError::Signature);
         }
-        Ok(AccessToken::of(self.issuer, &self.subject, &self.claims, self.validity, now, selection))
+        let token = AccessToken::of(self.issuer, &self.subject, &self.claims, self.validity, now, selection);
+        Ok(AccessToken { proven: proof.as_of(), ..token })
     }
 }
 
@@ -330,7 +331,7 @@ impl AccessToken {
     }
 
     /// Whether the signature was checked with keys that are still fresh: one that the issuer withdrew
-    /// must end.
+    /// must end, for all that it signed.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         now >= self.proven && now.since(self.proven) < self.issuer.freshness
     }

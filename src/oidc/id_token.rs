@@ -387,9 +387,9 @@ mod tests {
         let jwk = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode([1; 32]) }] });
         let keys = KeySet::parse(&jwk.to_string()).unwrap();
         let key = keys.candidates(Algorithm::EdDsa, None, &[Algorithm::EdDsa]).next().unwrap();
-        // As if the signature of mallory's had been checked.
-        let proof = SignatureProof::assertion(&addressed(&mallory).signed(), key);
         let (nonce, now) = (Secret::new("n".to_owned()), Timestamp::from_seconds(1_000));
+        // As if the signature of mallory's had been checked.
+        let proof = SignatureProof::assertion(&addressed(&mallory).signed(), key, now);
         assert!(addressed(&mallory).proven(&proof, &nonce, None, now).is_ok());
         assert_eq!(addressed(&ada).proven(&proof, &nonce, None, now).unwrap_err(), IdTokenError::Signature);
     }

@@ -1,12 +1,15 @@
 //! Signed tokens before their signature was checked, and the proof that it was (RFC 7515).
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jwt_compact::{Empty, UntrustedToken};
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::PublicKey;
-use crate::json::{self, JsonError};
+use crate::{
+    json::{self, JsonError, Object, Table},
+    time::Timestamp,
+};
 
 /// The longest token parsed. One for a person in a thousand groups has some 50 KB.
 const LONGEST: usize = 131_072;
@@ -85,7 +88,7 @@ pub enum JwsError {
 
 /// A token in three parts whose header asks for nothing we do not know. Nothing of it is trusted.
 pub(super) struct UntrustedJws<'t> {
-    token: UntrustedToken<'t, Extensions>,
+    token: UntrustedToken<'static>,
     message: &'t str,
 }
 
@@ -112,23 +115,30 @@ pub struct Signed<'t> {
 #[derive(Debug)]
 pub struct SignatureProof {
     message: [u8; 32],
+    as_of: Timestamp,
 }
 
-/// Members of a header that change what it means. `jku`, `x5u`, `jwk` and `x5c` are ignored: keys
-/// come from the issuer's metadata alone (RFC 8725, 3.10).
-#[derive(Debug, Deserialize)]
-struct Extensions {
-    #[serde(default, deserialize_with = "present")]
-    crit: bool,
-    #[serde(default, deserialize_with = "present")]
-    zip: bool,
-    #[serde(flatten)]
-    _others: Empty,
-}
+/// The members of a header that say which key verifies, how, and what the token is. The library types others as well –
+/// `cty`, `x5t`, `jku` – and refuses a token for what decides nothing (RFC 7515, 4): so it gets these alone. `jku`, `x5u`,
+/// `jwk` and `x5c` are not looked at, since keys come from the issuer's metadata (RFC 8725, 3.10).
+const DECIDING: [&str; 3] = ["alg", "kid", "typ"];
 
-/// A member that is there counts, whatever it holds.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| true)
+/// A header of these members alone, in base64url. None may be there twice, nor any other.
+fn deciding(header: &str) -> Result<String, JwsError> {
+    let text = URL_SAFE_NO_PAD.decode(header).map_err(|_| JwsError::Malformed)?;
+    let mut members = json::read(text).and_then(Table::of).map_err(|_| JwsError::Malformed)?;
+    // A member that is there counts, whatever it holds.
+    let mut has = |name| members.given(name, Ok).is_ok_and(|value| value.is_some());
+    if has("crit") | has("zip") {
+        return Err(JwsError::Extension);
+    }
+    let mut kept = Object::default();
+    for name in DECIDING {
+        if let Ok(Some(value)) = members.given(name, Ok) {
+            kept = kept.with(name, value);
+        }
+    }
+    Ok(URL_SAFE_NO_PAD.encode(json::write(&kept.into())))
 }
 
 impl<'t> UntrustedJws<'t> {
@@ -139,13 +149,11 @@ impl<'t> UntrustedJws<'t> {
         if text.split('.').count() == 5 {
             return Err(JwsError::Encrypted);
         }
-        let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| JwsError::Malformed)?;
+        let (header, rest) = text.split_once('.').ok_or(JwsError::Malformed)?;
         let (message, _) = text.rsplit_once('.').ok_or(JwsError::Malformed)?;
-        let extensions = &token.header().other_fields;
-        if extensions.crit || extensions.zip {
-            return Err(JwsError::Extension);
-        }
-        Ok(Self { token, message })
+        let to_read = format!("{}.{rest}", deciding(header)?);
+        let token = UntrustedToken::<Empty>::try_from(to_read.as_str()).map_err(|_| JwsError::Malformed)?;
+        Ok(Self { token: token.into_owned(), message })
     }
 
     /// The type the token says it has (RFC 7515, 4.1.9).
@@ -180,10 +188,15 @@ impl PinnedJws<'_> {
 }
 
 impl SignatureProof {
-    /// States that `key` verified the signature. To be called where that has just happened, and
-    /// nowhere else.
-    pub(crate) fn assertion(signed: &Signed<'_>, _key: &PublicKey) -> Self {
-        Self { message: Sha256::digest(signed.message).into() }
+    /// States that `key`, which was the issuer's `as_of` then, verified the signature. To be called where that has
+    /// just happened, and nowhere else.
+    pub(crate) fn assertion(signed: &Signed<'_>, _key: &PublicKey, as_of: Timestamp) -> Self {
+        Self { message: Sha256::digest(signed.message).into(), as_of }
+    }
+
+    /// When the key was known to be the issuer's.
+    pub(super) const fn as_of(&self) -> Timestamp {
+        self.as_of
     }
 
     /// Whether the proof is for this token and no other.

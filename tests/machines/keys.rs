@@ -113,11 +113,66 @@ fn a_key_that_was_withdrawn_ends_the_tokens_it_signed_within_the_freshness() {
     machine.world.pass(599);
     assert_eq!(machine.show(&token), Verdict::accepted());
     machine.world.pass(1);
-    // Past its freshness the set is served once more while it is fetched anew.
-    machine.show(&token);
-    machine.world.run_background();
-    machine.world.pass(600);
     assert_eq!(machine.show(&token), Verdict::no_key());
+}
+
+#[test]
+fn a_token_that_came_late_ends_with_the_keys_it_was_checked_with() {
+    let machine = Machine::issuer("freshness", json!("10m"));
+    let mut claims = machine.claims();
+    claims["exp"] = json!(machine.world.now_seconds() + 86_400);
+    assert_eq!(machine.show(&machine.token(&claims)), Verdict::accepted());
+    claims["jti"] = json!("another");
+    let late = machine.token(&claims);
+    machine.world.provider(|provider| provider.rotate("key-2", true));
+    machine.world.pass(599);
+    assert_eq!(machine.show(&late), Verdict::accepted());
+    machine.world.pass(1);
+    assert_eq!(machine.show(&late), Verdict::no_key());
+}
+
+#[test]
+fn keys_that_nobody_asked_for_in_a_day_are_not_believed_while_there_are_newer_ones() {
+    let machine = Machine::issuer("freshness", json!("10m"));
+    let mut claims = machine.claims();
+    claims["exp"] = json!(machine.world.now_seconds() + 2 * 86_400);
+    let token = machine.token(&claims);
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    machine.world.provider(|provider| provider.rotate("key-2", true));
+    machine.world.pass(80_000);
+    assert_eq!(machine.show(&token), Verdict::no_key());
+}
+
+#[test]
+fn while_the_issuer_is_down_its_keys_are_believed_and_a_check_is_remembered() {
+    let machine = Machine::issuer("freshness", json!("10m"));
+    let mut claims = machine.claims();
+    claims["exp"] = json!(machine.world.now_seconds() + 2 * 86_400);
+    let token = machine.token(&claims);
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    for endpoint in ["openid-configuration", "jwks"] {
+        machine.world.provider(|provider| provider.faults.insert(endpoint, Fault::Down));
+    }
+    machine.world.pass(80_000);
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    machine.world.take_calls();
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    assert_eq!(machine.world.take_calls(), [""; 0]);
+}
+
+#[test]
+fn an_issuer_that_hangs_keeps_a_machine_for_three_seconds() {
+    let machine = Machine::issuer("freshness", json!("10m"));
+    let mut claims = machine.claims();
+    claims["exp"] = json!(machine.world.now_seconds() + 2 * 86_400);
+    let token = machine.token(&claims);
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    machine.world.pass(80_000);
+    machine.world.set_distance(10_000);
+    machine.world.take_pauses();
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    let waited = machine.world.take_pauses();
+    assert!((250..=350).contains(&waited), "{waited}");
 }
 
 #[test]

@@ -133,6 +133,26 @@ fn sign_out_works_here_when_the_provider_is_down_or_has_none_or_the_session_is_b
 }
 
 #[test]
+fn sign_out_does_not_wait_for_a_provider_that_hangs() {
+    let world = World::new();
+    world.fill_kv();
+    let ada = Browser::new("ada");
+    ada.open(&world.isolate(&settings()), "/page");
+    world.set_distance(10_000);
+    // Asking and ending, each at an isolate that knows nothing.
+    let asking = Head::navigation(&format!("{HOST}/.auth/logout"));
+    let ending = Head::new("POST", "/.auth/logout?provider").with("origin", HOST);
+    for (head, status) in [(asking, 200), (ending, 303)] {
+        world.take_pauses();
+        let Outcome::Answer(answer) = ada.send(&world.isolate(&settings()), head) else { panic!("an answer") };
+        assert_eq!(answer.status, status);
+        let waited = world.take_pauses();
+        assert!((250..=350).contains(&waited), "{waited}");
+    }
+    assert_eq!(ada.cookie_names(), [""; 0]);
+}
+
+#[test]
 fn a_hint_too_long_for_a_cookie_is_left_out_and_the_client_id_stands_in() {
     let world = World::new();
     world.provider(|provider| {
