@@ -44,6 +44,120 @@
 //!
 //! Each of those types is made by the checks of the one before, so that leaving a stage of them out
 //! does not compile.
+//!
+//! # What does not compile
+//! Each example stands beside one that differs from it in one place, and compiles.
+//!
+//! To leave out steps 2 to 5 of an ID token's checks (Core 3.1.3.7):
+//!
+//! ```compile_fail,E0599
+//! use portcullis::{oidc::*, secret::Secret, time::Timestamp};
+//! fn check(
+//!     token: UntrustedIdToken<'_>,
+//!     provider: &Registration,
+//!     proof: &SignatureProof,
+//!     nonce: &Secret<String>,
+//!     now: Timestamp,
+//! ) -> Result<IdToken, IdTokenError> {
+//!     token.proven(proof, nonce, None, now)
+//! }
+//! ```
+//! ```
+//! use portcullis::{oidc::*, secret::Secret, time::Timestamp};
+//! fn check(
+//!     token: UntrustedIdToken<'_>,
+//!     provider: &Registration,
+//!     proof: &SignatureProof,
+//!     nonce: &Secret<String>,
+//!     now: Timestamp,
+//! ) -> Result<IdToken, IdTokenError> {
+//!     token.addressed_to(provider)?.proven(proof, nonce, None, now)
+//! }
+//! ```
+//!
+//! To say that a signature was checked which was not:
+//!
+//! ```compile_fail,E0451
+//! use portcullis::{oidc::*, secret::Secret, time::Timestamp};
+//! fn check(
+//!     token: AddressedIdToken<'_>,
+//!     proof: &SignatureProof,
+//!     nonce: &Secret<String>,
+//!     now: Timestamp,
+//! ) -> Result<IdToken, IdTokenError> {
+//!     token.proven(&SignatureProof { message: [0; 32] }, nonce, None, now)
+//! }
+//! ```
+//! ```
+//! use portcullis::{oidc::*, secret::Secret, time::Timestamp};
+//! fn check(
+//!     token: AddressedIdToken<'_>,
+//!     proof: &SignatureProof,
+//!     nonce: &Secret<String>,
+//!     now: Timestamp,
+//! ) -> Result<IdToken, IdTokenError> {
+//!     token.proven(proof, nonce, None, now)
+//! }
+//! ```
+//!
+//! To take claims from a token whose checks are not done:
+//!
+//! ```compile_fail,E0599
+//! use portcullis::{claims::{Claims, Selection}, oidc::*};
+//! fn select(token: AddressedIdToken<'_>, provider: &Registration, selection: &Selection) -> Claims {
+//!     token.claims(provider, None, selection)
+//! }
+//! ```
+//! ```
+//! use portcullis::{claims::{Claims, Selection}, oidc::*};
+//! fn select(token: IdToken, provider: &Registration, selection: &Selection) -> Claims {
+//!     token.claims(provider, None, selection)
+//! }
+//! ```
+//!
+//! To admit a request for which no rule did:
+//!
+//! ```compile_fail,E0624
+//! use portcullis::{edge::RequestHead, gate::*, time::Timestamp};
+//! fn admit(gate: &Gate, head: &impl RequestHead, now: Timestamp) -> Option<Admitted> {
+//!     match gate.decide(head, now) {
+//!         Decision::Sign(admitted, ..) => Some(admitted),
+//!         _ => Some(Admitted::anyone()),
+//!     }
+//! }
+//! ```
+//! ```
+//! use portcullis::{edge::RequestHead, gate::*, time::Timestamp};
+//! fn admit(gate: &Gate, head: &impl RequestHead, now: Timestamp) -> Option<Admitted> {
+//!     match gate.decide(head, now) {
+//!         Decision::Sign(admitted, ..) => Some(admitted),
+//!         _ => None,
+//!     }
+//! }
+//! ```
+//!
+//! To send a request on to the origin that was admitted, but not decided to go as it is:
+//!
+//! ```compile_fail,E0624
+//! use portcullis::{config::Headers, edge::RequestHead, gate::*, session::CookieEdit, time::Timestamp};
+//! fn pass(gate: &Gate, head: &impl RequestHead, now: Timestamp, names: &std::rc::Rc<Headers>) -> Option<Forward> {
+//!     match gate.decide(head, now) {
+//!         Decision::Forward(forward) => Some(forward),
+//!         Decision::Sign(admitted, cookies, _) => Some(Forward::new(admitted, cookies, names, None)),
+//!         _ => None,
+//!     }
+//! }
+//! ```
+//! ```
+//! use portcullis::{config::Headers, edge::RequestHead, gate::*, session::CookieEdit, time::Timestamp};
+//! fn pass(gate: &Gate, head: &impl RequestHead, now: Timestamp, names: &std::rc::Rc<Headers>) -> Option<Forward> {
+//!     match gate.decide(head, now) {
+//!         Decision::Forward(forward) => Some(forward),
+//!         Decision::Sign(admitted, cookies, _) => None,
+//!         _ => None,
+//!     }
+//! }
+//! ```
 
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
