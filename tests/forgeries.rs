@@ -45,6 +45,48 @@ fn rfc8725_3_2_none_is_no_algorithm_however_it_is_spelled() {
     }
 }
 
+/// Tokens with two faults each, of all that there are: told is the one of the earlier step. 7 and 8 stand with 1, so
+/// that nothing of the claims is judged under an algorithm that is not pinned; and the signature is looked at before
+/// everything that only a signed token is to be believed.
+#[test]
+fn oidc_core_3_1_3_7_the_steps_are_taken_in_order() {
+    type Edit = fn(&mut Value, &mut Value);
+    let faults: [(Verdict, Edit); 14] = [
+        (Verdict::step(IdTokenError::Jws(JwsError::Encrypted)), |header, _| header["encrypted"] = true.into()),
+        (Verdict::step(IdTokenError::Jws(JwsError::Extension)), |header, _| header["crit"] = json!(["exp"])),
+        (Verdict::step(IdTokenError::Jws(JwsError::Type)), |header, _| header["typ"] = "at+jwt".into()),
+        (Verdict::step(ALGORITHM), |header, _| header["alg"] = "RS256".into()),
+        // A time that is a text; `exp` and `iat` have faults of their own below.
+        (Verdict::step(IdTokenError::Payload), |_, claims| claims["nbf"] = "soon".into()),
+        (Verdict::step(IdTokenError::Issuer), |_, claims| claims["iss"] = "https://evil.example".into()),
+        (Verdict::step(IdTokenError::Audience), |_, claims| claims["aud"] = "another".into()),
+        (Verdict::step(IdTokenError::AuthorizedParty), |_, claims| claims["azp"] = "another".into()),
+        (Verdict::step(IdTokenError::Subject), |_, claims| claims["sub"] = "".into()),
+        (Verdict::no_key(), |header, _| header["forged"] = true.into()),
+        (Verdict::step(IdTokenError::Expired), |_, claims| claims["exp"] = 1.into()),
+        (Verdict::step(IdTokenError::Issued), |_, claims| claims["iat"] = 1.into()),
+        (Verdict::step(IdTokenError::Nonce), |_, claims| claims["nonce"] = "another".into()),
+        (Verdict::step(IdTokenError::AccessTokenHash), |_, claims| claims["at_hash"] = "another".into()),
+    ];
+    for (rank, (earlier, edit)) in faults.iter().enumerate() {
+        let edit = *edit;
+        for (_, other) in faults.iter().skip(rank) {
+            let other = *other;
+            let verdict = forged(move |signer, claims| {
+                let (mut header, mut claims) = (json!({ "alg": "EdDSA", "kid": "key-1" }), claims.clone());
+                edit(&mut header, &mut claims);
+                other(&mut header, &mut claims);
+                let mut asks = |name: &str| header.as_object_mut().unwrap().remove(name).is_some();
+                let (is_forged, is_encrypted) = (asks("forged"), asks("encrypted"));
+                let other_key = Signer::other(Algorithm::EdDsa, Some("key-1"));
+                let token = if is_forged { &other_key } else { signer }.sign(&header, &claims.to_string());
+                if is_encrypted { format!("{token}.a.b") } else { token }
+            });
+            assert_eq!(verdict, *earlier);
+        }
+    }
+}
+
 fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.{}.", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()))
 }

@@ -1,4 +1,5 @@
-//! The ID token and its checks: OpenID Connect Core 1.0, 3.1.3.7, step by step, in order.
+//! The ID token and its checks: OpenID Connect Core 1.0, 3.1.3.7, step by step, in order, but 7 and
+//! 8 with 1, since no claim is read under an algorithm that the settings do not pin.
 //!
 //! The steps are spread over three types, and each needs the one before:
 //! [`UntrustedIdToken::parse`] takes steps 1, 7 and 8, [`UntrustedIdToken::addressed_to`] steps 2
