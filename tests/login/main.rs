@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod healing;
+mod pending;
 mod sessions;
 mod sources;
 #[path = "../support/mod.rs"]
