@@ -62,6 +62,27 @@ fn own_endpoints_take_their_methods_and_tell_no_cache() {
     assert_eq!((me.status, me.header("content-type")), (401, Some("application/problem+json")));
 }
 
+/// A page of anybody's may send a browser there. The gate has its own providers, and its own parameters for where to go.
+#[test]
+fn oidc_core_4_a_login_that_a_third_party_initiates_is_an_ordinary_one() {
+    for parameters in [
+        "iss=https://evil.example",
+        "target_link_uri=https://evil.example/",
+        "target_link_uri=https%3A%2F%2Fdocs.example.com%2Fadmin%2Fdelete",
+        "iss=https://evil.example&login_hint=mallory&target_link_uri=https://evil.example/",
+    ] {
+        let world = World::new();
+        let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+        let login = format!("/.auth/login?{parameters}");
+        let asked = ada.start(&isolate, &login);
+        assert!(asked.starts_with("https://id.example/authorize?"), "{asked}");
+        assert!(!asked.contains("evil") && !asked.contains("mallory"), "{asked}");
+        assert_eq!(ada.open(&isolate, &login).at_origin(), "/", "{parameters}");
+        let called = world.take_calls();
+        assert!(called.iter().all(|call| call.contains(" https://id.example/")), "{called:?}");
+    }
+}
+
 #[test]
 fn me_says_who_and_never_a_token() {
     let world = World::new();
