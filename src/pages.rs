@@ -266,4 +266,49 @@ mod tests {
         );
         assert!(document.policy.contains("script-src 'sha256-"));
     }
+
+    /// Every login waits for the page on the way, which says the provider's address three times.
+    #[test]
+    fn no_page_is_larger_than_six_thousand_bytes() {
+        let request = "0123456789ab";
+        // For a page whose address has some 200 letters: they travel in the state.
+        let provider = format!("https://login.example.com/organization/oauth2/v2.0/authorize?{}#", "q".repeat(800));
+        let login = format!("/.auth/login?return_to={}", "q".repeat(200));
+        let person = || Some("ada.lindqvist@department.example.com".to_owned());
+        let choice = |number| Choice { title: format!("Department number {number}"), address: login.clone() };
+        let refusal = |way_on| Page::Refusal {
+            code: "session_not_kept_by_the_browser",
+            title: "Your browser does not keep cookies of this site",
+            text: "Allow cookies for this site in your browser's settings, and try again; if that does not help, tell the people who run this site what stands below.",
+            person: person(),
+            way_on,
+        };
+        let pages = [
+            Page::Continue {
+                title: "Department of Everything".into(),
+                address: provider.clone(),
+                with_fragment: provider,
+                key: request.into(),
+            },
+            Page::Arrive { address: format!("https://docs.example.com/{}", "q".repeat(200)), key: request.into() },
+            Page::Chooser { choices: (1..=5).map(choice).collect() },
+            Page::SignInFirst { sign_in: login.clone() },
+            Page::SignOut {
+                person: person(),
+                action: "/.auth/logout?provider".into(),
+                leads_to: Some("https://login.example.com".into()),
+            },
+            Page::SignedOut { sign_in: login.clone() },
+            Page::SignedIn,
+            refusal(WayOn::TryAgain(login.clone())),
+            refusal(WayOn::AnotherAccount(login)),
+            refusal(WayOn::Home),
+            refusal(WayOn::SignOut("/.auth/logout".into())),
+            refusal(WayOn::Nowhere),
+        ];
+        for page in &pages {
+            let Document { html, .. } = render(page, request);
+            assert!(html.len() <= 6_000, "{} bytes: {html}", html.len());
+        }
+    }
 }
