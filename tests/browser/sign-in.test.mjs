@@ -45,6 +45,29 @@ test('none of the addresses on the way to the provider and back carries the frag
   for (const url of ada.visits.filter((visit) => visit.startsWith(site.provider.issuer))) assert.ok(!decodeURIComponent(url).includes('swarm'), url);
 });
 
+test('where the settings keep no fragment: two plain redirects to the provider, and to the page without it', async () => {
+  const plain = await startSite({ settings: { fragment: false } });
+  try {
+    const ada = await person();
+    const way = [];
+    const arrival = await ada.page.goto(`${plain.url}${PAGE}#swarm`);
+    for (let asked = arrival.request(); asked; asked = asked.redirectedFrom()) way.unshift([(await asked.response()).status(), new URL(asked.url())]);
+    assert.deepEqual(way.slice(0, 2).map(([status, { origin, pathname }]) => [status, origin, pathname]), [
+      [302, plain.url, '/members/reading-the-curve'],
+      [302, plain.url, '/.auth/login'],
+    ]);
+    assert.deepEqual([...new Set(way.slice(2).map(([, { origin }]) => origin))], [plain.provider.issuer]);
+    assert.equal(new URL(ada.page.url()).hash, '', 'a redirect would take the fragment along to the provider');
+    await ada.signIn('ada');
+    await ada.page.waitForURL(`${plain.url}${PAGE}`);
+    await ada.page.locator('#visitor .who').waitFor();
+    assert.equal(await ada.page.evaluate(() => sessionStorage.length), 0);
+    assert.deepEqual(ada.complaints, []);
+  } finally {
+    await plain.close();
+  }
+});
+
 test('without scripts: the same page with its query, and no click either', async () => {
   const ada = await person({ javaScriptEnabled: false });
   await ada.page.goto(`${site.url}${PAGE}#swarm`);
