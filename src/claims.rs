@@ -47,17 +47,19 @@ pub struct Claims {
     provider: String,
     email: Option<String>,
     email_verified: bool,
+    /// There is one in a form that cannot be read, or too long to keep.
+    email_unread: bool,
     name: Option<String>,
     groups: Names,
     roles: Names,
-    acr: Option<String>,
-    amr: Vec<String>,
+    acr: Names,
+    amr: Names,
     auth_time: Option<Timestamp>,
     /// By path, the values that pass one of the tests on it; `null` stands for what could not be read.
     more: BTreeMap<String, Vec<Value>>,
 }
 
-/// Groups or roles.
+/// Groups, roles, or how somebody authenticated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// Those that could be read.
@@ -71,11 +73,12 @@ pub struct Names {
 pub(crate) struct Said {
     pub(crate) email: Option<String>,
     pub(crate) email_verified: bool,
+    pub(crate) email_unread: bool,
     pub(crate) name: Option<String>,
     pub(crate) groups: Names,
     pub(crate) roles: Names,
-    pub(crate) acr: Option<String>,
-    pub(crate) amr: Vec<String>,
+    pub(crate) acr: Names,
+    pub(crate) amr: Names,
     pub(crate) auth_time: Option<Timestamp>,
     /// The values found at the paths of [`Selection::paths`]; an object stands for what is to be had elsewhere.
     pub(crate) more: Vec<(String, Value)>,
@@ -130,7 +133,7 @@ impl<'w> FromIterator<Wanted<'w>> for Selection {
                 Wanted::As(_) => {}
             }
         }
-        let mut digest = Sha256::new_with_prefix("portcullis selection v4");
+        let mut digest = Sha256::new_with_prefix("portcullis selection v5");
         for wanted in canonical {
             // The length in front keeps ["ab"] and ["a", "b"] apart.
             digest.update((wanted.len() as u64).to_be_bytes());
@@ -145,7 +148,9 @@ impl Claims {
     /// Keeps of `said` what `selection` asks for. The caller has the ID token's word for
     /// `subject`: see [`IdToken::claims`](crate::oidc::IdToken::claims).
     pub(crate) fn select(provider: &str, subject: &str, said: Said, selection: &Selection) -> Self {
-        let email = said.email.filter(|email| email.len() <= EMAIL_BYTES && !email.is_empty());
+        let is_kept = |email: &String| email.len() <= EMAIL_BYTES;
+        let email_unread = said.email_unread || said.email.as_ref().is_some_and(|email| !is_kept(email));
+        let email = said.email.filter(|email| is_kept(email) && !email.is_empty());
         let mut more: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for (path, value) in said.more {
             let passing = selection.passing(&path, value);
@@ -158,11 +163,12 @@ impl Claims {
             provider: provider.to_owned(),
             email_verified: said.email_verified && email.is_some(),
             email,
+            email_unread,
             name: said.name.filter(|name| name.len() <= NAME_BYTES && !name.is_empty()),
             groups: said.groups.among(&selection.groups),
             roles: said.roles.among(&selection.roles),
-            acr: said.acr.filter(|_| selection.acr),
-            amr: named(said.amr, &selection.methods),
+            acr: if selection.acr { said.acr } else { Names::default() },
+            amr: said.amr.among(&selection.methods),
             auth_time: said.auth_time.filter(|_| selection.auth_time),
             more,
         }
@@ -175,7 +181,10 @@ impl Claims {
             let (list, and_unread) = (table.given(list, json::texts)?, table.given(unread, json::flag)?);
             Ok(Names { list: list.unwrap_or_default(), and_unread: and_unread.unwrap_or_default() })
         };
-        let (groups, roles) = (names("groups", "gu")?, names("roles", "ru")?);
+        let (groups, roles, amr) = (names("groups", "gu")?, names("roles", "ru")?, names("amr", "au")?);
+        let (acr, and_unread) =
+            (table.optional("acr", json::text)?, table.given("cu", json::flag)?.unwrap_or_default());
+        let acr = Names { list: acr.into_iter().collect(), and_unread };
         let more = |value| {
             let mut lists = BTreeMap::new();
             for (path, values) in Table::of(value)?.into_members() {
@@ -188,11 +197,12 @@ impl Claims {
             provider: table.required("idp", json::text)?,
             email: table.optional("email", json::text)?,
             email_verified: table.given("ev", json::flag)?.unwrap_or_default(),
+            email_unread: table.given("eu", json::flag)?.unwrap_or_default(),
             name: table.optional("name", json::text)?,
             groups,
             roles,
-            acr: table.optional("acr", json::text)?,
-            amr: table.given("amr", json::texts)?.unwrap_or_default(),
+            acr,
+            amr,
             auth_time: table.optional("auth_time", Timestamp::read)?,
             more: table.given("more", more)?.unwrap_or_default(),
         })
@@ -234,19 +244,24 @@ impl Claims {
         &self.roles.list
     }
 
-    /// Groups and roles, each with whether there are others that could not be read.
-    pub(crate) fn names(&self) -> [&Names; 2] {
-        [&self.groups, &self.roles]
+    /// Whether there is an address that could not be read.
+    pub(crate) const fn has_unread_email(&self) -> bool {
+        self.email_unread
+    }
+
+    /// Groups, roles, classes and methods, each with whether there are others that could not be read.
+    pub(crate) fn names(&self) -> [&Names; 4] {
+        [&self.groups, &self.roles, &self.acr, &self.amr]
     }
 
     /// The authentication context class (`acr`, Core 2), if the selection keeps it.
     pub fn acr(&self) -> Option<&str> {
-        self.acr.as_deref()
+        self.acr.list.first().map(String::as_str)
     }
 
     /// The authentication methods (`amr`, RFC 8176) the selection kept, sorted.
     pub fn amr(&self) -> &[String] {
-        &self.amr
+        &self.amr.list
     }
 
     /// When the person authenticated (`auth_time`, Core 2), if the selection keeps it.
@@ -291,8 +306,11 @@ impl From<&Claims> for Value {
             .with_some("gu", claims.groups.and_unread.then_some(true))
             .with_some("roles", list(&claims.roles.list))
             .with_some("ru", claims.roles.and_unread.then_some(true))
-            .with_some("acr", claims.acr.as_deref())
-            .with_some("amr", list(&claims.amr))
+            .with_some("eu", claims.email_unread.then_some(true))
+            .with_some("acr", claims.acr())
+            .with_some("cu", claims.acr.and_unread.then_some(true))
+            .with_some("amr", list(&claims.amr.list))
+            .with_some("au", claims.amr.and_unread.then_some(true))
             .with_some("auth_time", claims.auth_time);
         members.with_some("more", (!more.is_empty()).then_some(more)).into()
     }

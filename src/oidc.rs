@@ -14,6 +14,7 @@
 
 mod access_token;
 mod authorization;
+mod claim;
 mod id_token;
 mod jwks;
 mod jws;
@@ -29,9 +30,11 @@ pub use access_token::{
 pub use authorization::{
     AuthorizationError, AuthorizationRequest, AuthorizationResponse, Outcome, ResponseError, Verifier, nonce,
 };
-pub use id_token::{AddressedIdToken, IdToken, IdTokenError, UntrustedIdToken};
 #[cfg(test)]
-pub(crate) use id_token::{claims_at, names_in};
+pub(crate) use claim::{claims_at, names_in};
+#[cfg(test)]
+pub(crate) use claim::{class_in, is_unread};
+pub use id_token::{AddressedIdToken, IdToken, IdTokenError, UntrustedIdToken};
 pub use jwks::{KeySet, KeySetError, Material, PublicKey};
 pub use jws::{Algorithm, JwsError, SignatureProof, Signed};
 pub use logout::{end_session_endpoint, end_session_url};

@@ -19,12 +19,13 @@ pub(crate) fn person(selection: &Selection, said: &Value) -> Claims {
     let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
     let person = Said {
         email: text("email"),
+        email_unread: crate::oidc::is_unread(&said_by_name, "email"),
         email_verified: said.get("email_verified") == Some(&Value::Bool(true)),
         name: text("name"),
         groups: names("groups"),
         roles: names("roles"),
-        acr: text("acr"),
-        amr: names("amr").list,
+        acr: crate::oidc::class_in(&said_by_name),
+        amr: names("amr"),
         auth_time: said.get("auth_time").and_then(Value::as_u64).map(Timestamp::from_seconds),
         more: crate::oidc::claims_at(selection, &[&said_by_name]),
     };

@@ -37,12 +37,18 @@ impl ClaimTest {
     /// Whether a value that is no list passes.
     pub fn passes(&self, value: &Value) -> bool {
         match self {
-            Self::OneOf(values) => values.contains(value),
+            Self::OneOf(values) => values.iter().any(|one| is_same(one, value)),
             Self::Matches(wildcards) => {
                 value.as_str().is_some_and(|text| wildcards.iter().any(|wildcard| wildcard.matches(text)))
             }
         }
     }
+}
+
+/// A whole number may be written as `5.0` or `5e0` too (RFC 8259, 6).
+fn is_same(one: &Value, value: &Value) -> bool {
+    let is_number = value.is_f64() && one.is_number();
+    one == value || is_number && one.as_f64() == value.as_f64()
 }
 
 impl Wanted<'_> {

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::{
     Algorithm, Issuer, JwsError, Publisher, SignatureProof, Signed,
-    id_token::{ClaimSet, LEEWAY, claims_at, moment, names_in, seconds, subject, text},
+    claim::{claims_at, class_in, is_unread, moment, names_in, text},
+    id_token::{ClaimSet, LEEWAY, seconds, subject},
     jws::{PinnedJws, UntrustedJws},
 };
 use crate::{
@@ -305,11 +306,14 @@ impl AccessToken {
         // A moment that lies ahead would be fresh for ever.
         let authenticated = claims.get("auth_time").and_then(moment);
         let said = Said {
+            // Nobody says that it is theirs, so that it keeps out where it is named, and admits nobody.
+            email: text(claims, "email").map(str::to_owned),
+            email_unread: is_unread(claims, "email"),
             groups: names(&issuer.groups_claim),
             roles: names(&issuer.roles_claim),
             // RFC 9068, 2.2.1: how the person authenticated on whose behalf the token is.
-            acr: text(claims, "acr").map(str::to_owned),
-            amr: names_in(&[claims], "amr").list,
+            acr: class_in(claims),
+            amr: names_in(&[claims], "amr"),
             auth_time: authenticated.filter(|authenticated| *authenticated <= now.after(LEEWAY)),
             more: claims_at(selection, &[claims]),
             ..Said::default()

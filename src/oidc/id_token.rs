@@ -11,15 +11,16 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, de::Error};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::{
     Algorithm, EmailTrust, JwsError, Registration, SignatureProof, Signed, UserInfo,
+    claim::{claims_at, class_in, is_unread, moment, names_in, text},
     jws::{PinnedJws, UntrustedJws},
 };
 use crate::{
-    claims::{Claims, Names, Said, Selection},
+    claims::{Claims, Said, Selection},
     json::{self, JsonError, Table},
     secret::Secret,
     time::{Lifetime, Timestamp},
@@ -223,6 +224,7 @@ impl IdToken {
         let from = source("email");
         let said = Said {
             email: text(from, "email").map(str::to_owned),
+            email_unread: is_unread(&self.claims, "email") || is_unread(more, "email"),
             email_verified: match provider.email {
                 // Some write it as a text (Apple, Amazon Cognito). Nothing else is a yes: not 1, not silence.
                 EmailTrust::Demand => match from.get("email_verified") {
@@ -237,8 +239,8 @@ impl IdToken {
             groups: names_in(&[&self.claims, more], &provider.groups_claim),
             roles: names_in(&[&self.claims, more], &provider.roles_claim),
             // How somebody authenticated is the ID token's to say (Core 2).
-            acr: text(&self.claims, "acr").map(str::to_owned),
-            amr: names_in(&[&self.claims], "amr").list,
+            acr: class_in(&self.claims),
+            amr: names_in(&[&self.claims], "amr"),
             auth_time: self.authenticated(),
             more: claims_at(selection, &[&self.claims, more]),
         };
@@ -257,75 +259,6 @@ pub(super) fn subject(claims: &BTreeMap<String, Value>) -> Option<&str> {
     text(claims, "sub").filter(|subject| {
         (1..=SUBJECT_BYTES).contains(&subject.len()) && subject.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
     })
-}
-
-/// The value at `path`: the claim of just that name, else one found by its dots.
-pub(super) fn at_path<'c>(claims: &'c BTreeMap<String, Value>, path: &str) -> Option<&'c Value> {
-    claims.get(path).or_else(|| {
-        let mut parts = path.split('.');
-        let first = claims.get(parts.next()?)?;
-        parts.try_fold(first, |value, part| value.get(part))
-    })
-}
-
-/// The values at the paths that `selection` asks for, each from the first of the sources that has one, and an
-/// object for each source before it where it is to be had elsewhere.
-pub(crate) fn claims_at(selection: &Selection, sources: &[&BTreeMap<String, Value>]) -> Vec<(String, Value)> {
-    let mut found = Vec::new();
-    for path in selection.paths() {
-        for claims in sources {
-            match at_path(claims, path) {
-                None | Some(Value::Null) if is_elsewhere(claims, path) => {
-                    found.push((path.to_owned(), Value::Object(Map::new())));
-                }
-                None | Some(Value::Null) => {}
-                Some(value) => {
-                    found.push((path.to_owned(), value.clone()));
-                    break;
-                }
-            }
-        }
-    }
-    found
-}
-
-/// Whether the claims say where the one at `path` is to be had, in place of itself (Core 5.6.2; Entra ID says in some
-/// tokens that there are groups, and no more).
-fn is_elsewhere(claims: &BTreeMap<String, Value>, path: &str) -> bool {
-    let first = path.split('.').next().unwrap_or_default();
-    let has_groups = || path == "groups" && claims.get("hasgroups") == Some(&Value::Bool(true));
-    claims.get("_claim_names").is_some_and(|names| names.get(path).or(names.get(first)).is_some()) || has_groups()
-}
-
-/// The names at `path` in the first of the sources that has some: a list, or a single name. What has another form,
-/// as several names in one text with `;` between them, or is to be had elsewhere (Core 5.6.2; so Entra ID says of many
-/// groups), is known not to be known.
-pub(crate) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Names {
-    let mut and_unread = false;
-    for claims in sources {
-        match at_path(claims, path) {
-            Some(Value::String(name)) => {
-                return Names { list: vec![name.clone()], and_unread: and_unread || name.contains(';') };
-            }
-            Some(Value::Array(names)) => {
-                let list: Vec<String> = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-                return Names { and_unread: and_unread || list.len() != names.len(), list };
-            }
-            None | Some(Value::Null) => and_unread |= is_elsewhere(claims, path),
-            Some(_) => and_unread = true,
-        }
-    }
-    Names { list: Vec::new(), and_unread }
-}
-
-pub(super) fn text<'c>(claims: &'c BTreeMap<String, Value>, name: &str) -> Option<&'c str> {
-    claims.get(name)?.as_str()
-}
-
-/// The moment that `value` says: seconds since 1970, which need not be whole (RFC 7519, 2).
-pub(super) fn moment(value: &Value) -> Option<Timestamp> {
-    let whole = || value.as_f64().filter(|seconds| *seconds >= 0.0).map(|seconds| seconds as u64);
-    value.as_u64().or_else(whole).map(Timestamp::from_seconds)
 }
 
 pub(super) fn seconds(moment: Option<chrono::DateTime<chrono::Utc>>) -> Option<Timestamp> {

@@ -65,17 +65,15 @@ impl Selector {
     pub(super) fn selects(&self, claims: &Claims, facts: &Facts<'_>, stepped_up: bool) -> Truth {
         match self {
             Self::Group(named) => {
-                let [groups, _] = claims.names();
+                let [groups, ..] = claims.names();
                 among(groups, named)
             }
             Self::Role(named) => {
-                let [_, roles] = claims.names();
+                let [_, roles, ..] = claims.names();
                 among(roles, named)
             }
-            Self::Email(emails) => owns(claims, |address| is_one_of(address, emails)),
-            Self::EmailDomain(domains) => {
-                owns(claims, |address| domain_of(address).is_some_and(|domain| is_one_of(domain, domains)))
-            }
+            Self::Email(emails) => owns(claims, |address, _| is_one_of(address, emails)),
+            Self::EmailDomain(domains) => owns(claims, |_, domain| is_one_of(domain, domains)),
             Self::Claim(path, test) => match claims.values(path) {
                 values if values.iter().any(|value| test.passes(value)) => Truth::Yes,
                 values if values.iter().any(Value::is_null) => Truth::Unknown,
@@ -91,8 +89,14 @@ impl Selector {
                 None => Truth::Unknown,
             },
             Self::Acr(_) | Self::Amr(_) | Self::MaxAge(_) if stepped_up => Truth::Yes,
-            Self::Acr(classes) => Truth::of(claims.acr().is_some_and(|acr| classes.iter().any(|class| class == acr))),
-            Self::Amr(methods) => one_of(claims.amr(), methods),
+            Self::Acr(classes) => {
+                let [.., acr, _] = claims.names();
+                among(acr, classes)
+            }
+            Self::Amr(methods) => {
+                let [.., amr] = claims.names();
+                among(amr, methods)
+            }
             Self::MaxAge(most) => Truth::of(claims.auth_time().is_some_and(|time| facts.now.since(time) <= *most)),
             Self::Any(any) => Truth::any(any, claims, facts, stepped_up),
             Self::All(all) => {
@@ -281,11 +285,15 @@ fn among(own: &Names, named: &[String]) -> Truth {
     }
 }
 
-/// Whether the person's address is such a one; whether it is theirs, nobody knows until it is verified.
-fn owns(claims: &Claims, is_such: impl Fn(&str) -> bool) -> Truth {
-    match (claims.email().is_some_and(is_such), claims.verified_email()) {
-        (true, None) => Truth::Unknown,
-        (such, _) => Truth::of(such),
+/// Whether the person's address, with its domain, is such a one; whether it is theirs, nobody knows until it is
+/// verified. Of what is no plain address nobody knows which one it is.
+fn owns(claims: &Claims, is_such: impl Fn(&str, &str) -> bool) -> Truth {
+    let Some(address) = claims.email() else {
+        return if claims.has_unread_email() { Truth::Unknown } else { Truth::No };
+    };
+    match (domain_of(address).map(|domain| is_such(address, domain)), claims.verified_email()) {
+        (None, _) | (Some(true), None) => Truth::Unknown,
+        (Some(such), _) => Truth::of(such),
     }
 }
 
@@ -319,8 +327,9 @@ fn is_address(text: &str) -> bool {
     domain_of(text).is_some() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What stands behind the only `@`.
+/// What stands behind the only `@` of an address that is written without quotes, names or comments (RFC 5322, 3.4.1).
 fn domain_of(address: &str) -> Option<&str> {
-    let (local, domain) = address.split_once('@')?;
-    (!local.is_empty() && !domain.is_empty() && !domain.contains('@')).then_some(domain)
+    let is_mark = |letter: char| letter.is_whitespace() || letter.is_control() || "\"(),:;<>[\\]".contains(letter);
+    let (local, domain) = address.split_once('@').filter(|_| !address.contains(is_mark))?;
+    (!local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.ends_with('.')).then_some(domain)
 }

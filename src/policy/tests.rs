@@ -171,6 +171,29 @@ fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known()
         (json!({ "_claim_names": { "department": "src1" } }), json!({ "claim": "department", "equals": "eng" })),
         (json!({ "_claim_names": { "org": "src1" } }), json!({ "claim": "org.unit", "one_of": ["eng"] })),
         (json!({ "_claim_names": { "org.unit": "src1" } }), json!({ "claim": "org.unit", "one_of": ["eng"] })),
+        // Several names in one text, alone or in a list.
+        (json!({ "groups": ["staff;contractors"] }), json!({ "group": "contractors" })),
+        (json!({ "groups": "[\"contractors\"]" }), json!({ "group": "contractors" })),
+        (json!({ "acr": ["weak"] }), json!({ "acr": "weak" })),
+        (json!({ "acr": { "value": "weak" } }), json!({ "acr": "weak" })),
+        (json!({ "_claim_names": { "acr": "src1" } }), json!({ "acr": "weak" })),
+        (json!({ "amr": { "pwd": true } }), json!({ "amr": "pwd" })),
+        (json!({ "amr": [["pwd"], 7] }), json!({ "amr": "pwd" })),
+        (json!({ "amr": "pwd;otp" }), json!({ "amr": "pwd" })),
+        (json!({ "_claim_names": { "amr": "src1" } }), json!({ "amr": "pwd" })),
+        (json!({ "email": ["bob@example.com"], "email_verified": true }), json!({ "email": "bob@example.com" })),
+        (json!({ "email": {}, "email_verified": true }), json!({ "email_domain": "example.com" })),
+        (json!({ "_claim_names": { "email": "src1" } }), json!({ "email_domain": "example.com" })),
+        // What is no plain address, or too long to be kept.
+        (json!({ "email": "\"a@b\"@example.com", "email_verified": true }), json!({ "email_domain": "example.com" })),
+        (json!({ "email": "Bob <bob@example.com>", "email_verified": true }), json!({ "email": "bob@example.com" })),
+        (json!({ "email": "bob@example.com.", "email_verified": true }), json!({ "email_domain": "example.com" })),
+        (json!({ "email": "@example.com", "email_verified": true }), json!({ "email_domain": "example.com" })),
+        (json!({ "email": "bob @example.com", "email_verified": true }), json!({ "email_domain": "example.com" })),
+        (
+            json!({ "email": format!("{}@example.com", "a".repeat(320)), "email_verified": true }),
+            json!({ "email_domain": "example.com" }),
+        ),
         (json!({ "email": "bob@example.com" }), json!({ "email": "Bob@example.com" })),
         (json!({ "email": "bob@example.com", "email_verified": false }), json!({ "email_domain": "example.com" })),
     ] {
@@ -195,6 +218,19 @@ fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known()
     {
         assert!(judge(&json!({ "deny": [{ "group": "contractors" }] }), &said, &facts()).is_ok(), "{said}");
     }
+    for silent in [json!({ "acr": "weak" }), json!({ "amr": "pwd" }), json!({ "email_domain": "example.com" })] {
+        assert!(
+            judge(&json!({ "deny": [silent] }), &json!({ "idp": "work", "acr": null }), &facts()).is_ok(),
+            "{silent}"
+        );
+    }
+    for level in [json!(5), json!(5.0), json!(5e0)] {
+        let said = json!({ "idp": "work", "level": level });
+        assert!(judge(&json!({ "deny": [{ "claim": "level", "equals": 5 }] }), &said, &facts()).is_err(), "{level}");
+        assert!(judge(&json!({ "deny": [{ "claim": "level", "equals": 6 }] }), &said, &facts()).is_ok(), "{level}");
+    }
+    let elsewhere = json!({ "idp": "work", "email": "jürgen@exämple.de", "email_verified": true });
+    assert!(judge(&json!({ "deny": [{ "email_domain": "example.com" }] }), &elsewhere, &facts()).is_ok());
     let other = json!({ "idp": "work", "email": "ada@example.com" });
     assert!(judge(&json!({ "deny": [{ "email": "bob@example.com" }] }), &other, &facts()).is_ok());
 }

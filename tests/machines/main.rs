@@ -351,3 +351,30 @@ fn at_the_other_address_of_a_page_tokens_count_where_all_of_its_rules_take_the_s
         assert_eq!(machine.isolate.status(&service("/docs/intro", CI)), expected, "{rest}");
     }
 }
+
+#[test]
+fn an_address_in_a_token_keeps_out_where_it_is_named_and_admits_nobody() {
+    for (rule, address, admitted) in [
+        (json!({ "deny": [{ "email_domain": "evil.example" }] }), json!("eve@evil.example"), false),
+        (json!({ "deny": [{ "email": "eve@evil.example" }] }), json!("Eve@Evil.example"), false),
+        (json!({ "deny": [{ "email_domain": "evil.example" }] }), json!(["eve@evil.example"]), false),
+        (json!({ "deny": [{ "email_domain": "evil.example" }] }), json!("robot@example.com"), true),
+        (json!({ "allow": [{ "email_domain": "example.com" }] }), json!("robot@example.com"), false),
+    ] {
+        let machine = Machine::with(|settings| {
+            for (name, list) in rule.as_object().expect("a rule") {
+                settings["rules"][2][name] = list.clone();
+            }
+        });
+        let mut claims = machine.claims();
+        (claims["email"], claims["email_verified"]) = (address, true.into());
+        let outcome = machine.isolate.send(&bearer("/api/x", &machine.token(&claims)));
+        match outcome {
+            Outcome::Forward(arrived) => {
+                assert!(admitted, "{rule} {claims}");
+                assert_eq!(identity(&arrived, "x-auth-email"), None);
+            }
+            Outcome::Answer(answer) => assert!(!admitted && answer.status == 403, "{rule} {claims} {}", answer.status),
+        }
+    }
+}
