@@ -1,8 +1,8 @@
 //! `portcullis check [--config wrangler.toml] [--env NAME]`: says in words what is wrong with the settings
 //! and with the deployment around them, before anything is deployed.
 //!
-//! Ends with 1 when something is wrong: a setting, a binding that is not there, or files that go out
-//! without asking. Warnings are ways round the gate that may be meant.
+//! Ends with 1 when something is wrong: a setting, a binding that is not there, a secret in the file, or files
+//! that go out without asking. Warnings are of what may be meant, and else is a way round the gate or none to it.
 
 use crate::{
     arguments::{Arguments, Failure, given},
@@ -32,11 +32,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
             deployment.development_port()
         ));
     }
-    let which = if file == "wrangler.toml" { String::new() } else { format!(" --config {file}") };
-    let which = which + &environment.map(|name| format!(" --env {name}")).unwrap_or_default();
     for (name, may_be_public) in config.secrets() {
         let unless = if may_be_public { ", unless the client is public" } else { "" };
-        report.push_str(&format!("  needs the secret{unless}: npx wrangler secret put {name}{which}\n"));
+        let command = deployment.command_to_store(&name, environment);
+        report.push_str(&format!("  needs the secret{unless}: {command}\n"));
     }
     let warnings = deployment.warnings(&config);
     for warning in warnings.iter().map(String::as_str).chain(config.warnings().iter().map(String::as_str)) {

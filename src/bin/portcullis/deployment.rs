@@ -14,6 +14,8 @@ use portcullis::{
 };
 use toml::{Table, Value};
 
+use crate::routes;
+
 /// Stand for secrets of 32 bytes that are stored at the deployment: of the form that is asked for, nobody's,
 /// and two, since no secret may be two.
 const STORED_CHECK: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAx";
@@ -21,7 +23,11 @@ const STORED_ORIGIN: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAy";
 
 /// A deployment as its file describes it.
 pub(crate) struct Deployment {
+    file: PathBuf,
     directory: PathBuf,
+    /// The file, all environments in it.
+    whole: Table,
+    /// What counts of it where the Worker is deployed.
     table: Table,
 }
 
@@ -33,7 +39,8 @@ impl Deployment {
     pub(crate) fn read(file: &Path, environment: Option<&str>) -> Result<Self, ConfigError> {
         let name = file.display().to_string();
         let text = fs::read_to_string(file).map_err(|error| wrong(&name, error.to_string()))?;
-        let mut table: Table = text.parse().map_err(|error: toml::de::Error| wrong(&name, error.to_string()))?;
+        let whole: Table = text.parse().map_err(|error: toml::de::Error| wrong(&name, error.to_string()))?;
+        let mut table = whole.clone();
         if let Some(environment) = environment {
             let chosen = table.get("env").and_then(|all| all.get(environment)).and_then(Value::as_table).cloned();
             let chosen = chosen.ok_or_else(|| wrong("--env", format!("{environment:?} is not in {name}")))?;
@@ -44,7 +51,7 @@ impl Deployment {
             table.extend(chosen);
         }
         let directory = file.parent().map(Path::to_path_buf).unwrap_or_default();
-        Ok(Self { directory, table })
+        Ok(Self { file: file.to_path_buf(), directory, whole, table })
     }
 
     /// The settings, with the secrets of this machine where there are some.
@@ -153,8 +160,10 @@ impl Deployment {
         entries.filter_map(|entry| entry.get("binding")?.as_str()).any(|binding| binding == name)
     }
 
-    /// Whether what the settings name is there, and whether the gate is asked before the files that it guards.
+    /// Whether what the settings name is there and no secret is, and whether the gate is asked before the files
+    /// that it guards.
     pub(crate) fn check(&self, config: &Config) -> Result<(), ConfigError> {
+        self.check_variables()?;
         match &config.origin {
             Origin::Assets(name) if self.assets("binding").and_then(Value::as_str) != Some(name) => {
                 return Err(wrong("origin.assets", format!("is {name:?}, and [assets] has no such binding")));
@@ -176,6 +185,32 @@ impl Deployment {
         Ok(())
     }
 
+    /// No variable is a secret, in whichever environment: a file is read by more people than may know one.
+    fn check_variables(&self) -> Result<(), ConfigError> {
+        let environments = self.whole.get("env").and_then(Value::as_table).into_iter().flatten();
+        let tables = environments.map(|(name, table)| (Some(name.as_str()), table.get("vars")));
+        for (environment, variables) in std::iter::once((None, self.whole.get("vars"))).chain(tables) {
+            let mut names = variables.and_then(Value::as_table).into_iter().flat_map(Table::keys);
+            if let Some(name) = names.find(|name| name.starts_with("PORTCULLIS_")) {
+                let within = environment.map(|environment| format!("env.{environment}.")).unwrap_or_default();
+                let command = self.command_to_store(name, environment);
+                return Err(wrong(
+                    format!("{within}vars.{name}"),
+                    format!("is in a file, where no secret belongs: take it out, and store it with `{command}`"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The command that stores a secret of this Worker, or of its environment.
+    pub(crate) fn command_to_store(&self, name: &str, environment: Option<&str>) -> String {
+        let file = self.file.display();
+        let config = if self.file == Path::new("wrangler.toml") { String::new() } else { format!(" --config {file}") };
+        let environment = environment.map(|name| format!(" --env {name}")).unwrap_or_default();
+        format!("npx wrangler secret put {name}{config}{environment}")
+    }
+
     fn assets(&self, name: &str) -> Option<&Value> {
         self.table.get("assets")?.get(name)
     }
@@ -184,9 +219,9 @@ impl Deployment {
         self.assets("run_worker_first") == Some(&Value::Boolean(true))
     }
 
-    /// What may be meant, and is a way round the gate if it is not.
+    /// What may be meant, and is a way round the gate, or none to it, if it is not.
     pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = routes::warnings(&self.table, config);
         let is = |name: &str, wanted: bool| self.table.get(name).and_then(Value::as_bool) == Some(wanted);
         if !is("workers_dev", false) {
             warnings
@@ -233,6 +268,9 @@ impl Deployment {
                 ));
             }
         }
+        if config.hosts.iter().any(|host| !host.is_loopback()) {
+            warnings.extend(issuers_of_this_machine(config));
+        }
         if !self.has_binding("kv_namespaces", "PORTCULLIS_KV") {
             warnings.push(
                 "there is no KV namespace PORTCULLIS_KV: every isolate asks the provider for its keys".to_owned(),
@@ -240,4 +278,16 @@ impl Deployment {
         }
         warnings
     }
+}
+
+/// The issuers that only this machine reaches. Plain http is taken for those alone.
+fn issuers_of_this_machine(config: &Config) -> impl Iterator<Item = String> {
+    let providers = config.providers.iter().enumerate();
+    let providers = providers.map(|(rank, provider)| (format!("providers[{rank}].issuer"), &provider.issuer));
+    let tokens =
+        config.token_issuers.iter().map(|tokens| (format!("the issuer of the tokens {:?}", tokens.id), &tokens.issuer));
+    let local = providers.chain(tokens).filter(|(_, issuer)| issuer.as_str().starts_with("http://"));
+    local.map(|(what, issuer)| {
+        format!("{what} is {:?}, an address of this machine, which a deployed Worker does not reach", issuer.as_str())
+    })
 }

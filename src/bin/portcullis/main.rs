@@ -9,6 +9,7 @@ mod deployment;
 mod expectations;
 mod explain;
 mod record;
+mod routes;
 mod supposition;
 mod verdict;
 mod words;

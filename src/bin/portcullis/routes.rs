@@ -1,0 +1,69 @@
+//! [`Route`]: which addresses lead to the Worker, as `wrangler.toml` says, held against the hosts that are served.
+
+use portcullis::config::{Config, Host};
+use toml::{Table, Value};
+
+/// A pattern of Cloudflare's: `docs.example.com/*`, `*.example.com/*`, or a custom domain's host alone.
+struct Route<'t> {
+    pattern: &'t str,
+    /// The host's name, or the end of it behind a `*`.
+    name: String,
+    any_before: bool,
+    whole: bool,
+}
+
+impl<'t> Route<'t> {
+    fn read(entry: &'t Value) -> Option<Self> {
+        let pattern = entry.as_str().or_else(|| entry.get("pattern")?.as_str())?;
+        let custom = entry.get("custom_domain") == Some(&Value::Boolean(true));
+        let (scheme, rest) = pattern.split_once("://").map_or((None, pattern), |(scheme, rest)| (Some(scheme), rest));
+        let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+        let (host, open) =
+            host.strip_suffix('*').filter(|host| !host.is_empty()).map_or((host, false), |host| (host, true));
+        let any_before = host.starts_with('*');
+        let name = host.trim_start_matches('*').to_ascii_lowercase();
+        Some(Self { pattern, name, any_before, whole: custom || scheme.is_none() && (open || path == "/*") })
+    }
+
+    /// Whether it leads here from `host`, or from a part of it. The settings write every name in ASCII: one that is
+    /// not cannot be compared, and is taken to be meant.
+    fn meets(&self, host: &Host) -> bool {
+        let name = host.name();
+        name == self.name || !self.name.is_ascii() || self.any_before && name.ends_with(&self.name)
+    }
+}
+
+/// What does not meet: a route and the hosts, or a host and the routes. Where a proxy asks (`check`), the gate's own
+/// path is all that has to lead here.
+pub(crate) fn warnings(table: &Table, config: &Config) -> Vec<String> {
+    let hosts = &config.hosts;
+    // As wrangler chooses: `routes` is taken before `route`, inherited or not.
+    let list = table.get("routes").and_then(Value::as_array).map(Vec::as_slice);
+    let one = table.get("route").map(std::slice::from_ref);
+    let routes: Vec<Route<'_>> = list.or(one).unwrap_or_default().iter().filter_map(Route::read).collect();
+    if routes.is_empty() {
+        let nowhere = table.get("workers_dev") == Some(&Value::Boolean(false));
+        let is_deployed = hosts.iter().any(|host| !host.is_loopback());
+        let warning = "there are no routes, and workers_dev is false: the Worker has no address, unless routes are set in the dashboard";
+        return (nowhere && is_deployed).then(|| warning.to_owned()).into_iter().collect();
+    }
+    let unserved = routes.iter().filter(|route| !hosts.iter().any(|host| route.meets(host))).map(|route| {
+        let pattern = route.pattern;
+        format!("the route {pattern:?} leads here, and hosts names no host of it: everybody is answered 421 there")
+    });
+    let unreached = hosts.iter().filter_map(|host| {
+        let name = host.name();
+        let written = host.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
+        let mut meeting = routes.iter().filter(|route| route.meets(host)).peekable();
+        if host.is_loopback() {
+            Some(format!("hosts names {written:?}, this machine, beside routes: leave it out of what is deployed"))
+        } else if meeting.peek().is_none() {
+            Some(format!("hosts names {written:?}, and no route leads here from it: requests there do not come to the gate"))
+        } else if config.check.is_none() && !meeting.any(|route| route.whole) {
+            Some(format!("hosts names {written:?}, and no route covers all of it (\"{name}/*\", or a custom domain): what is beside its routes goes round the gate"))
+        } else {
+            None
+        }
+    });
+    unserved.chain(unreached).collect()
+}

@@ -1,0 +1,195 @@
+//! `check`: what stands around the settings, as `wrangler.toml` tells it: secrets, routes and hosts.
+
+use serde_json::json;
+
+use crate::{Directory, WRANGLER, rules, with_rules};
+
+/// What the two switches of addresses of Cloudflare's own say when nothing is said of them.
+const OF_CLOUDFLARE: [&str; 2] = ["workers_dev is not false", "preview_urls is not false"];
+
+#[test]
+fn a_secret_in_the_file_is_wrong_and_its_command_is_named() {
+    let directory = Directory::new("check-vars", &with_rules(rules()));
+    let rows = [
+        ("[vars]\nPORTCULLIS_SECRET = \"x\"\n", "vars.PORTCULLIS_SECRET", "PORTCULLIS_SECRET"),
+        (
+            "[vars]\nPORTCULLIS_WORK_CLIENT_SECRET = \"x\"\n",
+            "vars.PORTCULLIS_WORK_CLIENT_SECRET",
+            "PORTCULLIS_WORK_CLIENT_SECRET",
+        ),
+        ("[vars]\nPORTCULLIS_ORIGIN_SECRET = { a = 1 }\n", "vars.PORTCULLIS_ORIGIN_SECRET", "PORTCULLIS_ORIGIN_SECRET"),
+        // Of whichever environment: it is in the file.
+        (
+            "[env.production.vars]\nPORTCULLIS_SECRET = \"x\"\n",
+            "env.production.vars.PORTCULLIS_SECRET",
+            "PORTCULLIS_SECRET --env production",
+        ),
+    ];
+    for (vars, setting, stored) in rows {
+        let environments = if vars.contains("env.") { "[env.other]\n" } else { "[env.production]\n[env.other]\n" };
+        directory.write("wrangler.toml", &format!("{WRANGLER}{vars}{environments}"));
+        let wrong = format!("wrong: {setting}: is in a file, where no secret belongs");
+        let command = format!("store it with `npx wrangler secret put {stored}`");
+        for arguments in [vec!["check"], vec!["check", "--env", "production"], vec!["check", "--env", "other"]] {
+            let (good, text) = directory.run(&arguments);
+            assert!(!good && text.starts_with(&wrong) && text.contains(&command), "{arguments:?} {vars}: {text}");
+        }
+    }
+    directory.write("other.toml", &format!("{WRANGLER}[vars]\nPORTCULLIS_SECRET = \"x\"\n"));
+    let (good, text) = directory.run(&["check", "other.toml"]);
+    assert!(!good && text.contains("`npx wrangler secret put PORTCULLIS_SECRET --config other.toml`"), "{text}");
+    directory.write("wrangler.toml", &format!("{WRANGLER}[vars]\nOTHER = \"x\"\nMY_PORTCULLIS_SECRET = \"x\"\n"));
+    directory.says(&["check"]);
+}
+
+/// The warnings of a deployment with these hosts and these lines of `wrangler.toml`, but for those that stand
+/// in every such report.
+fn warnings(directory: &Directory, hosts: &[&str], lines: &str) -> Vec<String> {
+    let mut settings = with_rules(json!([]));
+    settings["hosts"] = json!(hosts);
+    directory.write("portcullis.json", &settings.to_string());
+    directory.write("wrangler.toml", &format!("{lines}\n{WRANGLER}[[kv_namespaces]]\nbinding = \"PORTCULLIS_KV\"\n"));
+    let text = directory.says(&["check"]);
+    let warnings = text.lines().filter_map(|line| line.strip_prefix("warning: "));
+    warnings.filter(|line| !OF_CLOUDFLARE.iter().any(|begin| line.starts_with(begin))).map(str::to_owned).collect()
+}
+
+#[test]
+fn routes_and_hosts_that_do_not_meet_are_told_of() {
+    let directory = Directory::new("check-routes", &json!({}));
+    let unserved = |pattern: &str| {
+        format!("the route {pattern:?} leads here, and hosts names no host of it: everybody is answered 421 there")
+    };
+    let unreached = |host: &str| {
+        format!("hosts names {host:?}, and no route leads here from it: requests there do not come to the gate")
+    };
+    let partly = |host: &str| {
+        format!(
+            "hosts names {host:?}, and no route covers all of it (\"{host}/*\", or a custom domain): what is beside its routes goes round the gate"
+        )
+    };
+    let local =
+        |host: &str| format!("hosts names {host:?}, this machine, beside routes: leave it out of what is deployed");
+    const DOCS: &[&str] = &["docs.example.com"];
+    let rows: &[(&[&str], &str, Vec<String>)] = &[
+        // All is well.
+        (DOCS, "routes = [{ pattern = \"docs.example.com\", custom_domain = true }]", vec![]),
+        (DOCS, "routes = [{ pattern = \"docs.example.com/*\", zone_name = \"example.com\" }]", vec![]),
+        (DOCS, "route = { pattern = \"docs.example.com/*\", zone_id = \"0123\" }", vec![]),
+        (DOCS, "route = \"docs.example.com/*\"", vec![]),
+        (DOCS, "routes = [\"Docs.Example.com*\"]", vec![]),
+        (DOCS, "routes = [\"*.example.com/*\"]", vec![]),
+        (DOCS, "routes = [\"*docs.example.com/*\"]", vec![]),
+        (DOCS, "routes = [\"*/*\"]", vec![]),
+        (DOCS, "routes = [\"docs.example.com/*\", \"docs.example.com/a/*\"]", vec![]),
+        (&["docs.example.com", "example.com"], "routes = [\"*example.com/*\"]", vec![]),
+        (&["docs.example.com:8443"], "routes = [\"docs.example.com/*\"]", vec![]),
+        // A name that is not in ASCII is not compared.
+        (&["xn--mnchen-3ya.example"], "routes = [\"münchen.example/*\"]", vec![]),
+        // A route without its host, a host without its route.
+        (DOCS, "routes = [\"docs.example.com/*\", \"www.example.com/*\"]", vec![unserved("www.example.com/*")]),
+        (
+            DOCS,
+            "routes = [{ pattern = \"other.example\", custom_domain = true }]",
+            vec![unserved("other.example"), unreached("docs.example.com")],
+        ),
+        (
+            &["docs.example.com", "example.com", "sub.docs.example.com.evil"],
+            "routes = [\"*.example.com/*\"]",
+            vec![unreached("example.com"), unreached("sub.docs.example.com.evil")],
+        ),
+        (
+            DOCS,
+            "routes = [\"*.docs.example.com/*\"]",
+            vec![unserved("*.docs.example.com/*"), unreached("docs.example.com")],
+        ),
+        // A part of a host.
+        (DOCS, "routes = [\"docs.example.com\"]", vec![partly("docs.example.com")]),
+        (DOCS, "routes = [\"docs.example.com/\"]", vec![partly("docs.example.com")]),
+        (
+            DOCS,
+            "routes = [\"docs.example.com/admin/*\", \"docs.example.com/.auth/*\"]",
+            vec![partly("docs.example.com")],
+        ),
+        (DOCS, "routes = [\"https://docs.example.com/*\"]", vec![partly("docs.example.com")]),
+        // This machine.
+        (&["docs.example.com", "localhost"], "routes = [\"docs.example.com/*\"]", vec![local("localhost")]),
+        (
+            &["localhost:8787"],
+            "route = \"docs.example.com/*\"",
+            vec![unserved("docs.example.com/*"), local("localhost:8787")],
+        ),
+        (&["localhost"], "routes = []\nworkers_dev = false", vec![]),
+    ];
+    for (hosts, lines, expected) in rows {
+        assert_eq!(&warnings(&directory, hosts, lines), expected, "{hosts:?} {lines}");
+    }
+    // Behind a proxy that asks, the gate's own path is enough.
+    let mut settings = with_rules(json!([]));
+    (settings["hosts"], settings["check"]) = (json!(DOCS), json!("nginx"));
+    directory.write("portcullis.json", &settings.to_string());
+    directory.write("wrangler.toml", &format!("routes = [\"docs.example.com/.auth/*\"]\n{WRANGLER}"));
+    let text = directory.says(&["check"]);
+    assert!(!text.contains("route"), "{text}");
+}
+
+#[test]
+fn a_deployment_without_an_address_is_told_of_and_an_environment_has_its_own() {
+    let directory = Directory::new("check-addresses", &json!({}));
+    const DOCS: &[&str] = &["docs.example.com"];
+    let nowhere = [
+        "there are no routes, and workers_dev is false: the Worker has no address, unless routes are set in the dashboard",
+    ];
+    assert_eq!(warnings(&directory, DOCS, "workers_dev = false"), nowhere);
+    assert_eq!(warnings(&directory, DOCS, "workers_dev = false\nroutes = []"), nowhere);
+    assert!(warnings(&directory, &["localhost", "[::1]:3000"], "workers_dev = false").is_empty());
+    assert!(warnings(&directory, DOCS, "workers_dev = true").is_empty());
+    assert!(warnings(&directory, DOCS, "").is_empty());
+    // Routes are inherited where an environment has none of its own; `routes` from above goes before its `route`.
+    let with = |environment: &str| {
+        let file = format!(
+            "routes = [\"docs.example.com/*\"]\n{WRANGLER}[env.production]\n{environment}\nkv_namespaces = [{{ binding = \"PORTCULLIS_KV\" }}]\n"
+        );
+        directory.write("wrangler.toml", &file);
+        directory.says(&["check", "--env", "production"])
+    };
+    assert!(!with("").contains("route"), "{}", with(""));
+    assert!(!with("route = \"www.example.com/*\"").contains("route"));
+    let text = with("routes = [\"www.example.com/*\"]");
+    assert!(text.contains("the route \"www.example.com/*\" leads here"), "{text}");
+    assert!(text.contains("hosts names \"docs.example.com\", and no route leads here"), "{text}");
+}
+
+#[test]
+fn a_provider_of_this_machine_is_told_of_where_a_host_is_not() {
+    let directory = Directory::new("check-issuers", &json!({}));
+    let mut settings = with_rules(json!([{ "path": "/api/**", "tokens": ["ci"] }]));
+    settings["providers"][0]["issuer"] = json!("http://localhost:9000");
+    settings["tokens"] = json!([{ "id": "ci", "issuer": "http://127.0.0.1:9001", "audiences": ["site"] }]);
+    let lines = |settings: &serde_json::Value| -> Vec<String> {
+        directory.write("portcullis.json", &settings.to_string());
+        let text = directory.says(&["check"]);
+        text.lines().filter(|line| line.contains("an address of this machine")).map(str::to_owned).collect()
+    };
+    assert_eq!(
+        lines(&settings),
+        [
+            "warning: providers[0].issuer is \"http://localhost:9000\", an address of this machine, which a deployed Worker does not reach",
+            "warning: the issuer of the tokens \"ci\" is \"http://127.0.0.1:9001\", an address of this machine, which a deployed Worker does not reach",
+        ]
+    );
+    settings["hosts"] = json!(["localhost"]);
+    assert!(lines(&settings).is_empty());
+}
+
+/// The file of the repository is the demo, and says of itself that it is.
+#[test]
+fn of_the_demo_there_is_nothing_to_warn() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .arg("check")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && !text.contains("warning"), "{text}");
+}
