@@ -48,5 +48,6 @@ use crate::time::Lifetime;
 /// The longest answer read from a provider. The largest seen in the field is a key set of some
 /// 60 KB; a token answer for a person in 1,000 groups is as large.
 pub const ANSWER_BYTES: usize = 262_144;
-/// The longest a provider may take for one answer. A person waits for up to three in a row.
+/// The longest a provider may take for one answer. A person waits for up to five in a row: metadata, keys, the token,
+/// the keys once more, userinfo.
 pub const ANSWER_DEADLINE: Lifetime = Lifetime::from_seconds(8);

@@ -1,5 +1,5 @@
 //! [`Answer`]: what the gate says itself. Never a source for another site, and never kept by a cache but
-//! for the client script.
+//! for the client script and the public keys of the assertion.
 
 use std::borrow::Cow;
 
