@@ -33,23 +33,23 @@ const HEADER_BYTES: usize = 65_536;
 /// The cookies of a request, sorted into ours and the origin's.
 #[derive(Debug, Default)]
 pub struct Cookies<'h> {
-    session: Held<'h>,
+    session: Occurrence<'h>,
     logins: Vec<(&'h str, &'h str)>,
-    hint: Held<'h>,
+    hint: Occurrence<'h>,
     others: Vec<&'h str>,
     ours: bool,
 }
 
 /// How many cookies of a name there are. Two are one too many: which is meant cannot be known.
 #[derive(Clone, Copy, Debug, Default)]
-enum Held<'h> {
+enum Occurrence<'h> {
     #[default]
     None,
     One(&'h str),
     Several,
 }
 
-impl<'h> Held<'h> {
+impl<'h> Occurrence<'h> {
     fn and(self, value: &'h str) -> Self {
         if matches!(self, Self::None) { Self::One(value) } else { Self::Several }
     }
@@ -189,7 +189,7 @@ impl<'h> Cookies<'h> {
 
     /// Whether the browser shows no cookie of ours at all.
     pub fn are_none_of_ours(&self) -> bool {
-        matches!(self.session, Held::None) && self.logins.is_empty() && matches!(self.hint, Held::None)
+        matches!(self.session, Occurrence::None) && self.logins.is_empty() && matches!(self.hint, Occurrence::None)
     }
 
     /// What the origin gets: every cookie but ours.
