@@ -26,7 +26,6 @@ import { root } from './setup.mjs';
  * @param {object} [options.origin.services]  service bindings by name: a Worker (Miniflare's worker
  *        options, run in the same workerd), the name of one in `workers`, or a function of a request
  * @param {string|Function} [options.origin.fetch]  answers what the gate fetches, instead of the network
- * @param {object} [options.durableObjects]  as Miniflare takes them
  * @param {object[]} [options.workers]  further Workers, as Miniflare takes them
  * @param {string} [options.build]     directory of the built module, for a build with other features
  * @param {Function} [options.onLog]   called with each log entry as it comes
@@ -41,7 +40,6 @@ export async function startGate({
   secrets = {},
   kv = true,
   origin = {},
-  durableObjects,
   workers = [],
   build = 'build',
   onLog = () => {},
@@ -59,7 +57,6 @@ export async function startGate({
     serviceBindings,
     ...(kv && { kvNamespaces: ['PORTCULLIS_KV'] }),
     ...(assets && { assets: assetsBinding(assets) }),
-    ...(durableObjects && { durableObjects }),
     ...(outboundService && { outboundService }),
   };
   const mf = new Miniflare({
