@@ -106,18 +106,16 @@ function verdicts(rows, gate, { rules }) {
   ];
 }
 
+/** Ahead is who does more and takes less, each by more than noise. */
 function ahead(gate, peer) {
-  const at = (connections) => {
-    const pairs = against(gate, peer, connections);
-    return {
-      rate: median(pairs.map(([own, theirs]) => own.rate / theirs.rate)),
-      cpu: median(pairs.map(([own, theirs]) => own.cpu - theirs.cpu)),
-    };
-  };
-  const [many, one] = [at(32), at(1)];
-  const at32 = `at 32 connections ${number(many.rate, 2)} times its throughput, ${signed(many.cpu)} µs of CPU`;
-  const is = reached(many.rate > 1 && many.cpu < 0 && one.cpu < 0);
-  return `Ahead of ${peer.target.title}: ${at32}; at 1 connection ${signed(one.cpu)} µs: ${is}`;
+  const [many, one] = [32, 1].map((connections) => against(gate, peer, connections));
+  const throughput = difference(many, ([own, theirs]) => own.rate / theirs.rate - 1);
+  const times = throughput.noise
+    ? `throughput within the noise (rounds differ by ${number(throughput.spread, 2)} of it)`
+    : `${number(1 + throughput.middle, 2)} times its throughput`;
+  const takesLess = [many, one].map(processorTime).every(({ middle, noise }) => !noise && middle < 0);
+  const is = reached(takesLess && !throughput.noise && throughput.middle > 0);
+  return `Ahead of ${peer.target.title}: at 32 connections ${times}, ${apart(many)}; at 1 connection ${apart(one)}: ${is}`;
 }
 
 /** The check and the edits that only the gate makes, less what it remembers of them. */
@@ -133,8 +131,12 @@ function assertionStays(asserting, gate) {
 
 /** How much more processor time the one takes; a figure only where it is more than noise. */
 function apart(pairs) {
-  const { middle, spread, noise } = difference(pairs, ([own, theirs]) => own.cpu - theirs.cpu);
+  const { middle, spread, noise } = processorTime(pairs);
   return noise ? `CPU within the noise (rounds differ by ${number(spread, 0)} µs)` : `${signed(middle)} µs of CPU`;
+}
+
+function processorTime(pairs) {
+  return difference(pairs, ([own, theirs]) => own.cpu - theirs.cpu);
 }
 
 function reached(yes) {
