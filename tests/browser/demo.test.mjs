@@ -37,6 +37,23 @@ test('who comes from a login to a paragraph is there at once', async () => {
   await ada.close();
 });
 
+test('the heading that a fragment leads to is not behind the header, on a telephone and for who is signed in', async () => {
+  const ada = await browser.person();
+  await ada.page.goto(`${site.url}/members/reading-the-curve`);
+  await ada.signIn('ada');
+  await ada.page.waitForURL('**/members/reading-the-curve');
+  for (const width of [320, 360, 375, 412, 640, 930]) {
+    await ada.page.setViewportSize({ width, height: 700 });
+    await ada.page.goto(`${site.url}/members/`);
+    await ada.page.goto(`${site.url}/members/reading-the-curve#swarm`);
+    // Who is signed in is known late, and may add a row to the header.
+    await ada.page.locator('.who').waitFor();
+    const [header, heading] = await ada.page.evaluate(() => ['.site', '#swarm'].map((part) => document.querySelector(part).getBoundingClientRect()).map(({ top, bottom }) => ({ top, bottom })));
+    assert.ok(heading.top >= header.bottom, `at ${width} pixels the header ends at ${header.bottom}, and the heading begins at ${heading.top}`);
+  }
+  await ada.close();
+});
+
 test('the sign-in that is over has a link to the site', async () => {
   const ada = await browser.person();
   await ada.page.goto(`${site.url}/members/`);
