@@ -20,6 +20,9 @@ async function start() {
 
   const { settings, assets } = await wranglerSettings();
   const demo = settings?.providers?.find(({ id }) => id === 'demo');
+  if (demo && port === providerPort) {
+    throw new SetupError(`PORT and PROVIDER_PORT are both ${port}, and the site and the provider need one each. Choose another one: PROVIDER_PORT=${next(port)} npm start`);
+  }
   await requireFreePort(port, 'PORT');
   if (demo) await requireFreePort(providerPort, 'PROVIDER_PORT');
   await build();
@@ -108,8 +111,13 @@ async function requireFreePort(port, variable) {
     const free = code === undefined || code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
     if (free) continue;
     const reason = code === 'EACCES' ? 'may not be used by you' : 'is in use';
-    throw new SetupError(`Port ${port} ${reason}. Choose another one: ${variable}=${port === 65535 ? 8788 : port + 1} npm start`);
+    throw new SetupError(`Port ${port} ${reason}. Choose another one: ${variable}=${next(port)} npm start`);
   }
+}
+
+/** A port to propose in the place of one that will not do. */
+function next(port) {
+  return port === 65535 ? 8788 : port + 1;
 }
 
 function endWith(running) {

@@ -84,6 +84,13 @@ describe('npm start', { timeout: 120_000 }, () => {
     }
   });
 
+  test('says that the site and the provider need a port each', async () => {
+    const port = await freePort();
+    const both = new Command('npm', ['start', '--silent'], { PORT: String(port), PROVIDER_PORT: String(port) });
+    assert.equal((await both.ended).code, 1);
+    assert.equal(both.said.trim(), `PORT and PROVIDER_PORT are both ${port}, and the site and the provider need one each. Choose another one: PROVIDER_PORT=${port + 1} npm start`);
+  });
+
   test('ends with Ctrl-C, all of it', async () => {
     await start.interrupt();
     for (const url of [site, provider]) await refused(`${url}/`);
