@@ -106,15 +106,16 @@ function verdicts(rows, gate, { rules }) {
   ];
 }
 
-/** Ahead is who does more and takes less, each by more than noise. */
+/** Ahead is who does more or takes less by more than noise, and nowhere the other way round. */
 function ahead(gate, peer) {
   const [many, one] = [32, 1].map((connections) => against(gate, peer, connections));
   const throughput = difference(many, ([own, theirs]) => own.rate / theirs.rate - 1);
   const times = throughput.noise
     ? `throughput within the noise (rounds differ by ${number(throughput.spread, 2)} of it)`
     : `${number(1 + throughput.middle, 2)} times its throughput`;
-  const takesLess = [many, one].map(processorTime).every(({ middle, noise }) => !noise && middle < 0);
-  const is = reached(takesLess && !throughput.noise && throughput.middle > 0);
+  const gains = [many, one].map(processorTime).map(({ middle, noise }) => (noise ? 0 : -middle));
+  gains.push(throughput.noise ? 0 : throughput.middle);
+  const is = reached(gains.some((gain) => gain > 0) && gains.every((gain) => gain >= 0));
   return `Ahead of ${peer.target.title}: at 32 connections ${times}, ${apart(many)}; at 1 connection ${apart(one)}: ${is}`;
 }
 
