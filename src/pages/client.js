@@ -164,7 +164,7 @@
     declined = false;
     known = Promise.resolve(person);
     const detail = { person, same: isSame(before, person) };
-    if (before?.expires !== person.expires) portcullis.dispatchEvent(new CustomEvent('signedin', { detail }));
+    if (!detail.same || before.expires !== person.expires) portcullis.dispatchEvent(new CustomEvent('signedin', { detail }));
     return person;
   }
 
