@@ -52,6 +52,16 @@ for (const origin of ['service', 'zone', 'address']) {
       assert.deepEqual(await site.arrived(), []);
     });
 
+    // Some origins heed the override on any method (RFC 4918, 10.3).
+    test('copies and moves nothing to where another rule decides, under a GET either', async () => {
+      for (const [more, status] of [[{}, 200], [{ 'x-http-method-override': 'MOVE' }, 400]]) {
+        for (const path of ['/public/x', '/x']) {
+          const answer = await site.send(path, { headers: { cookie, destination: '/admin/x', ...more } });
+          assert.equal(answer.status, status, `${path} ${JSON.stringify(more)}`);
+        }
+      }
+    });
+
     // To an origin that heeds it, the platform takes the word that it may go on for the answer.
     test('asks no origin whether the body may come (RFC 9110, 10.1.1)', async () => {
       for (const path of ['/public/x', '/x']) {

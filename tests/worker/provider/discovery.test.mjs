@@ -95,7 +95,7 @@ test('Discovery 4.2: metadata are asked for when they are needed, and not before
   await visitor.open(login(ids.lazy));
   assert.equal(wire.calls.length, 1);
   const [{ method, headers }] = wire.calls;
-  assert.deepEqual([method, headers.accept, headers.cookie, headers.authorization], ['GET', 'application/json', undefined, undefined]);
+  assert.deepEqual([method, headers.accept, headers.cookie, headers.authorization], ['GET', 'application/json, application/jwk-set+json', undefined, undefined]);
 });
 
 test('Discovery 3: a broken extra endpoint is as good as none, and keeps nobody out', async () => {
