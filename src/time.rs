@@ -28,6 +28,11 @@ impl Timestamp {
         Self(self.0.saturating_add(lifetime.0))
     }
 
+    /// The moment `lifetime` earlier; stops at the epoch.
+    pub const fn before(self, lifetime: Lifetime) -> Self {
+        Self(self.0.saturating_sub(lifetime.0))
+    }
+
     /// How long ago `earlier` was; nothing when it lies ahead.
     pub const fn since(self, earlier: Self) -> Lifetime {
         Lifetime(self.0.saturating_sub(earlier.0))

@@ -1,7 +1,8 @@
 //! What providers publish – metadata and keys – and how long it is believed.
 //!
 //! A document is looked for in the isolate's memory, then in KV, then at the provider. Fresh for
-//! the time the settings give; past it still served, while it is fetched anew in the background;
+//! the time the settings give; past it still served, while it is fetched anew in the background –
+//! but what comes of keys for access tokens is waited for, three seconds –
 //! and past that too for a day while the provider is down. What comes back from KV is believed only
 //! with our MAC on it: whoever can write there could otherwise name his own keys.
 
@@ -35,6 +36,8 @@ const LOOKS: usize = 800;
 const FEW_LOOKS: usize = 300;
 /// How long it waits between two looks, in milliseconds.
 const BETWEEN_LOOKS: u32 = 10;
+/// When an issuer that was down is asked again (see [`Budget`]).
+const PAUSE: Lifetime = Lifetime::from_seconds(30);
 /// A call of which nothing came in time.
 const LOST: Trouble = Trouble::Unreachable(Unreachable::Deadline);
 
@@ -371,7 +374,7 @@ async fn get<E: Edge>(edge: &E, url: &str) -> Result<String, Trouble> {
 }
 
 /// Tries the keys that may have signed it: a handful at most. The proof is as old as the keys, so that one of a key that
-/// is withdrawn ends with them; where no fresh ones are to be had, it is of now.
+/// is withdrawn ends with them; where no fresh ones were to be had, it stands for as long as nobody is asked again.
 async fn try_keys<E: Edge>(
     edge: &E,
     now: Timestamp,
@@ -379,7 +382,9 @@ async fn try_keys<E: Edge>(
     provider: Publisher<'_>,
     signed: &Signed<'_>,
 ) -> Option<SignatureProof> {
-    let as_of = if keys.is_fresh(now, provider) { keys.fetched } else { now };
+    // The request may be older than the keys that it waited for.
+    let as_of =
+        if keys.is_fresh(now, provider) { keys.fetched.min(now) } else { now.before(provider.freshness).after(PAUSE) };
     for key in keys.document.candidates(signed.algorithm, signed.key_id, provider.algorithms) {
         if edge.verify(signed.algorithm, key, signed.message, signed.signature).await {
             return Some(SignatureProof::assertion(signed, key, as_of));

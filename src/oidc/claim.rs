@@ -72,7 +72,7 @@ pub(crate) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Name
 
 /// Whether it is several names in one text: with `;` between them, or as a list that was written as a text.
 fn is_joined(name: &str) -> bool {
-    name.contains(';') || name.starts_with('[')
+    name.contains(';') || name.starts_with("[\"")
 }
 
 /// The authentication context class (`acr`): one text, or what cannot be read.

@@ -319,7 +319,8 @@ fn is_country(text: &str) -> bool {
 }
 
 fn is_domain(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@' && byte != b'*') && !text.starts_with('.')
+    let is_plain = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '@' | '*') && !is_mark(letter);
+    text.chars().all(is_plain) && !text.starts_with('.') && !text.ends_with('.')
 }
 
 /// Exactly one `@` with something on both sides, and nothing that is not visible ASCII.
@@ -327,9 +328,13 @@ fn is_address(text: &str) -> bool {
     domain_of(text).is_some() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// What an address has between quotes, in a name or in a comment alone.
+fn is_mark(letter: char) -> bool {
+    letter.is_whitespace() || letter.is_control() || "\"(),:;<>[\\]".contains(letter)
+}
+
 /// What stands behind the only `@` of an address that is written without quotes, names or comments (RFC 5322, 3.4.1).
 fn domain_of(address: &str) -> Option<&str> {
-    let is_mark = |letter: char| letter.is_whitespace() || letter.is_control() || "\"(),:;<>[\\]".contains(letter);
     let (local, domain) = address.split_once('@').filter(|_| !address.contains(is_mark))?;
     (!local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.ends_with('.')).then_some(domain)
 }

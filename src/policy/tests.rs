@@ -229,6 +229,8 @@ fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known()
         assert!(judge(&json!({ "deny": [{ "claim": "level", "equals": 5 }] }), &said, &facts()).is_err(), "{level}");
         assert!(judge(&json!({ "deny": [{ "claim": "level", "equals": 6 }] }), &said, &facts()).is_ok(), "{level}");
     }
+    let tagged = json!({ "idp": "work", "groups": ["[EU] Staff", "[x]", "a, b"] });
+    assert!(judge(&json!({ "deny": [{ "group": "contractors" }] }), &tagged, &facts()).is_ok());
     let elsewhere = json!({ "idp": "work", "email": "jürgen@exämple.de", "email_verified": true });
     assert!(judge(&json!({ "deny": [{ "email_domain": "example.com" }] }), &elsewhere, &facts()).is_ok());
     let other = json!({ "idp": "work", "email": "ada@example.com" });

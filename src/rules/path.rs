@@ -139,7 +139,8 @@ fn is_plain(path: &str) -> bool {
         previous = byte;
         !merges && is_ordinary(byte)
     });
-    ordinary && !(may_go && path.split('/').any(|segment| matches!(segment, "." | "..") || is_ticket(segment)))
+    ordinary
+        && !(may_go && path.split('/').any(|segment| matches!(segment, "." | "..") || after_ticket(segment).is_some()))
 }
 
 /// Whether a byte stands for itself wherever it stands, but for a slash behind a slash and for dots.
@@ -285,15 +286,23 @@ fn cut_authority(path: &str) -> String {
     host.find('/').and_then(|end| host.get(end..)).unwrap_or("/").to_owned()
 }
 
-/// Whether ASP.NET takes a segment for a session's id or a ticket, as in `/(S(lit3py55t21z5v55vlm25s55))/page`, and out
-/// of the path.
-fn is_ticket(segment: &str) -> bool {
-    matches!(segment.as_bytes(), [b'(', letter, b'(', .., b')', b')'] if letter.is_ascii_alphabetic())
+/// What is behind a session's id or a ticket, as ASP.NET takes it out of a path with the slash in front of it:
+/// `/(S(lit3py55))/page` is `/page`, and `/pa/(F(x))ge` too.
+fn after_ticket(segment: &str) -> Option<&str> {
+    let is_marked = matches!(segment.as_bytes(), [b'(', letter, b'(', ..] if letter.is_ascii_alphabetic());
+    segment.split_once("))").filter(|_| is_marked).map(|(_, rest)| rest)
 }
 
 fn drop_tickets(path: &str) -> String {
-    let segments: Vec<&str> = path.split('/').filter(|segment| !is_ticket(segment)).collect();
-    if segments.len() == 1 { "/".to_owned() } else { segments.join("/") }
+    let mut kept = String::with_capacity(path.len());
+    for segment in path.split('/').skip(1) {
+        let rest = after_ticket(segment);
+        if rest.is_none() {
+            kept.push('/');
+        }
+        kept.push_str(rest.unwrap_or(segment));
+    }
+    if kept.starts_with('/') { kept } else { format!("/{kept}") }
 }
 
 fn merge_slashes(path: &str) -> String {

@@ -28,7 +28,7 @@ fn a_secret_in_the_file_is_wrong_and_its_command_is_named() {
     for (vars, setting, stored) in rows {
         let environments = if vars.contains("env.") { "[env.other]\n" } else { "[env.production]\n[env.other]\n" };
         directory.write("wrangler.toml", &format!("{WRANGLER}{vars}{environments}"));
-        let wrong = format!("wrong: {setting}: is in a file, where no secret belongs");
+        let wrong = format!("wrong: {setting}: is in a file, and names that begin so are those");
         let command = format!("store it with `npx wrangler secret put {stored}`");
         for arguments in [vec!["check"], vec!["check", "--env", "production"], vec!["check", "--env", "other"]] {
             let (good, text) = directory.run(&arguments);
@@ -144,6 +144,10 @@ fn a_deployment_without_an_address_is_told_of_and_an_environment_has_its_own() {
     assert_eq!(warnings(&directory, DOCS, "workers_dev = false\nroutes = []"), nowhere);
     assert!(warnings(&directory, &["localhost", "[::1]:3000"], "workers_dev = false").is_empty());
     assert!(warnings(&directory, DOCS, "workers_dev = true").is_empty());
+    let both = &["docs.example.com", "gate.example.workers.dev"];
+    let route = "routes = [\"docs.example.com/*\"]\nworkers_dev = ";
+    assert!(warnings(&directory, both, &format!("{route}true")).is_empty());
+    assert_eq!(warnings(&directory, both, &format!("{route}false")).len(), 1);
     assert!(warnings(&directory, DOCS, "").is_empty());
     // Routes are inherited where an environment has none of its own; `routes` from above goes before its `route`.
     let with = |environment: &str| {

@@ -161,6 +161,35 @@ fn while_the_issuer_is_down_its_keys_are_believed_and_a_check_is_remembered() {
 }
 
 #[test]
+fn keys_that_are_younger_than_the_request_do() {
+    let machine = Machine::new();
+    // Metadata and keys take more than a second each.
+    machine.world.set_distance(150);
+    assert_eq!(machine.show(&machine.good()), Verdict::accepted());
+    machine.world.take_calls();
+    assert_eq!(machine.show(&machine.good()), Verdict::accepted());
+    assert_eq!(machine.world.take_calls(), [""; 0]);
+}
+
+#[test]
+fn an_issuer_that_is_back_is_asked_for_its_keys_at_once() {
+    let machine = Machine::issuer("freshness", json!("10m"));
+    let mut claims = machine.claims();
+    claims["exp"] = json!(machine.world.now_seconds() + 2 * 86_400);
+    let token = machine.token(&claims);
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    machine.world.provider(|provider| provider.faults.insert("jwks", Fault::Down));
+    machine.world.pass(700);
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    machine.world.provider(|provider| {
+        provider.faults.clear();
+        provider.rotate("key-2", true);
+    });
+    machine.world.pass(31);
+    assert_eq!(machine.show(&token), Verdict::no_key());
+}
+
+#[test]
 fn an_issuer_that_hangs_keeps_a_machine_for_three_seconds() {
     let machine = Machine::issuer("freshness", json!("10m"));
     let mut claims = machine.claims();

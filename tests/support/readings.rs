@@ -88,22 +88,23 @@ fn without_host(path: &str) -> String {
     format!("/{}", path[slashes..].split_once('/').map_or("", |(_, rest)| rest))
 }
 
-/// As ASP.NET does with the ids of sessions that have no cookie.
+/// As ASP.NET does with the ids of sessions that have no cookie, wherever one begins behind a slash.
 fn without_tickets(path: &str) -> String {
-    let mut output = String::new();
-    for segment in path[1..].split('/') {
-        let letters: Vec<char> = segment.chars().collect();
-        let is_ticket = letters.len() >= 5
-            && letters[0] == '('
-            && letters[1].is_ascii_alphabetic()
-            && letters[2] == '('
-            && segment.ends_with("))");
-        if !is_ticket {
-            output.push('/');
-            output.push_str(segment);
+    let mut path = path.to_owned();
+    let mut from = 0;
+    while let Some(start) = path[from..].find("/(").map(|start| from + start) {
+        let inside: Vec<char> = path[start + 2..].chars().take_while(|character| *character != '/').collect();
+        let opens = inside.len() > 1 && inside[0].is_ascii_alphabetic() && inside[1] == '(';
+        match inside.windows(2).position(|two| two == [')', ')']).filter(|_| opens) {
+            Some(end) => {
+                let length = inside[..end + 2].iter().map(|character| character.len_utf8()).sum::<usize>();
+                path.replace_range(start..start + 2 + length, "");
+                from = start;
+            }
+            None => from = start + 1,
         }
     }
-    if output.is_empty() { "/".to_owned() } else { output }
+    if path.starts_with('/') { path } else { format!("/{path}") }
 }
 
 fn without_doubled_slashes(path: &str) -> String {

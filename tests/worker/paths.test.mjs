@@ -138,6 +138,7 @@ for (const origin of ['service', 'zone', 'address']) {
       // A session's id that ASP.NET takes out.
       '/(S(lit3py55t21z5v55vlm25s55))/admin/secret',
       '/(A(x)F(y))/public/a',
+      '/ad/(S(x))min/secret',
       '/files/a%2Fb/open',
       '/files/..%2Fopen/open',
       '/files/a/open;/%2e%2e/open',

@@ -196,7 +196,9 @@ impl Deployment {
                 let command = self.command_to_store(name, environment);
                 return Err(wrong(
                     format!("{within}vars.{name}"),
-                    format!("is in a file, where no secret belongs: take it out, and store it with `{command}`"),
+                    format!(
+                        "is in a file, and names that begin so are those of the gate's secrets: take it out, and store it with `{command}`"
+                    ),
                 ));
             }
         }

@@ -51,7 +51,9 @@ pub(crate) fn warnings(table: &Table, config: &Config) -> Vec<String> {
         let pattern = route.pattern;
         format!("the route {pattern:?} leads here, and hosts names no host of it: everybody is answered 421 there")
     });
-    let unreached = hosts.iter().filter_map(|host| {
+    // Wrangler's own default beside routes is false.
+    let is_dev = table.get("workers_dev") == Some(&Value::Boolean(true));
+    let unreached = hosts.iter().filter(|host| !(is_dev && host.name().ends_with(".workers.dev"))).filter_map(|host| {
         let name = host.name();
         let written = host.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
         let mut meeting = routes.iter().filter(|route| route.meets(host)).peekable();
