@@ -89,6 +89,27 @@ fn groups_that_cannot_be_told_apart_are_not_known() {
     }
 }
 
+/// A rule that keeps out must not take what it cannot read for a no.
+#[test]
+fn an_address_or_a_way_of_signing_in_that_cannot_be_read_is_not_known() {
+    let deny = |selector: Value| json!({ "path": "/**", "deny": [selector] });
+    let by_domain = deny(json!({ "email_domain": "evil.example" }));
+    for (rule, said, more, admitted) in [
+        (&by_domain, json!({ "email": "ada@example.com" }), json!({}), true),
+        (&by_domain, json!({ "email": ["ada@evil.example"] }), json!({}), false),
+        (&by_domain, json!({ "email": null }), json!({ "email": ["ada@evil.example"] }), false),
+        (&by_domain, json!({ "email": null, "_claim_names": { "email": "src1" } }), json!({}), false),
+        (&by_domain, json!({ "email": null }), json!({}), true),
+        (&deny(json!({ "acr": "weak" })), json!({ "acr": "strong" }), json!({}), true),
+        (&deny(json!({ "acr": "weak" })), json!({ "acr": ["weak"] }), json!({}), false),
+        (&deny(json!({ "amr": "pwd" })), json!({ "amr": ["hwk"] }), json!({}), true),
+        (&deny(json!({ "amr": "pwd" })), json!({ "amr": { "pwd": true } }), json!({}), false),
+    ] {
+        let arrived = matches!(arrival(rule, &said, &more), Arrival::Origin(..));
+        assert_eq!(arrived, admitted, "{rule} {said} {more}");
+    }
+}
+
 #[test]
 fn rfc7519_2_a_moment_need_not_be_a_whole_second() {
     let world = World::new();

@@ -102,13 +102,24 @@ fn keys_that_rotate_are_fetched_once_and_then_known() {
     assert_eq!(machine.world.take_calls(), ["GET https://id.example/jwks"]);
 }
 
+/// A machine at an issuer whose keys are fresh for ten minutes, and a token of two days that was taken.
+fn with_a_long_token() -> (Machine, String) {
+    let machine = Machine::issuer("freshness", json!("10m"));
+    let token = long_token(&machine, "1");
+    assert_eq!(machine.show(&token), Verdict::accepted());
+    (machine, token)
+}
+
+fn long_token(machine: &Machine, id: &str) -> String {
+    let mut claims = machine.claims();
+    claims["exp"] = json!(machine.world.now_seconds() + 2 * 86_400);
+    claims["jti"] = json!(id);
+    machine.token(&claims)
+}
+
 #[test]
 fn a_key_that_was_withdrawn_ends_the_tokens_it_signed_within_the_freshness() {
-    let machine = Machine::issuer("freshness", json!("10m"));
-    let mut claims = machine.claims();
-    claims["exp"] = json!(machine.world.now_seconds() + 86_400);
-    let token = machine.token(&claims);
-    assert_eq!(machine.show(&token), Verdict::accepted());
+    let (machine, token) = with_a_long_token();
     machine.world.provider(|provider| provider.rotate("key-2", true));
     machine.world.pass(599);
     assert_eq!(machine.show(&token), Verdict::accepted());
@@ -118,12 +129,8 @@ fn a_key_that_was_withdrawn_ends_the_tokens_it_signed_within_the_freshness() {
 
 #[test]
 fn a_token_that_came_late_ends_with_the_keys_it_was_checked_with() {
-    let machine = Machine::issuer("freshness", json!("10m"));
-    let mut claims = machine.claims();
-    claims["exp"] = json!(machine.world.now_seconds() + 86_400);
-    assert_eq!(machine.show(&machine.token(&claims)), Verdict::accepted());
-    claims["jti"] = json!("another");
-    let late = machine.token(&claims);
+    let (machine, _) = with_a_long_token();
+    let late = long_token(&machine, "another");
     machine.world.provider(|provider| provider.rotate("key-2", true));
     machine.world.pass(599);
     assert_eq!(machine.show(&late), Verdict::accepted());
@@ -133,11 +140,7 @@ fn a_token_that_came_late_ends_with_the_keys_it_was_checked_with() {
 
 #[test]
 fn keys_that_nobody_asked_for_in_a_day_are_not_believed_while_there_are_newer_ones() {
-    let machine = Machine::issuer("freshness", json!("10m"));
-    let mut claims = machine.claims();
-    claims["exp"] = json!(machine.world.now_seconds() + 2 * 86_400);
-    let token = machine.token(&claims);
-    assert_eq!(machine.show(&token), Verdict::accepted());
+    let (machine, token) = with_a_long_token();
     machine.world.provider(|provider| provider.rotate("key-2", true));
     machine.world.pass(80_000);
     assert_eq!(machine.show(&token), Verdict::no_key());
@@ -145,11 +148,7 @@ fn keys_that_nobody_asked_for_in_a_day_are_not_believed_while_there_are_newer_on
 
 #[test]
 fn while_the_issuer_is_down_its_keys_are_believed_and_a_check_is_remembered() {
-    let machine = Machine::issuer("freshness", json!("10m"));
-    let mut claims = machine.claims();
-    claims["exp"] = json!(machine.world.now_seconds() + 2 * 86_400);
-    let token = machine.token(&claims);
-    assert_eq!(machine.show(&token), Verdict::accepted());
+    let (machine, token) = with_a_long_token();
     for endpoint in ["openid-configuration", "jwks"] {
         machine.world.provider(|provider| provider.faults.insert(endpoint, Fault::Down));
     }
@@ -173,11 +172,7 @@ fn keys_that_are_younger_than_the_request_do() {
 
 #[test]
 fn an_issuer_that_is_back_is_asked_for_its_keys_at_once() {
-    let machine = Machine::issuer("freshness", json!("10m"));
-    let mut claims = machine.claims();
-    claims["exp"] = json!(machine.world.now_seconds() + 2 * 86_400);
-    let token = machine.token(&claims);
-    assert_eq!(machine.show(&token), Verdict::accepted());
+    let (machine, token) = with_a_long_token();
     machine.world.provider(|provider| provider.faults.insert("jwks", Fault::Down));
     machine.world.pass(700);
     assert_eq!(machine.show(&token), Verdict::accepted());
@@ -191,11 +186,7 @@ fn an_issuer_that_is_back_is_asked_for_its_keys_at_once() {
 
 #[test]
 fn an_issuer_that_hangs_keeps_a_machine_for_three_seconds() {
-    let machine = Machine::issuer("freshness", json!("10m"));
-    let mut claims = machine.claims();
-    claims["exp"] = json!(machine.world.now_seconds() + 2 * 86_400);
-    let token = machine.token(&claims);
-    assert_eq!(machine.show(&token), Verdict::accepted());
+    let (machine, token) = with_a_long_token();
     machine.world.pass(80_000);
     machine.world.set_distance(10_000);
     machine.world.take_pauses();

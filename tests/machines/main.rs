@@ -353,13 +353,16 @@ fn at_the_other_address_of_a_page_tokens_count_where_all_of_its_rules_take_the_s
 }
 
 #[test]
-fn an_address_in_a_token_keeps_out_where_it_is_named_and_admits_nobody() {
-    for (rule, address, admitted) in [
-        (json!({ "deny": [{ "email_domain": "evil.example" }] }), json!("eve@evil.example"), false),
-        (json!({ "deny": [{ "email": "eve@evil.example" }] }), json!("Eve@Evil.example"), false),
-        (json!({ "deny": [{ "email_domain": "evil.example" }] }), json!(["eve@evil.example"]), false),
-        (json!({ "deny": [{ "email_domain": "evil.example" }] }), json!("robot@example.com"), true),
-        (json!({ "allow": [{ "email_domain": "example.com" }] }), json!("robot@example.com"), false),
+fn what_a_token_says_of_its_address_or_of_a_sign_in_keeps_out_and_an_address_admits_nobody() {
+    for (rule, claim, value, admitted) in [
+        (json!({ "deny": [{ "email_domain": "evil.example" }] }), "email", json!("eve@evil.example"), false),
+        (json!({ "deny": [{ "email": "eve@evil.example" }] }), "email", json!("Eve@Evil.example"), false),
+        (json!({ "deny": [{ "email_domain": "evil.example" }] }), "email", json!(["eve@evil.example"]), false),
+        (json!({ "deny": [{ "email_domain": "evil.example" }] }), "email", json!("robot@example.com"), true),
+        (json!({ "allow": [{ "email_domain": "example.com" }] }), "email", json!("robot@example.com"), false),
+        (json!({ "deny": [{ "acr": "weak" }] }), "acr", json!(["weak"]), false),
+        (json!({ "deny": [{ "amr": "pwd" }] }), "amr", json!({ "pwd": true }), false),
+        (json!({ "deny": [{ "amr": "pwd" }] }), "amr", json!(["hwk"]), true),
     ] {
         let machine = Machine::with(|settings| {
             for (name, list) in rule.as_object().expect("a rule") {
@@ -367,7 +370,7 @@ fn an_address_in_a_token_keeps_out_where_it_is_named_and_admits_nobody() {
             }
         });
         let mut claims = machine.claims();
-        (claims["email"], claims["email_verified"]) = (address, true.into());
+        (claims[claim], claims["email_verified"]) = (value, true.into());
         let outcome = machine.isolate.send(&bearer("/api/x", &machine.token(&claims)));
         match outcome {
             Outcome::Forward(arrived) => {

@@ -8,7 +8,9 @@ struct Route<'t> {
     pattern: &'t str,
     /// The host's name, or the end of it behind a `*`.
     name: String,
+    /// Whether the pattern has a `*` in front of it.
     any_before: bool,
+    /// Whether it covers every path of the host, over https.
     whole: bool,
 }
 
