@@ -14,6 +14,9 @@ import { root } from '../../../../scripts/setup.mjs';
 import { keepOutOfTheLog, remember } from './confidential.mjs';
 import { Visitor } from './visitor.mjs';
 
+/** How often another port is tried. */
+const MOST_TRIES = 3;
+
 /** As in wrangler.toml: what the demo protects. */
 const RULES = [
   { path: '/', sso: false },
@@ -31,7 +34,21 @@ const RULES = [
  * @param {object} [options.secrets]
  * @param {object} [options.gate]       more of what `startGate` takes
  */
-export async function startSite({ providers = { demo: {} }, settings = {}, secrets = {}, gate: options = {} } = {}) {
+export async function startSite(options) {
+  for (let tries = 1; ; tries += 1) {
+    const site = await prepareSite(options);
+    try {
+      await site.start();
+      return site;
+    } catch (error) {
+      // Its providers would keep the process; and the port was somebody else's by then, which happens.
+      await site.close();
+      if (error.code !== 'ERR_ADDRESS_IN_USE' || tries === MOST_TRIES) throw error;
+    }
+  }
+}
+
+async function prepareSite({ providers = { demo: {} }, settings = {}, secrets = {}, gate: options = {} } = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const bindings = { PORTCULLIS_SECRET: randomBytes(32).toString('base64'), ...secrets };
@@ -45,7 +62,7 @@ export async function startSite({ providers = { demo: {} }, settings = {}, secre
     if (secret !== null) bindings[`PORTCULLIS_${id.toUpperCase().replaceAll('-', '_')}_CLIENT_SECRET`] = secret ?? clientSecret;
   }
   for (const [name, value] of Object.entries(bindings)) keepOutOfTheLog(name, value);
-  const site = new Site({
+  return new Site({
     url,
     providers: running,
     options: {
@@ -56,8 +73,6 @@ export async function startSite({ providers = { demo: {} }, settings = {}, secre
       ...options,
     },
   });
-  await site.start();
-  return site;
 }
 
 class Site {
@@ -106,7 +121,7 @@ class Site {
   }
 
   async close() {
-    await this.gate.dispose();
+    await this.gate?.dispose();
     for (const provider of new Set(Object.values(this.providers))) if (provider.server.listening) await provider.close();
     for (const directory of this.#builds) await rm(directory, { recursive: true });
   }
