@@ -87,15 +87,24 @@ pub struct Choice {
 #[derive(Clone, Debug)]
 pub enum WayOn {
     /// A new login.
-    TryAgain(String),
+    TryAgain(LoginLink),
     /// A new login, with another account.
-    AnotherAccount(String),
+    AnotherAccount(LoginLink),
     /// The site's home page.
     Home,
     /// The logout.
     SignOut(String),
     /// There is nothing to link to.
     Nowhere,
+}
+
+/// A link to a new login, which takes the fragment along.
+#[derive(Clone, Debug)]
+pub struct LoginLink {
+    /// Where it leads.
+    pub address: String,
+    /// The key under which an earlier attempt kept the fragment; else it is in the address of the page.
+    pub key: Option<String>,
 }
 
 /// A rendered page.
@@ -114,7 +123,9 @@ pub fn render(page: &Page, request: &str) -> Document {
     let script = match page {
         Page::Continue { .. } => Some(script::KEEP_FRAGMENT),
         Page::Arrive { .. } => Some(script::RESTORE_FRAGMENT),
-        Page::Chooser { .. } => Some(script::CARRY_FRAGMENT),
+        Page::Chooser { .. }
+        | Page::SignInFirst { .. }
+        | Page::Refusal { way_on: WayOn::TryAgain(_) | WayOn::AnotherAccount(_), .. } => Some(script::CARRY_FRAGMENT),
         Page::SignedIn => Some(script::END_WINDOW),
         _ => None,
     };
@@ -203,8 +214,8 @@ fn content(page: &Page) -> (&str, Markup) {
                 @if let Some(person) = person { p { "You are signed in as " strong { (person) } "." } }
                 p { (text) }
                 @match way_on {
-                    WayOn::TryAgain(address) => p.actions { a.button href=(address) target="_top" { "Try again" } },
-                    WayOn::AnotherAccount(address) => p.actions { a.button href=(address) target="_top" { "Use another account" } a.quiet href="/" target="_top" { "Home page" } },
+                    WayOn::TryAgain(login) => p.actions { a.button href=(login.address) data-key=[&login.key] target="_top" { "Try again" } },
+                    WayOn::AnotherAccount(login) => p.actions { a.button href=(login.address) data-key=[&login.key] target="_top" { "Use another account" } a.quiet href="/" target="_top" { "Home page" } },
                     WayOn::Home => p.actions { a.button href="/" target="_top" { "Home page" } },
                     WayOn::SignOut(address) => p.actions { a.button href=(address) target="_top" { "Sign out" } },
                     WayOn::Nowhere => {},
@@ -224,7 +235,7 @@ mod tests {
             title: "No",
             text: "Ask.",
             person: Some(person.into()),
-            way_on: WayOn::TryAgain("/.auth/login?return_to=%2F".into()),
+            way_on: WayOn::Home,
         };
         render(&page, "req-1")
     }
@@ -274,6 +285,7 @@ mod tests {
         // For a page whose address has some 200 letters: they travel in the state.
         let provider = format!("https://login.example.com/organization/oauth2/v2.0/authorize?{}#", "q".repeat(800));
         let login = format!("/.auth/login?return_to={}", "q".repeat(200));
+        let link = || LoginLink { address: login.clone(), key: Some("0123456789abcdef".into()) };
         let person = || Some("ada.lindqvist@department.example.com".to_owned());
         let choice = |number| Choice { title: format!("Department number {number}"), address: login.clone() };
         let refusal = |way_on| Page::Refusal {
@@ -300,8 +312,8 @@ mod tests {
             },
             Page::SignedOut { sign_in: login.clone() },
             Page::SignedIn,
-            refusal(WayOn::TryAgain(login.clone())),
-            refusal(WayOn::AnotherAccount(login)),
+            refusal(WayOn::TryAgain(link())),
+            refusal(WayOn::AnotherAccount(link())),
             refusal(WayOn::Home),
             refusal(WayOn::SignOut("/.auth/logout".into())),
             refusal(WayOn::Nowhere),

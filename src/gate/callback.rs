@@ -244,7 +244,7 @@ impl Gate {
         if state.step_up && self.lacks(request, goal, &session, edge.now()) {
             return self.refuse_on_the_way(request, &Rejection::StepUpUnmet, goal).with_cookies(lines);
         }
-        self.go_back(request, state, goal).with_cookies(lines)
+        self.go_back(request, goal).with_cookies(lines)
     }
 
     /// Whether a new sign-in would still be asked for.
@@ -260,10 +260,10 @@ impl Gate {
 
     /// Back to the page: at once, or by a page that puts the fragment on again where the browser
     /// keeps one for this login.
-    fn go_back<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, state: &LoginState, goal: &Goal) -> Answer {
-        match &state.fragment {
+    fn go_back<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, goal: &Goal) -> Answer {
+        match goal.fragment() {
             Some(key) => {
-                self.page(request, 200, &Page::Arrive { address: goal.return_to().address(), key: key.clone() })
+                self.page(request, 200, &Page::Arrive { address: goal.return_to().address(), key: key.to_owned() })
             }
             None => Answer::redirect(303, &goal.return_to().address()),
         }
@@ -291,7 +291,7 @@ impl Gate {
         let lacks = |session: &Rc<Session>| self.lacks(request, goal, session, request.now);
         let is_lacking = state.step_up && session.as_ref().is_some_and(lacks);
         if session.is_some() && !is_lacking {
-            return self.go_back(request, state, goal);
+            return self.go_back(request, goal);
         }
         if let Some(error) = declined {
             return self.refuse_on_the_way(request, &Rejection::Provider(error), goal);
@@ -309,7 +309,7 @@ impl Gate {
         else {
             return self.refuse_on_the_way(request, &Rejection::Response, goal);
         };
-        let start = Start { provider, goal, attempt: 1, fragment: state.fragment.clone() };
+        let start = Start { provider, goal, attempt: 1 };
         match self.start(request, &start).await {
             Ok(started) => Answer::redirect(302, &started.address).with_cookies(started.cookies),
             Err(rejection) => self.refuse_on_the_way(request, &rejection, goal),

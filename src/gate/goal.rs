@@ -18,12 +18,13 @@ pub(super) struct Goal {
     needed_by: Option<ReturnTo>,
     method: Option<String>,
     prompt: Option<&'static str>,
+    fragment: Option<String>,
 }
 
 impl Goal {
     /// A page that is to be opened.
     pub(super) fn page(return_to: ReturnTo) -> Self {
-        Self { return_to, needed_by: None, method: None, prompt: None }
+        Self { return_to, needed_by: None, method: None, prompt: None, fragment: None }
     }
 
     /// A login that leads to one page and that another may need, for something else than to open it. What says no more
@@ -44,12 +45,17 @@ impl Goal {
         let page = |path: &str| ReturnTo::carried(path, site, prefix);
         let needed_by = state.needed_by.as_deref().and_then(page);
         let goal = Self::of(page(&state.return_to)?, needed_by, state.method.clone());
-        Some(goal.asking(prompt(state.prompt.as_deref())))
+        Some(Self { fragment: state.fragment.clone(), ..goal.asking(prompt(state.prompt.as_deref())) })
     }
 
     /// The page that the login leads to.
     pub(super) fn return_to(&self) -> &ReturnTo {
         &self.return_to
+    }
+
+    /// The key under which the browser keeps the page's fragment since an earlier attempt, if it does.
+    pub(super) fn fragment(&self) -> Option<&str> {
+        self.fragment.as_deref()
     }
 
     /// The page that needs the login.

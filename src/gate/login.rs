@@ -26,8 +26,6 @@ pub(super) struct Start<'s> {
     pub(super) goal: &'s Goal,
     /// 0 when a person started it, 1 for the restart.
     pub(super) attempt: u8,
-    /// The key of a fragment that the browser keeps since an earlier attempt.
-    pub(super) fragment: Option<String>,
 }
 
 /// The ways into the provider's sign-in page.
@@ -69,7 +67,7 @@ impl Gate {
             return self.refuse_on_the_way(request, &Rejection::UnknownProvider, &wanted.goal);
         };
         // 5. Off to the provider.
-        let start = Start { provider, goal: &wanted.goal, attempt: 0, fragment: None };
+        let start = Start { provider, goal: &wanted.goal, attempt: 0 };
         match self.start(request, &start).await {
             Ok(started) if self.config.fragment => {
                 let (with_fragment, key) = started.with_fragment;
@@ -107,7 +105,7 @@ impl Gate {
             needed_by,
             method,
             prompt: start.goal.prompt().map(str::to_owned),
-            fragment: start.fragment.clone(),
+            fragment: start.goal.fragment().map(str::to_owned),
             step_up: !step_up.is_nothing(),
         };
         let key = id.short().to_owned();

@@ -11,7 +11,7 @@ use crate::{
     config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
     oidc::{AuthorizationError, IdTokenError, TokenError, UserInfoError},
-    pages::{self, Page, WayOn},
+    pages::{self, LoginLink, Page, WayOn},
     rules::{Ambiguous, PathError},
 };
 
@@ -229,7 +229,7 @@ impl Rejection {
     fn way_on(&self, gate: &Gate, goal: &Goal) -> WayOn {
         match self {
             Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims => {
-                WayOn::AnotherAccount(gate.login_path(&goal.asking(Some(SELECT_ACCOUNT))))
+                WayOn::AnotherAccount(gate.login_link(&goal.asking(Some(SELECT_ACCOUNT))))
             }
             Self::SessionNotKept
             | Self::StepUpUnmet
@@ -246,7 +246,7 @@ impl Rejection {
             | Self::UserInfo(_)
             | Self::UserInfoDown(_)
             | Self::UnknownProvider
-            | Self::NotNavigation => WayOn::TryAgain(gate.login_path(goal)),
+            | Self::NotNavigation => WayOn::TryAgain(gate.login_link(goal)),
             Self::ForeignLogout => WayOn::SignOut(gate.path_of(super::Endpoint::Logout)),
             Self::Host(_) | Self::Insecure | Self::LockedDown => WayOn::Nowhere,
             _ => WayOn::Home,
@@ -255,6 +255,10 @@ impl Rejection {
 }
 
 impl Gate {
+    fn login_link(&self, goal: &Goal) -> LoginLink {
+        LoginLink { address: self.login_path(goal), key: goal.fragment().map(str::to_owned) }
+    }
+
     /// Says no: logs it, and answers in the form the sender can use.
     pub(super) fn refuse<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, rejection: &Rejection) -> Answer {
         let here = ReturnTo::parse(&request.visit.address(), request.visit.site(), &self.config.prefix);

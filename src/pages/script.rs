@@ -15,9 +15,12 @@ pub(super) const RESTORE_FRAGMENT: &str = "\
 try{h=sessionStorage.getItem(k)||'';sessionStorage.removeItem(k)}catch(e){}\
 location.replace(a.href+(h[0]==='#'?h:''))})()";
 
-/// On the chooser: its links keep the fragment for the next page.
+/// Where links lead to a login: they take the fragment along, which an earlier attempt kept or which is
+/// in the address of this page.
 pub(super) const CARRY_FRAGMENT: &str = "\
-(function(){var l=document.querySelectorAll('.choices a'),i;for(i=0;i<l.length;i++)l[i].hash=location.hash})()";
+(function(){document.querySelectorAll('a.button').forEach(function(a){var h='';\
+try{h=sessionStorage.getItem('portcullis:'+a.dataset.key)||''}catch(e){}\
+a.hash=h||location.hash})})()";
 
 /// In a window of its own: tells the page that opened it, which looks for itself, and ends. A provider's
 /// `Cross-Origin-Opener-Policy` cuts a window off from its opener, but not from a channel of its origin.

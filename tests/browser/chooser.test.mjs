@@ -69,18 +69,18 @@ test('without scripts it works too, without the fragment', async () => {
   await ada.page.waitForURL(`${site.url}${PAGE}*`);
 });
 
-test('another account: the choice of a provider, and then of an account', async () => {
+test('another account: the choice of a provider, and then of an account, and the fragment is still there', async () => {
   const bob = await person();
   await bob.page.goto(`${site.url}/members/`);
   await bob.page.getByRole('link', { name: 'Provider work' }).click();
   await bob.signIn('bob');
   await bob.page.waitForURL(`${site.url}/members/`);
-  await bob.page.goto(`${site.url}/admin/`);
+  await bob.page.goto(`${site.url}/admin/#keys`);
   await bob.page.getByRole('link', { name: 'Use another account' }).click();
   await bob.page.getByRole('link', { name: 'Provider work' }).click();
   await bob.page.getByRole('heading', { name: 'Choose an account' }).waitFor();
   await bob.signIn('ada');
-  await bob.page.waitForURL(`${site.url}/admin/`);
+  await bob.page.waitForURL(`${site.url}/admin/#keys`);
 });
 
 nothingConfidentialIsLogged();

@@ -155,15 +155,15 @@ test('a browser that keeps no cookies of the site: a page that says so, and no l
   assert.equal(callbacks(ada.visits), 4);
 });
 
-test('who cancels at the provider reads so, and can take another account', async () => {
+test('who cancels at the provider reads so, and can take another account: the fragment is still there', async () => {
   const ada = await person();
-  await ada.page.goto(`${site.url}/members/`);
+  await ada.page.goto(`${site.url}/members/#new`);
   await ada.page.getByRole('button', { name: 'Cancel' }).click();
   await ada.page.getByRole('heading', { name: 'Sign-in was declined' }).waitFor();
   await ada.page.getByRole('link', { name: 'Use another account' }).click();
   await ada.page.waitForURL(`${site.provider.issuer}/**`);
   await ada.signIn('ada');
-  await ada.page.waitForURL(`${site.url}/members/`);
+  await ada.page.waitForURL(`${site.url}/members/#new`);
 });
 
 test('bob is refused in the workshop, reads who he is, and ada takes over from there', async () => {
@@ -179,7 +179,7 @@ test('bob is refused in the workshop, reads who he is, and ada takes over from t
   await page.getByRole('link', { name: 'Use another account' }).click();
   await page.getByRole('heading', { name: 'Choose an account' }).waitFor();
   await somebody.signIn('ada');
-  await page.waitForURL(`${site.url}/admin/keys?sort=age*`);
+  await page.waitForURL(`${site.url}/admin/keys?sort=age#newest`);
   assert.equal((await page.reload()).status(), 200);
   await page.locator('#visitor .who').waitFor();
   assert.equal(await page.locator('#visitor .who').textContent(), 'Ada Lindqvist');

@@ -93,11 +93,12 @@ fn a_fragment_is_announced_in_the_state_and_restored_by_a_page() {
     let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
     let login = format!("{HOST}/.auth/login?return_to=%2Fpage");
     let Outcome::Answer(page) = ada.send(&isolate, Head::navigation(&login)) else { panic!("a page") };
-    let with_fragment = page.body.split("data-with-fragment=\"").nth(1).unwrap().split('"').next().unwrap();
+    let with_fragment = attribute(&page.body, "data-with-fragment");
+    let key = format!("data-key=\"{}\"", attribute(&page.body, "data-key"));
     let back = ada.answer_of_provider(&isolate, &with_fragment.replace("&amp;", "&"));
     let Outcome::Answer(arrive) = ada.send(&isolate, Head::navigation(&back)) else { panic!("a page") };
     assert_eq!(arrive.status, 200);
-    assert!(arrive.body.contains("https://docs.example.com/page") && arrive.body.contains("data-key="));
+    assert!(arrive.body.contains("https://docs.example.com/page") && arrive.body.contains(&key));
     let mut without = settings();
     without["fragment"] = false.into();
     let Outcome::Answer(plain) = ada.send(&world.isolate(&without), Head::navigation(&login)) else {
@@ -105,6 +106,29 @@ fn a_fragment_is_announced_in_the_state_and_restored_by_a_page() {
     };
     assert_eq!(plain.status, 302);
     assert!(plain.header("location").unwrap().ends_with('#'));
+}
+
+#[test]
+fn a_login_that_ends_in_a_refusal_leads_to_another_with_the_same_fragment() {
+    for (error, way_on) in [("access_denied", "Use another account"), ("server_error", "Try again")] {
+        for (start, is_kept) in [("data-with-fragment", true), ("href", false)] {
+            let world = World::new();
+            let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+            world.provider(|provider| provider.authorization = Authorization::Error(error));
+            let login = format!("{HOST}/.auth/login?return_to=%2Fpage");
+            let Outcome::Answer(page) = ada.send(&isolate, Head::navigation(&login)) else { panic!("a page") };
+            let key = format!("data-key=\"{}\"", attribute(&page.body, "data-key"));
+            let back = ada.answer_of_provider(&isolate, &attribute(&page.body, start).replace("&amp;", "&"));
+            let Outcome::Answer(refusal) = ada.send(&isolate, Head::navigation(&back)) else { panic!("a page") };
+            let link = refusal.body.split("<a ").find(|link| link.contains(way_on)).unwrap();
+            assert_eq!((link.contains(&key), link.contains("data-key")), (is_kept, is_kept), "{link}");
+        }
+    }
+}
+
+/// The value of the first attribute of this name.
+fn attribute<'p>(page: &'p str, name: &str) -> &'p str {
+    page.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap()
 }
 
 #[test]
