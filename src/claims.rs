@@ -39,7 +39,8 @@ pub struct Selection {
 /// What is known of a person, limited to a [`Selection`].
 ///
 /// Claims come from an ID token or an access token whose checks are done, from a service token whose hash is in the
-/// settings, or from a session cookie whose signature was checked; in the Worker there is no other way to make them.
+/// settings, or from a session cookie whose signature was checked; other crates have no other way to make them, and this
+/// one does not use any.
 /// (Natively, the commands suppose ID tokens, see `IdToken::supposed`, and tests make claims of any value.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {

@@ -20,6 +20,7 @@ use std::rc::Rc;
 pub use check::{Check, Proxy};
 pub use headers::{Fact, HeaderName, Headers};
 pub use host::{Host, Site};
+pub(crate) use keys::SECRET;
 pub use keys::Secrets;
 pub use origin_secret::OriginSecret;
 use rule::RuleBook;

@@ -52,7 +52,7 @@ pub use event::{Event, EventKind};
 pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
 pub use forward::{Cacheable, Forward};
 use goal::Goal;
-pub use rejection::{Rejection, misconfigured};
+pub use rejection::{Denial, Rejection, misconfigured};
 pub use return_to::ReturnTo;
 use switching::Switching;
 pub use trouble::Trouble;
@@ -60,7 +60,7 @@ pub use visit::{Audience, Visit, path_and_query, scheme_and_host};
 pub use withheld::{METHOD_HEADERS, Withheld};
 
 use crate::{
-    config::{Config, ConfigError, Fact, Secrets, SettingsText, Site},
+    config::{Config, ConfigError, Fact, SECRET, Secrets, SettingsText, Site},
     edge::{Edge, RequestHead},
     json::Object,
     keyring::KeyRing,
@@ -97,12 +97,19 @@ pub enum Outcome {
     Answer(Answer),
 }
 
+/// A request as it came, with the one id that stands on its page and on each of its lines in the log.
+struct Asked<'r, E, H> {
+    edge: &'r E,
+    head: &'r H,
+    now: Timestamp,
+    id: String,
+}
+
 /// A request on its way through the asynchronous part of the gate.
 pub(crate) struct Request<'r, E, H> {
     edge: &'r E,
     head: &'r H,
     now: Timestamp,
-    /// Stands on the page and in the log, so that one finds the other.
     id: String,
     visit: Visit,
 }
@@ -113,7 +120,8 @@ impl Gate {
     /// # Errors
     /// The setting that is wrong.
     pub fn open(settings: SettingsText<'_>, secret: impl Fn(&str) -> Option<String>) -> Result<Rc<Self>, ConfigError> {
-        let keys = KeyRing::derive(&Secrets::parse(&secret)?);
+        let keys = KeyRing::derive(&Secrets::parse(&secret)?)
+            .ok_or_else(|| ConfigError::new(SECRET, "no keys can be derived from it: draw another one"))?;
         let config = Config::parse(settings, secret)?;
         Ok(Rc::new(Self {
             config,
@@ -136,35 +144,30 @@ impl Gate {
     /// is due.
     pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
         self.look_at_switches(edge).await;
-        let now = edge.now();
-        match self.decide(head, now) {
-            Decision::Own(endpoint, visit) => {
-                let request = Request::new(edge, head, now, visit);
-                Outcome::Answer(self.answer(endpoint, &request).await)
-            }
-            decision => self.conclude(edge, head, now, decision).await,
+        let asked = Asked { edge, head, now: edge.now(), id: request_id(edge) };
+        match self.decide(head, asked.now) {
+            Decision::Own(endpoint, visit) => Outcome::Answer(self.answer(endpoint, &asked.at(visit)).await),
+            decision => self.conclude(asked, decision).await,
         }
     }
 
     /// What a decision comes to that is not about an own endpoint.
-    async fn conclude<E: Edge>(
+    async fn conclude<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
-        edge: &E,
-        head: &impl RequestHead,
-        now: Timestamp,
+        asked: Asked<'_, E, H>,
         mut decision: Decision,
     ) -> Outcome {
         if let Decision::Watched(inner, findings, visit) = decision {
-            Request::new(edge, head, now, visit).report(&findings);
+            asked.at(visit).report(&findings);
             decision = *inner;
         }
         if let Decision::Verify(unchecked, visit) = decision {
-            let request = Request::new(edge, head, now, visit);
+            let request = asked.at(visit);
             if let Err(rejection) = self.verify(&request, &unchecked).await {
                 return Outcome::Answer(self.refuse(&request, &Rejection::Machine(rejection)));
             }
             // Now it is known, and judged where everything is; what is to be reported was.
-            decision = match self.decide(head, now) {
+            decision = match self.decide(asked.head, asked.now) {
                 Decision::Watched(inner, ..) => *inner,
                 decision => decision,
             };
@@ -172,29 +175,25 @@ impl Gate {
         let (rejection, visit) = match decision {
             Decision::Forward(forward) => return Outcome::Forward(forward),
             Decision::Sign(admitted, cookies, visit) => {
-                let request = Request::new(edge, head, now, visit);
-                return self.sign_and_pass(&request, admitted, cookies).await;
+                return self.sign_and_pass(&asked.at(visit), admitted, cookies).await;
             }
             Decision::Own(_, visit) => (Rejection::NotFound, visit),
             Decision::SignIn(visit) => {
-                let request = Request::new(edge, head, now, visit);
-                return Outcome::Answer(self.ask_to_sign_in(&request, &StepUp::default()));
+                return Outcome::Answer(self.ask_to_sign_in(&asked.at(visit), &StepUp::default()));
             }
             Decision::StepUp(step_up, visit) => {
-                let request = Request::new(edge, head, now, visit);
-                return Outcome::Answer(self.ask_to_sign_in(&request, &step_up));
+                return Outcome::Answer(self.ask_to_sign_in(&asked.at(visit), &step_up));
             }
             // None stands within another.
-            Decision::Watched(_, _, visit) => (Rejection::NoKeys, visit),
+            Decision::Watched(_, _, visit) => (Rejection::Internal, visit),
             Decision::Secure(visit) => match url::Url::parse(&visit.secure_address()) {
                 Ok(address) => return Outcome::Answer(Answer::redirect(308, address.as_str())),
                 Err(_) => (Rejection::host(visit.site().host), visit),
             },
-            Decision::Verify(_, visit) => (Rejection::NoKeys, visit),
+            Decision::Verify(_, visit) => (Rejection::Internal, visit),
             Decision::Refuse(rejection, visit) => (rejection, visit),
         };
-        let request = Request::new(edge, head, now, visit);
-        Outcome::Answer(self.refuse(&request, &rejection))
+        Outcome::Answer(self.refuse(&asked.at(visit), &rejection))
     }
 
     /// The own endpoints, each an exact path with its methods.
@@ -303,11 +302,13 @@ impl Gate {
     }
 }
 
-impl<'r, E: Edge, H: RequestHead> Request<'r, E, H> {
-    fn new(edge: &'r E, head: &'r H, now: Timestamp, visit: Visit) -> Self {
-        Self { edge, head, now, id: request_id(edge), visit }
+impl<'r, E: Edge, H: RequestHead> Asked<'r, E, H> {
+    fn at(&self, visit: Visit) -> Request<'r, E, H> {
+        Request { edge: self.edge, head: self.head, now: self.now, id: self.id.clone(), visit }
     }
+}
 
+impl<E: Edge, H: RequestHead> Request<'_, E, H> {
     fn names(&self) -> CookieNames {
         self.visit.cookie_names()
     }
@@ -322,7 +323,7 @@ impl<'r, E: Edge, H: RequestHead> Request<'r, E, H> {
             self.log(
                 EventKind::Report,
                 code,
-                &[("rule", &finding.rule), ("subject", &finding.subject), ("detail", by)],
+                &[("rule", &finding.rule), ("provider", &finding.provider), ("subject", &finding.subject), ("by", by)],
             );
         }
     }

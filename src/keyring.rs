@@ -49,10 +49,11 @@ impl Purpose {
     }
 }
 
-/// The derived keys: those of the current secret first.
+/// The derived keys: those of the current secret, and of the previous one if there is one.
 #[derive(Debug)]
 pub struct KeyRing {
-    generations: Vec<Generation>,
+    current: Generation,
+    previous: Option<Generation>,
 }
 
 /// The keys of one secret. HMAC's are kept ready: their state after the key is what gets cloned.
@@ -68,27 +69,29 @@ pub struct Generation {
 }
 
 impl KeyRing {
-    /// Derives the keys of both secrets.
-    pub fn derive(secrets: &Secrets) -> Self {
-        let generations = [Some(&secrets.current), secrets.previous.as_ref()].into_iter().flatten();
-        Self { generations: generations.filter_map(|secret| Generation::derive(secret.expose())).collect() }
+    /// Derives the keys of both secrets. HKDF expands that far and HMAC takes keys of every length, so it does not
+    /// fail; if it did for one secret, there would be no ring, rather than one that seals with the other.
+    pub fn derive(secrets: &Secrets) -> Option<Self> {
+        let previous = match &secrets.previous {
+            Some(secret) => Some(Generation::derive(secret.expose())?),
+            None => None,
+        };
+        Some(Self { current: Generation::derive(secrets.current.expose())?, previous })
     }
 
     /// The keys that seal, first, and those that only open, behind them.
     pub fn generations(&self) -> impl Iterator<Item = &Generation> {
-        self.generations.iter()
+        core::iter::once(&self.current).chain(&self.previous)
     }
 
-    /// The keys that seal and sign. There is always a first generation.
-    pub fn current(&self) -> Option<&Generation> {
-        self.generations.first()
+    /// The keys that seal and sign.
+    pub fn current(&self) -> &Generation {
+        &self.current
     }
 
     /// A MAC over `parts` for what is kept in KV. Each part's length goes in front of it.
     pub fn authenticate(&self, parts: &[&str]) -> String {
-        self.current()
-            .map(|keys| URL_SAFE_NO_PAD.encode(mac(&keys.cache, parts).finalize().into_bytes()))
-            .unwrap_or_default()
+        URL_SAFE_NO_PAD.encode(mac(&self.current.cache, parts).finalize().into_bytes())
     }
 
     /// Whether `tag` is the MAC over `parts` under one of the secrets.
@@ -108,7 +111,6 @@ impl KeyRing {
 }
 
 impl Generation {
-    /// HKDF expands that far and HMAC takes keys of every length, so there always is one.
     fn derive(secret: &[u8]) -> Option<Self> {
         let derivation = Hkdf::<Sha256>::new(Some(b"portcullis"), secret);
         let key = |info: &str| {
@@ -180,13 +182,13 @@ pub(crate) mod tests {
     /// A ring of the secrets whose bytes are counted up from `current` and `previous`.
     pub(crate) fn ring(current: u8, previous: Option<u8>) -> KeyRing {
         let secret = |first: u8| Secret::new((0..32).map(|step| first.wrapping_add(step)).collect::<Vec<u8>>());
-        KeyRing::derive(&Secrets { current: secret(current), previous: previous.map(secret) })
+        KeyRing::derive(&Secrets { current: secret(current), previous: previous.map(secret) }).unwrap()
     }
 
     #[test]
     fn every_purpose_has_a_key_of_its_own() {
         let ring = ring(1, None);
-        let keys = ring.current().unwrap();
+        let keys = ring.current();
         let sealing = [Purpose::PendingLogin, Purpose::State, Purpose::LogoutHint];
         let mut all: Vec<Vec<u8>> =
             sealing.iter().map(|purpose| keys.sealing_key(*purpose).unwrap().expose().to_vec()).collect();

@@ -135,7 +135,8 @@ pub fn render(page: &Page, request: &str) -> Document {
         Page::SignOut { leads_to: None, .. } => "'self'".to_owned(),
         _ => "'none'".to_owned(),
     };
-    let frameable = matches!(page, Page::SignInFirst { .. });
+    // What stands in the place of a page of the site may stand in its frames.
+    let frameable = matches!(page, Page::SignInFirst { .. } | Page::Refusal { .. });
     let script_source = script.map(|script| format!("; script-src '{}'", hash(script))).unwrap_or_default();
     let ancestors = if frameable { "'self'" } else { "'none'" };
     let policy = format!(
@@ -258,7 +259,11 @@ mod tests {
         let document = refusal("ada");
         assert!(document.policy.starts_with("default-src 'none'; style-src 'sha256-"), "{}", document.policy);
         assert!(!document.policy.contains("script-src") && !document.policy.contains("unsafe"));
-        assert!(document.policy.contains("frame-ancestors 'none'") && document.policy.contains("form-action 'none'"));
+        assert!(document.policy.contains("form-action 'none'"));
+        // It stands in the place of a page, and that may have stood in a frame of the site.
+        assert!(document.policy.contains("frame-ancestors 'self'") && document.frameable);
+        let document = render(&Page::SignedIn, "r");
+        assert!(document.policy.contains("frame-ancestors 'none'") && !document.frameable);
     }
 
     #[test]

@@ -82,9 +82,9 @@ impl Rules {
         if agree { Ok(chosen) } else { Err(Ambiguous) }
     }
 
-    /// The rules that may mean what is at this path as well, where that of `rank` decides because a page of its own
-    /// may be served there: others of whose pages that is so, up to the first that is about the path itself. Which
-    /// of them it is, only the origin knows.
+    /// The rules that have to admit as well as that of `rank`, since what is served at this path may be theirs: the
+    /// assets binding serves `/a.html` at `/a`, so a rule for `/a.html` may be about the page at `/a`. They are those
+    /// behind it of whose pages that is so, up to the first that is about the path itself.
     ///
     /// # Errors
     /// [`Ambiguous`] when the readings of the path do not agree on them.

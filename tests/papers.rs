@@ -28,12 +28,14 @@ fn the_settings_table_is_the_reference() {
 }
 
 /// The settings that most sites need.
-const MOST_NEEDED: [&str; 13] = [
+const MOST_NEEDED: [&str; 15] = [
     "hosts[]",
     "origin.assets",
     "origin.service",
     "origin.fetch",
     "session.lifetime",
+    "providers[].id",
+    "providers[].title",
     "providers[].issuer",
     "providers[].client_id",
     "providers[].groups_claim",
@@ -175,6 +177,36 @@ fn every_header_that_is_sent_or_removed_is_in_the_settings_manual() {
     for name in presets.iter().chain(&withheld) {
         assert!(manual.contains(&format!("`{name}`")), "{name}");
     }
+}
+
+/// What ARCHITECTURE.md says of the two constructors that are not private to a file.
+#[test]
+fn proofs_and_claims_are_made_in_the_places_that_are_named() {
+    let makes = |call: &str| -> Vec<String> {
+        let files = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+        let code = |text: &str| text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+        files.into_iter().filter(|(_, text)| code(text).contains(call)).map(|(name, _)| name).collect()
+    };
+    assert_eq!(makes("SignatureProof::assertion("), ["discovery.rs"]);
+    assert_eq!(makes("Claims::select("), ["access_token.rs", "id_token.rs", "tokens.rs"]);
+    assert_eq!(makes("Claims::read)"), ["session.rs"]);
+}
+
+/// The files of a directory and of those within it, by name, but for those of tests.
+fn sources(directory: &Path) -> Vec<(String, String)> {
+    let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<(String, String)> = entries
+        .flat_map(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+            match name.as_str() {
+                _ if path.is_dir() => sources(&path),
+                "tests.rs" => Vec::new(),
+                _ => vec![(name, fs::read_to_string(&path).expect("text"))],
+            }
+        })
+        .collect();
+    files.sort();
+    files
 }
 
 #[test]

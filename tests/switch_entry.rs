@@ -129,7 +129,7 @@ fn what_the_command_writes_is_what_the_gate_reads() {
     let vectors: Value = serde_json::from_str(include_str!("vectors/switch.json")).unwrap();
     let secrets =
         Secrets::parse(|name| (name == "PORTCULLIS_SECRET").then(|| vectors["secret"].as_str().unwrap().into()));
-    let keys = KeyRing::derive(&secrets.unwrap());
+    let keys = KeyRing::derive(&secrets.unwrap()).unwrap();
     let hosts = vectors["hosts"].as_array().unwrap();
     for row in vectors["entries"].as_array().unwrap() {
         let read = Switches::read(row["entry"].as_str().unwrap(), &keys, |host| hosts.contains(&host.into())).unwrap();

@@ -78,7 +78,7 @@ pub(crate) fn secret_bytes() -> Vec<u8> {
 
 /// The keys that the gate derives.
 pub(crate) fn keys() -> KeyRing {
-    KeyRing::derive(&Secrets::parse(secret).expect("a secret"))
+    KeyRing::derive(&Secrets::parse(secret).expect("a secret")).expect("keys")
 }
 
 /// A new isolate.

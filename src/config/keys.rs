@@ -10,9 +10,9 @@ use crate::oidc::TokenAuth;
 use crate::secret::Secret;
 
 /// The name of the secret that everything is derived from.
-pub(super) const SECRET: &str = "PORTCULLIS_SECRET";
+pub(crate) const SECRET: &str = "PORTCULLIS_SECRET";
 /// The name of the secret that was in use before, while a rotation lasts.
-pub(super) const SECRET_PREVIOUS: &str = "PORTCULLIS_SECRET_PREVIOUS";
+pub(crate) const SECRET_PREVIOUS: &str = "PORTCULLIS_SECRET_PREVIOUS";
 /// The name of the secret that a reverse proxy proves itself by.
 const CHECK_SECRET: &str = "PORTCULLIS_CHECK_SECRET";
 /// The name of the one that it had before, while a rotation lasts.
@@ -20,9 +20,9 @@ const CHECK_SECRET_PREVIOUS: &str = "PORTCULLIS_CHECK_SECRET_PREVIOUS";
 
 /// The shortest secret taken, in bytes: as long as the SHA-256 that HMAC and HKDF run on
 /// (RFC 7518, 3.2; RFC 8725, 3.5).
-pub(super) const SECRET_BYTES: usize = 32;
+pub(crate) const SECRET_BYTES: usize = 32;
 /// A random secret of 32 bytes repeats a byte now and then; fewer than 16 different bytes happen
-/// once in 10^13 draws, while typed passwords, repeated words and zeros stay below.
+/// less than once in 10^16 draws, while typed passwords, repeated words and zeros stay below.
 const DIFFERENT_BYTES: usize = 16;
 /// What people copy from manuals. Their base64 decodes, so that length alone would let them in.
 const WELL_KNOWN: [&str; 5] = ["changeme", "change-me", "secret", "example", "0123456789"];

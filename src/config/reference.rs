@@ -120,7 +120,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "providers[].email",
         "`\"demand\"`",
-        "When an email address counts as verified: `demand` (`email_verified` is true), `trust` (always), `never`. Only a verified address admits, and only that reaches the origin; a `deny` or `none` that names an address nobody verified keeps out as well.",
+        "When an email address counts as verified: `demand` (`email_verified` is true), `trust` (always, also where the provider says that it is not), `never`. Only a verified address admits, and only that reaches the origin; a `deny` or `none` that names an address nobody verified keeps out as well.",
     ),
     entry(
         "providers[].groups_claim",

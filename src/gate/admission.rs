@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    Endpoint, Forward, Gate, Goal, Rejection, Unchecked, Visit,
+    Denial, Endpoint, Forward, Gate, Goal, Rejection, Unchecked, Visit,
     bearer::{Machine, Shown, keeps_token},
     matched::{Matched, has_doubtful_method, has_unpassable_method},
     same_origin::{SameOrigin, allowed_origin},
@@ -48,6 +48,8 @@ pub enum Decision {
 pub struct Finding {
     /// The rule.
     pub rule: String,
+    /// Whose subject it is (Core 5.7).
+    pub provider: String,
     /// Who asked.
     pub subject: String,
     /// What of the policy would have denied; `None` where it would have admitted.
@@ -133,14 +135,15 @@ impl Gate {
     /// 3. it came over https, or to this machine;
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404), and the gate is not
     ///    locked down (else 503);
-    /// 5. its method can be passed on as it is (else 400), all its readings choose the same rule (else 400), by a
-    ///    method that nothing overrides where a rule asks for the method or a preflight passes (else 400), and so does
-    ///    the path that it is to be copied or moved to (else 400);
-    /// 6. the rule is public, or lets this preflight pass, or
-    /// 7. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
-    /// 8. there is a session, unless sign-in is optional,
-    /// 9. the request is not another site's doing (else 403),
-    /// 10. and the rule's policy grants it (else 403, or a step up).
+    /// 5. it would arrive as it is judged: its path as it stands, where the origin has an address, and its method (else
+    ///    400);
+    /// 6. all its readings choose the same rule (else 400), by a method that nothing overrides where that matters (else
+    ///    400), and the path that it is to be copied or moved to chooses it as well (else 400);
+    /// 7. the rule is public, or lets this preflight pass, or
+    /// 8. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
+    /// 9. there is a session, unless sign-in is optional,
+    /// 10. the request is not another site's doing (else 403),
+    /// 11. and the rule's policy grants it (else 403, or a step up).
     pub fn decide(&self, head: &impl RequestHead, now: Timestamp) -> Decision {
         let Some(address) = Address::split(head.url()) else {
             return Decision::Refuse(Rejection::host(""), Visit::nowhere());
@@ -176,16 +179,16 @@ impl Gate {
         if locked_down {
             return Decision::Refuse(Rejection::LockedDown, Visit::new(site, address));
         }
-        // What is fetched by its address is parsed once more on the way.
+        // 5. What arrives. What is fetched by its address is parsed once more on the way.
         if let (Origin::Address(origin), false) = (&self.config.origin, path.is_plain())
             && !survives_parsing(origin, path.as_sent())
         {
             return Decision::Refuse(Rejection::Path(PathError::Rewritten), Visit::new(site, address));
         }
-        // 5. The method, and the rule.
         if has_unpassable_method(head) {
             return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
         }
+        // 6. The rule.
         let matcher = self.config.matcher();
         let matched = match self.matched(&path, head, site) {
             Ok(matched) => matched,
@@ -208,7 +211,7 @@ impl Gate {
         Decision::Watched(Box::new(self.admit(ruled)), findings, visit)
     }
 
-    /// Steps 6 to 10.
+    /// Steps 7 to 11.
     fn admit<H: RequestHead>(&self, mut ruled: Ruled<'_, '_, H>) -> Decision {
         let Ruled { head, now, site, .. } = ruled;
         let rule = ruled.matched.rule;
@@ -226,7 +229,7 @@ impl Gate {
             Some(held) => self.check_session(held.session(), site, now).is_ok().then(|| Rc::clone(held.session())),
             None => cookies.as_ref().and_then(|cookies| self.session_of(cookies, site, now)),
         };
-        // 6. Public. A rule that is switched to that keeps the tokens it takes all the same.
+        // 7. Public. A rule that is switched to that keeps the tokens it takes all the same.
         let keeps = || rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
         if ruled.matched.preflight {
             return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit);
@@ -241,7 +244,7 @@ impl Gate {
             }
             Access::SignedIn(policy) => policy,
         };
-        // 7. A token.
+        // 8. A token.
         if let Some(taken) = self.taken(&ruled.matched) {
             ruled.takes_bearer = !taken.issuers.is_empty();
             if let Some(shown) = self.shown(head, taken, now).transpose() {
@@ -256,15 +259,15 @@ impl Gate {
                 return Decision::Refuse(Rejection::Machine(rejection), ruled.readable_visit());
             }
         }
-        // 8. The session.
+        // 9. The session.
         let Some(session) = session() else {
             return Decision::SignIn(ruled.readable_visit());
         };
-        // 9. Whose doing it is.
+        // 10. Whose doing it is.
         let Some(same_origin) = SameOrigin::check(head, site, ruled.matched.trusted()) else {
             return Decision::Refuse(Rejection::CrossSite, ruled.visit());
         };
-        // 10. The policy.
+        // 11. The policy.
         match judge(policy, session.claims(), head, now) {
             Ok(granted) => self.pass(Admitted::person(session, &granted, &same_origin), edit, &ruled),
             Err(Denied { by, step_up }) => {
@@ -273,10 +276,9 @@ impl Gate {
                     return Decision::StepUp(step_up, visit);
                 }
                 let person = session.claims().shown_as().to_owned();
-                let subject = session.claims().subject().to_owned();
-                let (rule, by) =
-                    self.blame(&ruled.matched, session.claims(), head, now).unwrap_or((rule.name.clone(), by));
-                Decision::Refuse(Rejection::Denied { person, subject, rule, by }, visit)
+                let (rule, by) = self.blame(&ruled.matched, session.claims(), head, now).unwrap_or((&rule.name, by));
+                let denial = Denial::new(session.claims(), rule, by);
+                Decision::Refuse(Rejection::Denied { person, denial }, visit)
             }
         }
     }
@@ -293,17 +295,17 @@ impl Gate {
     }
 
     /// Which of several rules denies, and by what of it.
-    fn blame(
-        &self,
-        matched: &Matched<'_>,
+    fn blame<'g>(
+        &'g self,
+        matched: &Matched<'g>,
         claims: &Claims,
         head: &impl RequestHead,
         now: Timestamp,
-    ) -> Option<(String, String)> {
+    ) -> Option<(&'g str, String)> {
         let mut several =
             core::iter::once(matched.rule).chain(self.beside(matched)).filter(|_| !matched.beside.is_empty());
         several.find_map(|rule| match self.access(rule, now) {
-            Access::SignedIn(policy) => Some((rule.name.clone(), judge(policy, claims, head, now).err()?.by)),
+            Access::SignedIn(policy) => Some((rule.name.as_str(), judge(policy, claims, head, now).err()?.by)),
             Access::Public | Access::Optional => None,
         })
     }
@@ -324,6 +326,7 @@ impl Gate {
             })
             .map(|(rule, policy)| Finding {
                 rule: rule.name.clone(),
+                provider: session.claims().provider().to_owned(),
                 subject: session.claims().subject().to_owned(),
                 denied_by: judge(policy, session.claims(), ruled.head, ruled.now).err().map(|denied| denied.by),
             })

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use super::{Answer, EventKind, Gate, Request, Trouble, discovery::Unproven, rejection};
+use super::{Answer, Denial, EventKind, Gate, Request, Trouble, discovery::Unproven, rejection};
 use crate::{
     claims::Claims,
     config::Taken,
@@ -68,19 +68,11 @@ enum Why {
     /// No key of the issuer verifies the access token.
     NoKey,
     /// The policy admits it in no way.
-    Denied(Box<Judged>),
+    Denied(Box<Denial>),
     /// The policy asks for another authentication than the token was made with.
-    StepUp(Box<Judged>, Box<StepUp>),
+    StepUp(Box<Denial>, Box<StepUp>),
     /// The issuer's keys cannot be had.
     KeysDown(Trouble),
-}
-
-/// Whom which rule's policy denied, and by which of its lists.
-#[derive(Clone, Debug)]
-struct Judged {
-    subject: String,
-    rule: String,
-    by: String,
 }
 
 impl Machine {
@@ -95,11 +87,10 @@ impl Machine {
 
     /// What the policy's no becomes.
     pub(super) fn denied(&self, rule: &str, denied: Denied) -> MachineRejection {
-        let (subject, rule) = (self.claims.subject().to_owned(), rule.to_owned());
-        let judged = Box::new(Judged { subject, rule, by: denied.by });
+        let denial = Box::new(Denial::new(&self.claims, rule, denied.by));
         self.scheme.refuse(match denied.step_up {
-            Some(step_up) => Why::StepUp(judged, Box::new(step_up)),
-            None => Why::Denied(judged),
+            Some(step_up) => Why::StepUp(denial, Box::new(step_up)),
+            None => Why::Denied(denial),
         })
     }
 }
@@ -259,18 +250,22 @@ impl MachineRejection {
         }
     }
 
-    /// What the operator reads beside the code.
+    /// Whom what denied, if that is it.
+    pub(super) fn denial(&self) -> Option<&Denial> {
+        match &self.why {
+            Why::Denied(denial) | Why::StepUp(denial, _) => Some(denial),
+            _ => None,
+        }
+    }
+
+    /// What else the operator reads beside the code.
     pub(super) fn detail(&self) -> String {
         match &self.why {
-            Why::Malformed => String::new(),
             Why::AccessToken(error) => error.to_string(),
             Why::ServiceToken(error) => error.to_string(),
             Why::NoKey => "no key of the issuer verifies it".to_owned(),
-            Why::Denied(judged) | Why::StepUp(judged, _) => {
-                let Judged { subject, rule, by } = &**judged;
-                format!("subject {subject}, rule {rule}, by {by}")
-            }
             Why::KeysDown(trouble) => trouble.detail(),
+            Why::Malformed | Why::Denied(_) | Why::StepUp(..) => String::new(),
         }
     }
 
@@ -294,7 +289,7 @@ impl MachineRejection {
     /// The answer: always problem details, with the challenge of RFC 6750, 3.
     pub(super) fn answer(&self, request: &str, realm: &str) -> Answer {
         let (title, text) = self.words();
-        let answer = rejection::problem(self.status(), self.code(), title, text, request, None);
+        let answer = rejection::problem(self.status(), self.code(), title, text, request, (None, None));
         match self.error() {
             Some(error) => {
                 let scheme = self.scheme.as_str();

@@ -39,9 +39,9 @@ impl Gate {
     /// 3. the login is pending in this browser (RFC 9700, 4.7) – else it heals or explains itself;
     /// 4. the issuer that answers is the one that was asked (RFC 9207, 2.4), also in an error.
     ///
-    /// Then, in [`Gate::redeem`], once per pending login:
+    /// Then, in [`Gate::redeem`]:
     ///
-    /// 5. the code is exchanged (Core 3.1.3);
+    /// 5. the code is exchanged, once per pending login (Core 3.1.3);
     /// 6. the ID token is checked (Core 3.1.3.7);
     /// 7. the userinfo endpoint is asked, where the settings say so (Core 5.3).
     ///
@@ -88,6 +88,7 @@ impl Gate {
             }
             Err(rejection) => return self.finish_without(request, &state, &rejection, &goal),
         };
+        // 5. Once.
         if !self.knowledge.borrow_mut().spend(&pending.id) {
             return self.resume(request, &cookies, &state, None, &goal).await;
         }
@@ -110,13 +111,13 @@ impl Gate {
         provider: &Registration,
     ) -> Result<Secret<String>, Rejection> {
         response.check_issuer(&provider.issuer, false).map_err(|_| Rejection::ResponseIssuer)?;
-        let metadata = self.metadata(request, provider).await;
-        let promised = metadata.as_ref().is_ok_and(|metadata| metadata.names_issuer_in_response);
+        // Without the metadata nobody knows what is promised, and so not whether an error is the provider's.
+        let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
+        let promised = metadata.names_issuer_in_response;
         response.check_issuer(&provider.issuer, promised).map_err(|_| Rejection::ResponseIssuer)?;
         match response.outcome {
             Outcome::Error(error) => Err(Rejection::Provider(error)),
             Outcome::Code(code) => {
-                let metadata = metadata.map_err(Rejection::ProviderDown)?;
                 self.provider_keys(request, provider, &metadata).await.map_err(Rejection::KeysDown)?;
                 Ok(code)
             }
@@ -218,7 +219,7 @@ impl Gate {
             return self.finish_without(request, state, &Rejection::TooManyClaims, goal);
         };
         let Ok(landed) = LoginCookie::land(&state.id, &self.keys, names, host, request.now, edge) else {
-            return self.finish_without(request, state, &Rejection::NoKeys, goal);
+            return self.finish_without(request, state, &Rejection::Internal, goal);
         };
         let logout = self.path_of(super::Endpoint::Logout);
         let hint = LogoutHint { provider: provider.id.clone(), session: session.id().to_owned(), id_token }.keep(

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Decision, Forward, Gate, Outcome, Rejection, Request, Withheld, rejection};
+use super::{Answer, Asked, Decision, Forward, Gate, Outcome, Rejection, Request, Withheld, rejection};
 use crate::{
     config::{Check, Headers, Proxy},
     edge::{Edge, Original, RequestHead},
@@ -67,7 +67,8 @@ impl Gate {
             decision => decision,
         };
         // 5. The answer.
-        match self.conclude(request.edge, &original, request.now, decision).await {
+        let asked = Asked { edge: request.edge, head: &original, now: request.now, id: request.id.clone() };
+        match self.conclude(asked, decision).await {
             Outcome::Forward(forward) => admitted(check.proxy, &forward, &original, &self.config.headers),
             Outcome::Answer(answer) => in_terms_of(check.proxy, answer, host),
         }

@@ -1,10 +1,15 @@
 //! What providers publish – metadata and keys – and how long it is believed.
 //!
-//! A document is looked for in the isolate's memory, then in KV, then at the provider. Fresh for
-//! the time the settings give; past it still served, while it is fetched anew in the background –
-//! but what comes of keys for access tokens is waited for, three seconds –
-//! and past that too for a day while the provider is down. What comes back from KV is believed only
-//! with our MAC on it: whoever can write there could otherwise name his own keys.
+//! A document is looked for in the isolate's memory, then in KV, then at the provider.
+//!
+//! | the document | what happens |
+//! |---|---|
+//! | fresh, for the time that the settings give | it is used |
+//! | older | it is used, and fetched anew in the background; keys for access tokens are waited for, three seconds |
+//! | older by more than a day | it is not used: the provider is asked, and without an answer there is none |
+//!
+//! What comes back from KV is believed only with our MAC on it: whoever can write there could otherwise
+//! name his own keys.
 
 use core::future::Future;
 use std::{

@@ -27,8 +27,8 @@ impl Goal {
         Self { return_to, needed_by: None, method: None, prompt: None, fragment: None }
     }
 
-    /// A login that leads to one page and that another may need, for something else than to open it. What says no more
-    /// than the page does, or is no method, is left out.
+    /// A login that leads to one page and that another may need, for something else than to open it. The same page
+    /// again, the method that opens it, and what is no method are left out.
     pub(super) fn of(return_to: ReturnTo, needed_by: Option<ReturnTo>, method: Option<String>) -> Self {
         let needed_by = needed_by.filter(|page| page.path() != return_to.path());
         let method = method.filter(|method| method != OPENED && is_method(method));

@@ -124,9 +124,9 @@ impl Gate {
             };
             Ok(request.url())
         };
-        let plain = address(&state).map_err(|_| Rejection::NoKeys)?;
+        let plain = address(&state).map_err(|_| Rejection::Internal)?;
         let with_fragment =
-            address(&LoginState { fragment: Some(key.clone()), ..state }).map_err(|_| Rejection::NoKeys)?;
+            address(&LoginState { fragment: Some(key.clone()), ..state }).map_err(|_| Rejection::Internal)?;
         let pending = PendingLogin {
             id,
             provider: provider.id.clone(),
@@ -136,7 +136,7 @@ impl Gate {
             started: request.now,
         };
         let mut cookies = self.make_room(request);
-        cookies.push(pending.keep(&self.keys, request.names(), site.host, edge).map_err(|_| Rejection::NoKeys)?);
+        cookies.push(pending.keep(&self.keys, request.names(), site.host, edge).map_err(|_| Rejection::Internal)?);
         request.log(
             EventKind::LoginStarted,
             if start.attempt == 0 { "started" } else { "restarted" },
@@ -214,7 +214,7 @@ impl Gate {
         over.map(|(_, (id, _))| request.names().deletion(&request.names().login(id), "/")).collect()
     }
 
-    /// Deletions of every login cookie of this browser.
+    /// Deletions of the login cookies of this browser: of all, where it has no more than it can have of ours.
     pub(super) fn login_deletions<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,

@@ -7,7 +7,7 @@ use crate::{
     edge::{Edge, RequestHead},
     oidc::{Registration, end_session_endpoint, end_session_url},
     pages::Page,
-    session::{Cookies, LogoutHint},
+    session::{Cookies, LogoutHint, Session},
 };
 
 /// In the query of the form's address: the page's policy lets the browser go to the provider's
@@ -46,7 +46,8 @@ impl Gate {
     /// `POST /.auth/logout`
     ///
     /// 1. our own page asks (checked before any cookie is touched);
-    /// 2. every cookie of the gate's goes, whether it opens or not;
+    /// 2. the cookies of the gate go, whether they open or not: the session's, the hint's, and those of logins, of which a
+    ///    browser keeps five;
     /// 3. the browser goes to the provider's logout when there is one, else to the page after it.
     pub(super) async fn logout<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
         // 1. Our own page.
@@ -61,11 +62,13 @@ impl Gate {
             vec![names.deletion(&names.session(), "/"), names.deletion(&names.hint(), &self.path_of(Endpoint::Logout))];
         lines.extend(self.login_deletions(request, &cookies));
         let session = self.session_of(&cookies, request.visit.site(), request.now);
-        let subject = session.as_ref().map_or("", |session| session.claims().subject());
+        let said = |of: fn(&Session) -> &str| session.as_deref().map_or("", of);
+        let (provider, subject) =
+            (said(|session| session.claims().provider()), said(|session| session.claims().subject()));
         request.log(
             EventKind::Logout,
             "signed_out",
-            &[("subject", subject), ("session", session.as_ref().map_or("", |session| session.id()))],
+            &[("provider", provider), ("subject", subject), ("session", said(Session::id))],
         );
         // 3. The provider, or the page.
         let signed_out = format!("{}{}", request.visit.site().address, self.path_of(Endpoint::SignedOut));

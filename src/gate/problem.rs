@@ -3,14 +3,14 @@
 use super::{Answer, Visit};
 use crate::json::Object;
 
-/// Problem details (RFC 9457).
+/// Problem details (RFC 9457); with who is signed in and the address at which to sign in, where that matters.
 pub(super) fn problem(
     status: u16,
     code: &str,
     title: &str,
     detail: &str,
     request: &str,
-    login_url: Option<&str>,
+    (person, login_url): (Option<&str>, Option<&str>),
 ) -> Answer {
     let problem = Object::default()
         .with("type", "about:blank")
@@ -19,6 +19,7 @@ pub(super) fn problem(
         .with("code", code)
         .with("detail", detail)
         .with("request", request)
+        .with_some("person", person)
         .with_some("login_url", login_url);
     Answer::json(status, "application/problem+json", problem)
 }

@@ -8,6 +8,7 @@ use super::{
     Answer, Audience, Event, EventKind, Gate, Goal, MachineRejection, Request, ReturnTo, Trouble, goal::SELECT_ACCOUNT,
 };
 use crate::{
+    claims::Claims,
     config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
     oidc::{AuthorizationError, IdTokenError, TokenError, UserInfoError},
@@ -41,12 +42,8 @@ pub enum Rejection {
     Denied {
         /// What to call the person.
         person: String,
-        /// The person's id, for the log.
-        subject: String,
-        /// The rule.
-        rule: String,
-        /// The list of its policy that decided.
-        by: String,
+        /// For the log.
+        denial: Denial,
     },
     /// Signed in anew, and still not in the way the page asks for.
     StepUpUnmet,
@@ -95,9 +92,34 @@ pub enum Rejection {
     /// The platform signs no assertion, and without one nothing goes to the origin.
     Unsigned,
     /// Nothing can be sealed.
-    NoKeys,
+    Internal,
     /// A token of a machine does not count here.
     Machine(MachineRejection),
+}
+
+/// Who was denied, and by what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Whose subject it is: a subject alone could be two people (Core 5.7).
+    pub provider: String,
+    /// The id of the person or the machine.
+    pub subject: String,
+    /// The rule.
+    pub rule: String,
+    /// What of its policy decided.
+    pub by: String,
+}
+
+impl Denial {
+    pub(super) fn new(claims: &Claims, rule: &str, by: String) -> Self {
+        let (provider, subject) = (claims.provider().to_owned(), claims.subject().to_owned());
+        Self { provider, subject, rule: rule.to_owned(), by }
+    }
+
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let Self { provider, subject, rule, by } = self.clone();
+        vec![("provider", provider), ("subject", subject), ("rule", rule), ("by", by)]
+    }
 }
 
 impl Rejection {
@@ -144,7 +166,7 @@ impl Rejection {
             Self::OwnPath => "check_own_path",
             Self::ForgedIdentity(_) => "check_identity",
             Self::Unsigned => "assertion_unsigned",
-            Self::NoKeys => "internal",
+            Self::Internal => "internal",
             Self::Machine(rejection) => rejection.code(),
         }
     }
@@ -174,7 +196,7 @@ impl Rejection {
             | Self::TooManyClaims => 403,
             Self::NotFound => 404,
             Self::Method(_) => 405,
-            Self::Unsigned | Self::NoKeys => 500,
+            Self::Unsigned | Self::Internal => 500,
             Self::Machine(rejection) => rejection.status(),
             Self::Provider(_) | Self::Token(_) | Self::NoKey | Self::IdToken(_) | Self::UserInfo(_) => 502,
             Self::ProviderDown(_)
@@ -206,12 +228,22 @@ impl Rejection {
         }
     }
 
-    /// What the operator reads beside the code.
+    /// What the operator reads beside the code: whom what denied, or one `detail`. What others wrote stands in a field
+    /// of its own, so that it cannot pass for what the gate says.
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Denied { denial, .. } => denial.fields(),
+            Self::Machine(rejection) => {
+                rejection.denial().map_or_else(|| vec![("detail", rejection.detail())], Denial::fields)
+            }
+            _ => vec![("detail", self.detail())],
+        }
+    }
+
     fn detail(&self) -> String {
         match self {
             Self::Host(asked) => asked.clone(),
             Self::Path(error) => error.to_string(),
-            Self::Denied { subject, rule, by, .. } => format!("subject {subject}, rule {rule}, by {by}"),
             Self::SubRequest(header) => (*header).to_owned(),
             Self::ForgedIdentity(header) => header.clone(),
             Self::ProviderDown(trouble) | Self::KeysDown(trouble) => trouble.detail(),
@@ -220,7 +252,6 @@ impl Rejection {
             Self::Token(error) => error.to_string(),
             Self::IdToken(error) => error.to_string(),
             Self::UserInfo(error) => error.to_string(),
-            Self::Machine(rejection) => rejection.detail(),
             _ => String::new(),
         }
     }
@@ -231,8 +262,9 @@ impl Rejection {
             Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims => {
                 WayOn::AnotherAccount(gate.login_link(&goal.asking(Some(SELECT_ACCOUNT))))
             }
+            // Not as it was asked for: to choose an account is not to sign in anew, which may be what was missing.
+            Self::StepUpUnmet => WayOn::TryAgain(gate.login_link(&goal.asking(None))),
             Self::SessionNotKept
-            | Self::StepUpUnmet
             | Self::LoginNotKept
             | Self::Response
             | Self::ResponseIssuer
@@ -274,29 +306,35 @@ impl Gate {
         goal: &Goal,
     ) -> Answer {
         if let Some(kind) = rejection.event() {
-            request.log(kind, rejection.code(), &[("detail", &rejection.detail())]);
+            let fields = rejection.fields();
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            request.log(kind, rejection.code(), &fields);
         }
         if let Rejection::Machine(rejection) = rejection {
             return readable(rejection.answer(&request.id, request.visit.site().host), &request.visit);
         }
         let (title, text) = rejection.words();
         let status = rejection.status();
+        let person = match rejection {
+            Rejection::Denied { person, .. } => Some(person.clone()),
+            _ => None,
+        };
+        let way_on = rejection.way_on(self, goal);
         let answer = if Audience::of(request.head) == Audience::Script {
-            problem(status, rejection.code(), title, text, &request.id, None)
-        } else {
-            let person = match rejection {
-                Rejection::Denied { person, .. } => Some(person.clone()),
+            let another = match &way_on {
+                WayOn::AnotherAccount(login) => Some(format!("{}{}", request.visit.site().address, login.address)),
                 _ => None,
             };
-            self.page(
-                request,
-                status,
-                &Page::Refusal { code: rejection.code(), title, text, person, way_on: rejection.way_on(self, goal) },
-            )
+            problem(status, rejection.code(), title, text, &request.id, (person.as_deref(), another.as_deref()))
+        } else {
+            self.page(request, status, &Page::Refusal { code: rejection.code(), title, text, person, way_on })
         };
         let answer = match rejection {
             Rejection::Method(methods) => answer.with("allow", methods),
-            Rejection::ProviderDown(_) | Rejection::KeysDown(_) => answer.with("retry-after", "30"),
+            Rejection::ProviderDown(_)
+            | Rejection::KeysDown(_)
+            | Rejection::TokenEndpointDown(_)
+            | Rejection::UserInfoDown(_) => answer.with("retry-after", "30"),
             Rejection::LockedDown => answer.with("retry-after", "300"),
             _ => answer,
         };
@@ -316,7 +354,7 @@ pub fn misconfigured<E: Edge>(edge: &E, head: &impl RequestHead, error: &ConfigE
         "The gate in front of this site has wrong settings. Tell the people who run it; their log says what is wrong.",
     );
     if Audience::of(head) == Audience::Script {
-        return problem(500, "settings_wrong", title, text, &request, None);
+        return problem(500, "settings_wrong", title, text, &request, (None, None));
     }
     Answer::page(
         500,

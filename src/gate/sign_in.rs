@@ -63,7 +63,7 @@ impl Gate {
                 "This needs a newer or a stronger sign-in. Open login_url in a tab to sign in again.",
             )
         };
-        rejection::problem(401, code, title, detail, &request.id, Some(&login_url))
+        rejection::problem(401, code, title, detail, &request.id, (None, Some(&login_url)))
             .with("www-authenticate", &challenge(site.host, step_up))
     }
 

@@ -46,8 +46,8 @@ impl SigningKey {
     }
 }
 
-/// How long this takes tells where a candidate departs from the order: in its first bytes, which says
-/// that they are not all ones.
+/// The time of this comparison tells at which byte a candidate differs from the order of the group, and nothing else:
+/// for nearly all candidates the first.
 fn is_scalar(candidate: &[u8; 32]) -> bool {
     *candidate != [0; 32] && *candidate < ORDER
 }

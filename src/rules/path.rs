@@ -2,8 +2,8 @@
 //!
 //! The gate forwards the path byte for byte, and servers behind it disagree about what a path
 //! means: some decode `%2F`, some take `\` for `/`, some cut `;parameters`, or from a `?` or `#` on that
-//! was escaped, some merge `//`, some read a host behind one in front, some decode twice – in any order. Each of those is a reading; a rule is applied only when all
-//! readings choose it.
+//! was escaped, some merge `//`, some read a host behind one in front, some decode twice – in any order.
+//! Each of those is a reading; a rule is applied only when all readings choose it.
 
 use core::fmt;
 

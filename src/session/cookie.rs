@@ -99,8 +99,8 @@ impl CookieNames {
         if self.development { "" } else { prefix }
     }
 
-    /// The `Set-Cookie` line for `name`, kept for `lifetime`; nothing for a lifetime of nothing
-    /// but the deletion, which repeats every attribute.
+    /// The `Set-Cookie` line for `name`, kept for `lifetime`. A lifetime of zero deletes the cookie; a deletion has to
+    /// repeat every attribute.
     pub fn line(self, name: &str, value: &str, path: &str, lifetime: Lifetime) -> String {
         let secure = if self.development { "" } else { "; Secure" };
         format!("{name}={value}; Path={path}; Max-Age={}; HttpOnly; SameSite=Lax{secure}", lifetime.seconds())

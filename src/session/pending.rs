@@ -109,7 +109,7 @@ impl PendingLogin {
     /// The `Set-Cookie` line that keeps it.
     ///
     /// # Errors
-    /// [`NotOurs`] when there is no key to seal with.
+    /// [`NotOurs`] when it cannot be sealed, which no text causes.
     pub fn keep(
         &self,
         keys: &KeyRing,
@@ -180,7 +180,7 @@ impl LoginCookie {
     /// The `Set-Cookie` line that remembers that the login `id` was finished at `now`.
     ///
     /// # Errors
-    /// [`NotOurs`] when there is no key to seal with.
+    /// [`NotOurs`] when it cannot be sealed, which no text causes.
     pub fn land(
         id: &LoginId,
         keys: &KeyRing,
@@ -233,7 +233,7 @@ impl LoginState {
     /// The value of the `state` parameter.
     ///
     /// # Errors
-    /// [`NotOurs`] when there is no key to seal with.
+    /// [`NotOurs`] when it cannot be sealed, which no text causes.
     pub fn seal(&self, keys: &KeyRing, host: &str, entropy: &impl Entropy) -> Result<String, NotOurs> {
         let text = Object::default()
             .with("l", self.id.0.as_str())

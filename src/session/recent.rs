@@ -16,7 +16,8 @@ use crate::keyring::KeyRing;
 /// says, this is 2 MB of the 128 that an isolate has, and 6 MB with the longest tokens; only what was
 /// verified gets in.
 const MOST: usize = 256;
-/// The end of a signature tells texts apart: 48 of its 256 bits, or more.
+/// The end of a signature tells texts apart: 46 of its bits for a session, 44 or more for a token (the last letter of
+/// base64url holds four, or two).
 const TAIL: usize = 8;
 
 /// The signed texts that were verified last, with what they say, in a ring.

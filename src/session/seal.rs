@@ -38,7 +38,7 @@ pub struct NotOurs;
 /// Seals `plaintext` for `place`; the result is base64url.
 ///
 /// # Errors
-/// [`NotOurs`] only if there is no key to seal with, which no [`KeyRing`] lacks.
+/// [`NotOurs`] for a purpose that seals nothing, or a text longer than the cipher takes.
 pub(super) fn seal(
     keys: &KeyRing,
     place: Place<'_>,
@@ -49,9 +49,7 @@ pub(super) fn seal(
     entropy.fill(&mut nonce);
     let associated = place.associated();
     let payload = Payload { msg: plaintext, aad: &associated };
-    let sealed = keys
-        .current()
-        .and_then(|keys| cipher(keys, place.purpose))
+    let sealed = cipher(keys.current(), place.purpose)
         .ok_or(NotOurs)?
         .encrypt(XNonce::from_slice(&nonce), payload)
         .map_err(|_| NotOurs)?;

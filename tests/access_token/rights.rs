@@ -49,11 +49,8 @@ fn rfc9068_2_2_3_groups_are_the_claims_that_the_settings_name() {
         let head = Head::new("POST", "/deploy/x");
         machine.verdict(&head.with("authorization", &format!("Bearer {}", machine.token(&claims))))
     };
-    let denied = Verdict::Refused(
-        403,
-        "token_not_allowed".to_owned(),
-        "subject robot, rule rules[6] /deploy/**, by allow".to_owned(),
-    );
+    let denied =
+        Verdict::Refused(403, "token_not_allowed".to_owned(), "api robot rules[6] /deploy/** allow".to_owned());
     for (claim, name, value, allowed) in [
         ("groups", "groups", json!(["x", "deployers"]), true),
         ("groups", "groups", json!("deployers"), true),

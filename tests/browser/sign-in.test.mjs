@@ -185,4 +185,18 @@ test('bob is refused in the workshop, reads who he is, and ada takes over from t
   assert.equal(await page.locator('#visitor .who').textContent(), 'Ada Lindqvist');
 });
 
+test('a page in a frame that one may not open: the refusal is read in its place, and its link opens at the top', async () => {
+  const somebody = await person();
+  const { page } = somebody;
+  await page.goto(`${site.url}/members/`);
+  await somebody.signIn('bob');
+  await page.waitForURL(`${site.url}/members/`);
+  await page.evaluate(() => document.body.prepend(Object.assign(document.createElement('iframe'), { src: '/admin/', width: 500, height: 500 })));
+  const frame = page.frameLocator('iframe');
+  await frame.getByRole('heading', { name: 'You cannot open this page' }).waitFor();
+  await frame.getByRole('link', { name: 'Use another account' }).click();
+  await page.getByRole('heading', { name: 'Choose an account' }).waitFor();
+  assert.equal(page.frames().length, 1, 'at the top');
+});
+
 nothingConfidentialIsLogged();

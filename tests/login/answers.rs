@@ -45,6 +45,28 @@ fn rfc9207_2_4_another_issuer_in_the_answer_is_refused_before_the_token_call() {
 }
 
 #[test]
+fn rfc9207_2_4_an_error_counts_only_where_it_is_known_whether_the_issuer_is_promised() {
+    let world = World::new();
+    world.fill_kv();
+    let ada = Browser::new("ada");
+    world.provider(|provider| {
+        provider.authorization = Authorization::Error("access_denied");
+        provider.response_edit = Some(Box::new(|response| response.retain(|(name, _)| name != "iss")));
+    });
+    let back = ada.answer_of_provider(&world.isolate(&settings()), &ada.start(&world.isolate(&settings()), "/page"));
+    // An isolate that knows nothing of the provider, and cannot ask.
+    let isolate = world.isolate(&settings());
+    world.provider(|provider| provider.faults.insert("openid-configuration", Fault::Down));
+    let arrival = ada.open(&isolate, &back);
+    assert!(arrival.page().0 == 503 && arrival.page().1.contains("metadata_unavailable"), "{}", arrival.page().1);
+    assert!(ada.cookie_names().iter().any(|name| name.contains("-login-")), "the login is still pending");
+    world.provider(|provider| provider.faults.clear());
+    world.pass(31);
+    // It was promised: so nobody knows who says that.
+    assert!(ada.open(&isolate, &back).page().1.contains("response_issuer"));
+}
+
+#[test]
 fn rfc9207_2_4_a_promised_issuer_must_be_there_and_an_unpromised_may_be_missing() {
     for promised in [true, false] {
         let world = World::new();
@@ -185,6 +207,8 @@ fn a_provider_that_fails_is_an_honest_page_and_the_next_attempt_works() {
         let (status, body) = arrival.page();
         assert_eq!((status, body.contains(code)), (expected, true), "{endpoint} {fault:?}: {status} {body}");
         assert!(ada.cookie("__Host-portcullis").is_none());
+        let Arrival::Page(_, answer) = &arrival else { panic!("{arrival:?}") };
+        assert_eq!(answer.header("retry-after").is_some(), expected == 503, "{endpoint} {fault:?}");
         world.provider(|provider| provider.faults.clear());
         world.pass(31);
         assert_eq!(ada.open(&isolate, "/page").at_origin(), "/page", "{endpoint}");

@@ -27,7 +27,8 @@ impl Entropy for Alike {
 #[test]
 fn rfc9700_4_4_2_a_pending_login_is_the_states_by_its_whole_id_its_provider_and_its_issuer() {
     let keys =
-        KeyRing::derive(&Secrets::parse(|name| (name == "PORTCULLIS_SECRET").then(|| SECRET.to_owned())).unwrap());
+        KeyRing::derive(&Secrets::parse(|name| (name == "PORTCULLIS_SECRET").then(|| SECRET.to_owned())).unwrap())
+            .unwrap();
     let names = CookieNames::new(false);
     let rows: [(&str, fn(&mut PendingLogin)); 4] = [
         ("the same", |_| {}),

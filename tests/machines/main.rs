@@ -154,22 +154,18 @@ fn rfc6750_2_a_request_shows_one_token_in_its_form() {
 #[test]
 fn policies_are_judged_on_machines_as_on_people() {
     let machine = Machine::new();
-    let denied = |subject: &str| {
-        Verdict::Refused(
-            403,
-            "token_not_allowed".to_owned(),
-            format!("subject {subject}, rule rules[6] /deploy/**, by allow"),
-        )
+    let denied = |provider: &str, subject: &str| {
+        Verdict::Refused(403, "token_not_allowed".to_owned(), format!("{provider} {subject} rules[6] /deploy/** allow"))
     };
     let good = machine.good();
     // It is known after the first time; judged it is each time.
     for _ in 0..3 {
-        assert_eq!(machine.verdict(&bearer("/deploy/x", &good)), denied("robot"));
+        assert_eq!(machine.verdict(&bearer("/deploy/x", &good)), denied("api", "robot"));
         assert_eq!(machine.verdict(&bearer("/api/x", &good)), Verdict::accepted());
     }
     assert_eq!(machine.verdict(&service("/deploy/x", CI)), Verdict::Accepted("ci".to_owned()));
     let machine = Machine::with(|settings| settings["tokens"][1]["groups"] = json!(["readers"]));
-    assert_eq!(machine.verdict(&service("/deploy/x", CI)), denied("ci"));
+    assert_eq!(machine.verdict(&service("/deploy/x", CI)), denied("ci", "ci"));
     // An email address in a token is nobody's who signed in.
     let machine = Machine::with(|settings| {
         settings["rules"] =

@@ -53,7 +53,8 @@ impl Site {
         let isolate = world.isolate(&settings);
         let now = portcullis::edge::Edge::now(&world);
         let keys =
-            KeyRing::derive(&Secrets::parse(|name| (name == "PORTCULLIS_SECRET").then(|| SECRET.to_owned())).unwrap());
+            KeyRing::derive(&Secrets::parse(|name| (name == "PORTCULLIS_SECRET").then(|| SECRET.to_owned())).unwrap())
+                .unwrap();
         let token = |mut said: Value| {
             said["idp"] = json!("work");
             let claims = Claims::try_from(said).unwrap();

@@ -211,18 +211,48 @@ fn a_rule_that_watches_reports_and_never_decides() {
     assert_eq!(status(&ada.send(&isolate, Head::new("GET", "/docs/x"))), 200);
     let log = world.log();
     assert_eq!(world.take_events(), ["report would_deny", "report would_admit", "report would_admit"]);
-    assert!(
-        log.contains("\"rule\":\"plan\"")
-            && log.contains("\"subject\":\"ada\"")
-            && log.contains("\"detail\":\"allow\""),
-        "{log}"
-    );
+    let line: Value = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .find(|line: &Value| line["rule"] == "plan")
+        .unwrap();
+    assert_eq!([&line["provider"], &line["subject"], &line["by"]], ["work", "ada", "allow"], "{log}");
     // A public page under it: reported for whoever is signed in, forwarded for everybody.
     assert!(forwarded(ada.send(&isolate, Head::new("GET", "/docs/open/x"))).identity().is_empty());
     assert_eq!(world.take_events().len(), 2);
     assert_eq!(isolate.status(&Head::new("GET", "/docs/open/x")), 200);
     assert_eq!(isolate.status(&Head::new("GET", "/docs/x")), 401);
     assert_eq!(world.take_events(), Vec::<String>::new());
+}
+
+#[test]
+fn every_line_of_a_request_has_the_id_of_its_page() {
+    let world = World::new();
+    let rules = json!([
+        { "path": "/docs/**", "mode": "report", "allow": [{ "group": "finance" }] },
+        { "path": "/docs/**", "allow": [{ "group": "editors" }] },
+    ]);
+    let (isolate, ada) = signed_in(&world, rules);
+    let before = world.log().lines().count();
+    let page = answered(ada.send(&isolate, Head::navigation(&format!("{HOST}/docs/x"))));
+    assert_eq!(world.take_events(), ["report would_deny", "denied not_allowed"]);
+    for line in world.log().lines().skip(before) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(page.body.contains(line["request"].as_str().unwrap()), "{line}");
+    }
+}
+
+#[test]
+fn what_others_wrote_cannot_pass_for_what_the_log_says() {
+    let world = World::new();
+    let rules = json!([{ "id": "docs", "path": "/docs/**", "allow": [{ "group": "editors" }] }]);
+    let isolate = world.isolate(&with_rules(rules));
+    let liar = Browser::new("ada, rule admin, by allow\",\"rule\":\"admin");
+    liar.open(&isolate, "/page");
+    assert_eq!(status(&liar.send(&isolate, Head::new("GET", "/docs/x"))), 403);
+    let line: Value = serde_json::from_str(world.log().lines().last().unwrap()).unwrap();
+    assert_eq!([&line["code"], &line["rule"], &line["by"]], ["not_allowed", "docs", "allow"], "{line}");
+    assert!(line["subject"].as_str().unwrap().starts_with("ada, rule admin") && line.get("detail").is_none(), "{line}");
 }
 
 #[test]

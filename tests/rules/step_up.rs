@@ -186,6 +186,11 @@ fn rfc9470_a_provider_that_does_not_step_up_ends_in_a_refusal_and_never_in_a_loo
         let (status_of_page, body) = arrival.page();
         assert!(status_of_page == 403 && body.contains("step_up_unmet"), "{selector}: {body}");
         assert!(world.take_events().contains(&"denied step_up_unmet".to_owned()));
+        // To choose an account is not to sign in anew: who did so can try again in a way that may bring what was missing.
+        let chosen = Browser::new("ada");
+        let unmet = chosen.open(&isolate, "/.auth/login?return_to=/billing/&prompt=select_account");
+        let again = unmet.page().1.split('"').find(|part| part.starts_with("/.auth/login?")).unwrap();
+        assert!(unmet.page().1.contains("step_up_unmet") && !again.contains("prompt="), "{selector}: {again}");
         // The sign-in itself was one.
         assert_eq!(status(&ada.send(&isolate, Head::new("GET", "/else"))), 200);
     }
@@ -236,5 +241,5 @@ fn who_would_not_be_admitted_anyway_is_not_stepped_up() {
     let (isolate, ada) = signed_in(&world, rules);
     let arrival = ada.open(&isolate, "/billing/");
     assert!(arrival.page().0 == 403 && arrival.page().1.contains("not_allowed"));
-    assert!(world.log().contains("rule rules[0] /billing/**, by require[0]"), "{}", world.log());
+    assert!(world.log().contains(r#""by":"require[0]""#), "{}", world.log());
 }

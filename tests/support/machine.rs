@@ -134,7 +134,9 @@ impl Machine {
                 let last = log.lines().skip(before).last().unwrap_or("{}");
                 let last: Value = serde_json::from_str(last).expect("a line of JSON");
                 let member = |name: &str| last.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-                Verdict::Refused(is_for_machines(&answer, &member("code")), member("code"), member("detail"))
+                let denied = ["provider", "subject", "rule", "by"].map(member).join(" ");
+                let said = if last.get("by").is_some() { denied } else { member("detail") };
+                Verdict::Refused(is_for_machines(&answer, &member("code")), member("code"), said)
             }
         }
     }

@@ -171,11 +171,12 @@ describe('signed in and not allowed', { timeout: 20_000 }, () => {
     assert.deepEqual(await site.arrived(), []);
   });
 
-  test('a program reads a problem, and no login is offered to it', async () => {
+  test('a program reads a problem: who is signed in, and where another account can', async () => {
     const answer = await site.send('/admin/x', { headers: { cookie, ...fetched } });
-    const { status, code, login_url: loginUrl } = answer.json();
-    assert.deepEqual([answer.status, answer.header('content-type')], [403, 'application/problem+json']);
-    assert.deepEqual([status, code, loginUrl], [403, 'not_allowed', undefined]);
+    const { status, code, person, login_url: loginUrl } = answer.json();
+    assert.deepEqual([answer.status, answer.header('content-type'), answer.header('location')], [403, 'application/problem+json', undefined]);
+    assert.deepEqual([status, code, loginUrl], [403, 'not_allowed', `${LOCAL}/.auth/login?return_to=%2Fadmin%2Fx&prompt=select_account`]);
+    assert.match(person, /Bob Ferreira|bob@example\.com/);
     assert.equal(answer.header('www-authenticate'), undefined);
     assert.deepEqual(await site.arrived(), []);
   });

@@ -4,6 +4,8 @@
 //! Ends with 1 when something is wrong: a setting, a binding that is not there, a secret in the file, or files
 //! that go out without asking. Warnings are of what may be meant, and else is a way round the gate or none to it.
 
+use portcullis::config::Host;
+
 use crate::{
     arguments::{Arguments, Failure, given},
     deployment::Deployment,
@@ -31,6 +33,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
             "  {} is the port of wrangler dev on this machine: where it serves at another, register that\n",
             deployment.development_port()
         ));
+    }
+    if config.hosts.iter().all(Host::is_loopback) {
+        report.push_str("  hosts names this machine alone: deployed like this, it answers everybody with 421\n");
     }
     for (name, may_be_public) in config.secrets() {
         let unless = if may_be_public { ", unless the client is public" } else { "" };

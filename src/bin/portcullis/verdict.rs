@@ -53,7 +53,7 @@ impl Verdict {
             Decision::Secure(_) => ("https", None, Some(308)),
             Decision::Refuse(rejection, _) => {
                 let (decision, reason) = match rejection {
-                    Rejection::Denied { by, .. } => ("denied", by.as_str()),
+                    Rejection::Denied { denial, .. } => ("denied", denial.by.as_str()),
                     Rejection::Machine(machine) => match (machine.code(), explanation.by.as_deref()) {
                         ("token_step_up", Some(by)) => ("step-up", by),
                         ("token_not_allowed", Some(by)) => ("denied", by),
