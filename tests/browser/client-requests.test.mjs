@@ -69,6 +69,17 @@ describe('what changes something', () => {
     assert.deepEqual(arrived.map(({ method }) => method), ['GET']);
   });
 
+  test('is not done again when it was done, and what shows it asks for a sign-in', async () => {
+    await lateAda();
+    await send(['/open/orders?shown_at=/api/orders', { method: 'POST', body: 'a=1' }], ['/open/latest?shown_at=/api/orders']);
+    await dialog().waitFor();
+    await signInThere('ada');
+    const [post, get] = await results();
+    assert.deepEqual([post.status, post.body.code], [401, 'sign_in_required']);
+    assert.equal(arrived.filter(({ method }) => method === 'POST').length, 1);
+    assert.deepEqual([get.status, get.body.by, get.body.path], [200, 'ada', '/api/orders']);
+  });
+
   test('is done once and not again, whatever the answer is', async () => {
     await lateAda();
     let asked = 0;

@@ -14,10 +14,12 @@ export function app({ pages = {} } = {}) {
     if (pages[pathname]) return text(...pages[pathname]);
     if (pathname === '/wrap.js') return text('text/javascript', 'portcullis.wrap();');
     if (pathname === '/api/problem') return problem(searchParams.get('login_url'));
-    if (!pathname.startsWith('/api/')) return text('text/html', page);
+    if (!pathname.startsWith('/api/') && !searchParams.has('shown_at')) return text('text/html', page);
     const { method, headers } = request;
     const record = { method, path: pathname, by: headers.get('x-auth-subject'), type: headers.get('content-type'), body: await request.text() };
     arrived.push(record);
+    // What was done is shown at another address (RFC 9110, 15.4.4).
+    if (searchParams.has('shown_at')) return new Response(null, { status: 303, headers: { location: searchParams.get('shown_at') } });
     return Response.json(record);
   };
   return { arrived, answer };
