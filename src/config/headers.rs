@@ -3,7 +3,7 @@
 //!
 //! A preset is a family of names that applications know already. The whole family is taken from
 //! clients, also the names of it that nothing is sent under: an application that believes one of
-//! them believes all of them.
+//! them believes all of them. So is any other family that a name of the settings belongs to.
 
 use std::rc::Rc;
 
@@ -22,10 +22,18 @@ const X_AUTH: [&str; 6] =
 /// `X-Forwarded-Preferred-Username`, which applications sign people in by: anybody can choose one.
 const X_FORWARDED: [&str; 6] =
     ["x-forwarded-user", "x-forwarded-email", "", "x-forwarded-groups", "", "x-auth-assertion"];
-/// The rest of that family.
-const X_FORWARDED_TOO: [&str; 2] = ["x-forwarded-preferred-username", "x-forwarded-access-token"];
 /// As Authelia and web servers send them.
 const REMOTE: [&str; 6] = ["remote-user", "remote-email", "remote-name", "remote-groups", "", "x-auth-assertion"];
+/// Families whole, whatever is sent of them: an application that is told who is there by one name reads the others too,
+/// and what they say would be the client's word. Of Grafana and Gitea, of Kubernetes, of oauth2-proxy, of authentik.
+const FAMILIES: [&str; 6] = [
+    "x-forwarded-user,x-forwarded-email,x-forwarded-groups,x-forwarded-preferred-username,x-forwarded-access-token",
+    "remote-user,remote-email,remote-name,remote-groups",
+    "x-webauth-user,x-webauth-email,x-webauth-name,x-webauth-fullname,x-webauth-groups,x-webauth-role,x-webauth-orgs",
+    "x-remote-user,x-remote-group,x-remote-groups,x-remote-uid,x-remote-email,x-remote-name",
+    "x-auth-request-user,x-auth-request-email,x-auth-request-groups,x-auth-request-preferred-username,x-auth-request-access-token",
+    "x-authentik-username,x-authentik-email,x-authentik-name,x-authentik-groups,x-authentik-uid,x-authentik-entitlements",
+];
 
 /// Headers that mean something to a server or to the platform (RFC 9110; hop-by-hop ones by 7.6.1). A
 /// managed name is removed from every request, and so none of them can be one.
@@ -142,11 +150,11 @@ impl HeaderSettings {
         secret: Option<&OriginSecret>,
     ) -> Result<Headers, ConfigError> {
         let choice = |wanted: &str| self.0.iter().find(|(key, _)| *key == wanted).map(|(_, choice)| choice);
-        let (preset, more): (_, &[&str]) = match choice("preset") {
-            None => (X_AUTH, &[]),
-            Some(Choice::Name(name)) if name == "x-auth" => (X_AUTH, &[]),
-            Some(Choice::Name(name)) if name == "x-forwarded" => (X_FORWARDED, &X_FORWARDED_TOO),
-            Some(Choice::Name(name)) if name == "remote" => (REMOTE, &[]),
+        let preset = match choice("preset") {
+            None => X_AUTH,
+            Some(Choice::Name(name)) if name == "x-auth" => X_AUTH,
+            Some(Choice::Name(name)) if name == "x-forwarded" => X_FORWARDED,
+            Some(Choice::Name(name)) if name == "remote" => REMOTE,
             Some(_) => return Err(wrong("preset", "is none of \"x-auth\", \"x-forwarded\" and \"remote\"")),
         };
         let mut managed = X_AUTH.join(",");
@@ -156,7 +164,6 @@ impl HeaderSettings {
                 managed.push_str(name);
             }
         };
-        preset.iter().chain(more).for_each(|name| manage(name));
         let mut taken: Vec<String> = secret.map(|secret| secret.header.normal()).into_iter().collect();
         let mut sent = [const { None }; 6];
         for ((fact, usual), name) in Fact::ALL.into_iter().zip(preset).zip(&mut sent) {
@@ -194,6 +201,8 @@ impl HeaderSettings {
             *name = Some(chosen);
         }
         taken.iter().for_each(|name| manage(name));
+        let is_used = |one: &str| preset.contains(&one) || taken.iter().any(|name| name == one);
+        FAMILIES.iter().filter(|family| family.split(',').any(is_used)).for_each(|family| manage(family));
         let headers = Headers { sent, managed };
         // OpenID Connect Core 1.0, 5.7: a subject is unique within its issuer and nowhere else.
         if several && headers.name(Fact::Subject).is_some() && headers.name(Fact::Provider).is_none() {

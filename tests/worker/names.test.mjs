@@ -17,8 +17,14 @@ const families = [
   [
     { preset: 'remote', email: 'X-WEBAUTH-EMAIL', subject: false },
     { 'x-webauth-email': 'ada@example.com', 'remote-name': 'Ada Lindqvist', 'remote-groups': 'admins' },
-    ['Remote-User', 'REMOTE_USER', 'Remote-Email', 'x_webauth.email'],
-    ['X-Forwarded-User', 'X-WEBAUTH-USER'],
+    ['Remote-User', 'REMOTE_USER', 'Remote-Email', 'x_webauth.email', 'X-WEBAUTH-USER', 'X-WEBAUTH-ROLE', 'x_webauth_groups'],
+    ['X-Forwarded-User', 'X-WEBAUTH-PAGE'],
+  ],
+  [
+    { subject: 'X-Remote-User', groups: false, email: false, name: false, provider: false },
+    { 'x-remote-user': 'ada' },
+    ['X-Remote-Group', 'x_remote_group'],
+    ['Remote-User', 'X-Remote-Addr'],
   ],
 ];
 for (const [headers, expected, forged, kept] of families) {
@@ -43,7 +49,7 @@ for (const [headers, expected, forged, kept] of families) {
         await site.send(path, { headers: [...pairs, ...kept.map((name) => [name, 'kept']), ['Cookie', cookie]] });
         const [arrived] = await site.arrived();
         assert.ok(!arrived.headers.some(([, value]) => value.includes('forged')), JSON.stringify(arrived.headers));
-        const family = /^(?:x-auth|x-webauth-email|remote-|x-forwarded-(?:user|email|groups|pref|acc))/;
+        const family = /^(?:x-auth|x-webauth|x-remote|remote-|x-forwarded-(?:user|email|groups|pref|acc))/;
         const found = arrived.headers.filter(([name, value]) => family.test(name.toLowerCase()) && value !== 'kept');
         assert.deepEqual(Object.fromEntries(found.map(([name, value]) => [name.toLowerCase(), value])), ours);
         for (const name of kept) assert.equal(arrived.header(name.toLowerCase()), 'kept', name);

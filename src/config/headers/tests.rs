@@ -45,7 +45,7 @@ fn presets_are_families_and_names_stand_in_for_theirs() {
 
 #[test]
 fn the_whole_family_and_every_name_of_ones_own_is_taken_from_clients() {
-    let rows: [(&str, &[&str]); 4] = [
+    let rows: [(&str, &[&str]); 6] = [
         ("{}", &[]),
         (
             r#"{"preset":"x-forwarded","email":false}"#,
@@ -59,8 +59,25 @@ fn the_whole_family_and_every_name_of_ones_own_is_taken_from_clients() {
         ),
         (
             r#"{"preset":"remote","email":"X_WebAuth.Email","subject":false}"#,
-            &["remote-email", "remote-groups", "remote-name", "remote-user", "x-webauth-email"],
+            &[
+                "remote-email",
+                "remote-groups",
+                "remote-name",
+                "remote-user",
+                "x-webauth-email",
+                "x-webauth-fullname",
+                "x-webauth-groups",
+                "x-webauth-name",
+                "x-webauth-orgs",
+                "x-webauth-role",
+                "x-webauth-user",
+            ],
         ),
+        (
+            r#"{"subject":"X-Remote-User","groups":false}"#,
+            &["x-remote-email", "x-remote-group", "x-remote-groups", "x-remote-name", "x-remote-uid", "x-remote-user"],
+        ),
+        (r#"{"email":"Remote-Email"}"#, &["remote-email", "remote-groups", "remote-name", "remote-user"]),
         (r#"{"name":"Person"}"#, &["person"]),
     ];
     for (settings, others) in rows {
