@@ -165,6 +165,30 @@ fn a_deployment_without_an_address_is_told_of_and_an_environment_has_its_own() {
 }
 
 #[test]
+fn a_platform_that_keeps_whole_addresses_is_told_of() {
+    let directory = Directory::new("check-logs", &json!({}));
+    const KEEPS: &str = "the platform keeps every request's whole address, and in those of logins there are codes";
+    for (lines, setting) in [
+        ("", None),
+        ("observability = { enabled = false }", None),
+        ("observability = { enabled = true }", Some("observability.logs.invocation_logs is not false")),
+        ("observability = { logs = { enabled = true } }", Some("observability.logs.invocation_logs is not false")),
+        ("observability = { enabled = true, logs = { enabled = false } }", None),
+        ("observability = { enabled = true, logs = { invocation_logs = false } }", None),
+        (
+            "observability = { logs = { enabled = true, invocation_logs = true } }",
+            Some("observability.logs.invocation_logs is not false"),
+        ),
+        ("observability = { traces = { enabled = true } }", Some("observability.traces.enabled is true")),
+        ("logpush = true", Some("logpush is true")),
+        ("logpush = false", None),
+    ] {
+        let expected: Vec<String> = setting.map(|setting| format!("{setting}: {KEEPS}")).into_iter().collect();
+        assert_eq!(warnings(&directory, &["localhost"], lines), expected, "{lines}");
+    }
+}
+
+#[test]
 fn a_provider_of_this_machine_is_told_of_where_a_host_is_not() {
     let directory = Directory::new("check-issuers", &json!({}));
     let mut settings = with_rules(json!([{ "path": "/api/**", "tokens": ["ci"] }]));

@@ -221,6 +221,21 @@ impl Deployment {
         self.assets("run_worker_first") == Some(&Value::Boolean(true))
     }
 
+    /// The setting by which the platform keeps whole addresses, in a line of its own for every request.
+    fn logs_addresses(&self) -> Option<&'static str> {
+        let table =
+            |path: &[&str]| path.iter().try_fold(self.table.get("observability")?, |table, name| table.get(name));
+        let is = |path: &[&str], wanted: bool| table(path).and_then(Value::as_bool) == Some(wanted);
+        let logs = is(&["logs", "enabled"], true) || is(&["enabled"], true) && !is(&["logs", "enabled"], false);
+        if logs && !is(&["logs", "invocation_logs"], false) {
+            return Some("observability.logs.invocation_logs is not false");
+        }
+        if is(&["traces", "enabled"], true) {
+            return Some("observability.traces.enabled is true");
+        }
+        (self.table.get("logpush") == Some(&Value::Boolean(true))).then_some("logpush is true")
+    }
+
     /// What may be meant, and is a way round the gate, or none to it, if it is not.
     pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
         let mut warnings = routes::warnings(&self.table, config);
@@ -248,6 +263,11 @@ impl Deployment {
         }
         if self.table.get("cache").and_then(|cache| cache.get("enabled")) == Some(&Value::Boolean(true)) {
             warnings.push("cache.enabled is true: a cache answers for everybody, before the gate is asked".to_owned());
+        }
+        if let Some(setting) = self.logs_addresses() {
+            warnings.push(format!(
+                "{setting}: the platform keeps every request's whole address, and in those of logins there are codes"
+            ));
         }
         if let Origin::Address(address) = &config.origin
             && config.origin_secret.is_none()
