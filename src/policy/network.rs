@@ -46,6 +46,13 @@ impl Network {
     }
 }
 
+/// The address that the platform names, where it is one: of class E (RFC 1112, 4) are none, and on a zone with Pseudo IPv4
+/// they stand for IPv6 addresses, in whose networks they do not lie.
+pub fn named(text: &str) -> Option<IpAddr> {
+    let is_one = |address: &IpAddr| !matches!(address, IpAddr::V4(four) if four.to_bits() >> 28 == 0xf);
+    text.parse().ok().map(|address: IpAddr| address.to_canonical()).filter(is_one)
+}
+
 fn width(address: IpAddr) -> u32 {
     if address.is_ipv4() { 32 } else { 128 }
 }
