@@ -101,6 +101,15 @@ for (const name of ['nginx', 'caddy']) {
       assert.equal(arrived.header('cookie'), undefined);
     });
 
+    test('what is spelled nearly as the gate’s own pages are is the site’s', async () => {
+      for (const path of ['/.AUTH/x', '/.Auth/me']) {
+        assert.equal((await site.send(path)).status, 401, path);
+        await expectNothing(path);
+        assert.equal((await site.send(path, { headers: { cookie: ada.cookie } })).status, 200, path);
+        assert.equal((await only()).url, path);
+      }
+    });
+
     test('a login is the only thing that sets a cookie', async () => {
       for (const { url, answer } of ada.visitor.steps.filter(({ url }) => url.startsWith(site.origin))) {
         if (!url.includes('/.auth/')) assert.deepEqual(answer.all('set-cookie'), [], url);
