@@ -15,7 +15,7 @@ use core::net::IpAddr;
 
 #[cfg(feature = "check")]
 pub use explanation::Verdict;
-pub use network::{Network, named};
+pub use network::{Network, address_of};
 pub use selector::Selector;
 use selector::Truth;
 pub use step_up::StepUp;

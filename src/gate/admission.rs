@@ -13,7 +13,7 @@ use crate::{
     claims::Claims,
     config::{Access, Origin, Rule, Site},
     edge::RequestHead,
-    policy::{Denied, Facts, Granted, Policy, StepUp, named},
+    policy::{Denied, Facts, Granted, Policy, StepUp, address_of},
     rules::{PathError, RequestPath, Target},
     session::{CookieEdit, CookieNames, Cookies, Session},
     switch::Mode,
@@ -361,7 +361,7 @@ impl Gate {
 fn judge(policy: &Policy, claims: &Claims, head: &impl RequestHead, now: Timestamp) -> Result<Granted, Denied> {
     let address = policy.asks_address().then(|| head.client_address()).flatten();
     let country = policy.asks_country().then(|| head.country()).flatten();
-    let facts = Facts { now, address: address.and_then(|text| named(&text)), country: country.as_deref() };
+    let facts = Facts { now, address: address.and_then(|text| address_of(&text)), country: country.as_deref() };
     policy.judge(claims, &facts)
 }
 

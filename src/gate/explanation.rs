@@ -14,7 +14,7 @@ use crate::{
     config::{Access, Site},
     edge::{Entropy, RequestHead},
     oidc::{AccessToken, AccessTokenError, IdToken},
-    policy::{Facts, Policy, StepUp, Verdict, named},
+    policy::{Facts, Policy, StepUp, Verdict, address_of},
     rules::{RequestPath, Target},
     session::Session,
     time::Timestamp,
@@ -237,7 +237,7 @@ impl Gate {
         let visit = Visit::new(site, address);
         let session = self.session(head, visit.site(), now);
         let country = head.country();
-        let client_address = head.client_address().and_then(|text| named(&text));
+        let client_address = head.client_address().and_then(|text| address_of(&text));
         let facts = Facts { now, address: client_address, country: country.as_deref() };
         let policy = policy_of(self.access(matched.rule, now)).filter(|_| !matched.preflight);
         // Where a token is shown, the cookie is not looked at.

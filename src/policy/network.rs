@@ -46,9 +46,9 @@ impl Network {
     }
 }
 
-/// The address that the platform names, where it is one: of class E (RFC 1112, 4) are none, and on a zone with Pseudo IPv4
-/// they stand for IPv6 addresses, in whose networks they do not lie.
-pub fn named(text: &str) -> Option<IpAddr> {
+/// The address that the platform gives, or nothing where that is none. No client has one of class E (RFC 1112, 4): on a
+/// zone with Pseudo IPv4 they stand for IPv6 addresses, in whose networks they do not lie.
+pub fn address_of(text: &str) -> Option<IpAddr> {
     let is_one = |address: &IpAddr| !matches!(address, IpAddr::V4(four) if four.to_bits() >> 28 == 0xf);
     text.parse().ok().map(|address: IpAddr| address.to_canonical()).filter(is_one)
 }
