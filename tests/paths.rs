@@ -13,7 +13,7 @@ use readings::readings;
 
 /// What a path is made of when somebody means no good.
 const PIECES: &str = r"/ / / / // \ %2f %2F %5c %252f %255C %25252f . .. /.. /../ /./ %2e %2E%2e /%2e%2e/ %252e%252e
-    %25252e ; ;x ;/ (S(x)) (a(b)c(d))/ %28F(x)) //x/ %3b %253B %3f %3Fx/ %23 %253f ..;/ a b x.js public/ admin /.auth %61 %2561 %70ublic %C3%A9 %20 %25 a%2fb/";
+    %25252e ... .%2e. . ./ ; ;x ;/ (S(x)) (a(b)c(d))/ %28F(x)) //x/ %3b %253B %3f %3Fx/ %23 %253f ..;/ a b x.js public/ admin /.auth %61 %2561 %70ublic %C3%A9 %20 %25 a%2fb/";
 const PATTERNS: &str = "/public/** /admin/** /a/** /a*/** /*/b /**/admin /**/*.js / /** /a/b /public*/** /é/** /* /*/**
     /a/*/b/** /**/a/** /b";
 
@@ -116,6 +116,7 @@ fn paths_that_honest_people_use_are_not_refused() {
         ("/public//double//slashes/", 0),
         ("/public/a/./b/../c", 0),
         ("/public/c%3A%5Cdir%5Cfile", 0),
+        ("/public/Example%20Inc./etc./a...", 0),
         ("/public/x%5B0%5D=%7B%22a%22:1%7D", 0),
         ("/public/https%3A%2F%2Fexample.com%2Fpage%3Fa%3Db%26c%3D%2520d", 0),
         ("/public/@scope%2fpackage/-/package-1.0.0.tgz", 0),

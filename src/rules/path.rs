@@ -1,9 +1,10 @@
 //! [`RequestPath`]: a path with all its readings.
 //!
 //! The gate forwards the path byte for byte, and servers behind it disagree about what a path
-//! means: some decode `%2F`, some take `\` for `/`, some cut `;parameters`, or from a `?` or `#` on that
-//! was escaped, some merge `//`, some read a host behind one in front, some decode twice – in any order.
-//! Each of those is a reading; a rule is applied only when all readings choose it.
+//! means: some decode `%2F`, some take `\` for `/` or for nothing, some cut `;parameters`, or from a `?` or
+//! `#` on that was escaped, some merge `//`, some drop dots at the end of a name, some read a host behind one
+//! in front, some decode twice – in any order. Each of those is a reading; a rule is applied only when all
+//! readings choose it.
 
 use core::fmt;
 
@@ -130,17 +131,16 @@ impl<'p> RequestPath<'p> {
     }
 }
 
-/// Whether every server reads the path alike: nothing to decode, cut, merge or resolve.
+/// Whether every server reads the path alike: nothing to decode, cut, merge or resolve, no dot that ends a segment.
 fn is_plain(path: &str) -> bool {
     let (mut previous, mut may_go) = (0, false);
     let ordinary = path.bytes().all(|byte| {
-        let merges = byte == b'/' && previous == b'/';
-        may_go |= matches!(byte, b'.' | b'(') && previous == b'/';
+        let merges = byte == b'/' && matches!(previous, b'/' | b'.');
+        may_go |= byte == b'(' && previous == b'/';
         previous = byte;
         !merges && is_ordinary(byte)
     });
-    ordinary
-        && !(may_go && path.split('/').any(|segment| matches!(segment, "." | "..") || after_ticket(segment).is_some()))
+    ordinary && previous != b'.' && !(may_go && path.split('/').any(|segment| after_ticket(segment).is_some()))
 }
 
 /// Whether a byte stands for itself wherever it stands, but for a slash behind a slash and for dots.
@@ -183,13 +183,16 @@ type Step = fn(&str) -> Result<String, PathError>;
 /// do cut before they decode, resolve before they cut, decode all but the separators; a list of the
 /// orders in use would be out of date.
 fn closure(path: String) -> Result<Vec<String>, PathError> {
-    let steps: [Step; 14] = [
+    let steps: [Step; 16] = [
         |path| decode(path, |_| true),
         |path| decode(path, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
         |path| decode(path, |byte| !is_separator(byte)),
         |path| decode(path, is_separator),
         |path| Ok(path.replace('\\', "/")),
-        |path| Ok(cut_parameters(path)),
+        // A pattern for names of files, in which it takes its meaning from what is behind it.
+        |path| Ok(path.replace('\\', "")),
+        |path| Ok(in_segments(path, |segment| segment.split(';').next().unwrap_or_default())),
+        |path| Ok(in_segments(path, without_last_dots)),
         |path| Ok(path.split(';').next().unwrap_or_default().to_owned()),
         |path| Ok(path.split('?').next().unwrap_or_default().to_owned()),
         |path| Ok(path.split('#').next().unwrap_or_default().to_owned()),
@@ -273,9 +276,13 @@ fn hex_value(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-fn cut_parameters(path: &str) -> String {
-    let segments: Vec<&str> = path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()).collect();
-    segments.join("/")
+fn in_segments(path: &str, own: fn(&str) -> &str) -> String {
+    path.split('/').map(own).collect::<Vec<_>>().join("/")
+}
+
+/// As a file system has it that drops dots at the end of a name, and a server for which three dots are one.
+fn without_last_dots(segment: &str) -> &str {
+    if matches!(segment, "." | "..") { segment } else { segment.trim_end_matches('.') }
 }
 
 /// A reference that begins with two slashes names a host (RFC 3986, 4.2), and what parses the path as one takes its

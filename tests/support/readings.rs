@@ -20,6 +20,8 @@ pub(crate) fn readings(path: &str) -> BTreeSet<String> {
     while let Some((path, decodings)) = queue.pop_front() {
         let mut next = vec![
             (path.replace('\\', "/"), decodings),
+            (path.replace('\\', ""), decodings),
+            (without_dots_behind(&path), decodings),
             (without_parameters(&path), decodings),
             (cut_at(&path, ';'), decodings),
             (without_host(&path), decodings),
@@ -72,6 +74,17 @@ fn without_parameters(path: &str) -> String {
             !inside
         })
         .collect()
+}
+
+/// As names of files are read where a dot at the end does not count.
+fn without_dots_behind(path: &str) -> String {
+    let mut kept: Vec<String> = path.split('/').map(str::to_owned).collect();
+    for segment in kept.iter_mut().filter(|segment| *segment != "." && *segment != "..") {
+        while segment.ends_with('.') {
+            segment.pop();
+        }
+    }
+    kept.join("/")
 }
 
 /// As an origin does that decodes, and then parses what came out.

@@ -139,6 +139,11 @@ for (const origin of ['service', 'zone', 'address']) {
       '/(S(lit3py55t21z5v55vlm25s55))/admin/secret',
       '/(A(x)F(y))/public/a',
       '/ad/(S(x))min/secret',
+      // A name without the dots at its end, three dots that are one, a backslash that is nothing.
+      '/admin./secret',
+      '/admin%2e./secret',
+      '/.../admin/secret',
+      '/a%5cdmin/secret',
       '/files/a%2Fb/open',
       '/files/..%2Fopen/open',
       '/files/a/open;/%2e%2e/open',
