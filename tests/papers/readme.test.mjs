@@ -24,7 +24,8 @@ test('every npm command is a script of package.json', () => {
   for (const paper of papers) {
     for (const command of commands(read(paper))) {
       const name = /^npm (?:run )?([a-z-]+)/.exec(command)?.[1];
-      if (!name) continue;
+      // npm's own: what scripts/setup.mjs runs.
+      if (!name || name === 'ci') continue;
       seen.add(name);
       assert.ok(scripts[name], `${paper}: ${command}`);
     }
