@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn weak_secrets_are_refused_by_name() {
+    fn rfc8725_3_5_weak_secrets_are_refused_by_name() {
         let padded = |text: &str| general_purpose::STANDARD.encode(text);
         let rows = [
             None,

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn core_3_1_2_1_the_request() {
+    fn oidc_core_3_1_2_1_the_request() {
         let document = r#"{"issuer":"https://id.example","authorization_endpoint":"https://id.example/a?tenant=x","token_endpoint":"https://id.example/t","jwks_uri":"https://id.example/j"}"#;
         let provider = registration("https://id.example");
         let metadata = Metadata::parse(document, provider.publisher()).unwrap();
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn core_3_1_2_7_responses_have_one_state_and_a_code_or_an_error() {
+    fn oidc_core_3_1_2_7_responses_have_one_state_and_a_code_or_an_error() {
         for query in [
             "state=s&code=c",
             "code=c&state=s&session_state=x&session_state=y",

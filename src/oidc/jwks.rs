@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn core_10_1_a_kid_chooses_and_none_tries_a_bounded_number() {
+    fn oidc_core_10_1_a_kid_chooses_and_none_tries_a_bounded_number() {
         let mut other = rsa_key();
         other["kid"] = "b".into();
         let keys = set(&[rsa_key(), other]);

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn core_9_the_client_authenticates_with_its_registered_method() {
+    fn oidc_core_9_the_client_authenticates_with_its_registered_method() {
         let auth = |methods: Option<&[&str]>, secret: bool, chosen: TokenAuth| {
             let mut document = document();
             if let Some(methods) = methods {

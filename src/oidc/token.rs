@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn core_3_1_3_1_the_request_by_method() {
+    fn oidc_core_3_1_3_1_the_request_by_method() {
         let call = |auth: TokenAuth, secret: bool| {
             let mut provider = registration("https://id.example");
             provider.token_auth = auth;
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn core_3_1_3_3_the_type_is_bearer_in_any_case() {
+    fn oidc_core_3_1_3_3_the_type_is_bearer_in_any_case() {
         for name in ["Bearer", "bearer", "bEARER"] {
             assert!(parse(200, &format!(r#"{{"token_type":"{name}","id_token":"t"}}"#)).is_ok());
         }
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn core_3_1_3_5_anything_but_a_token_response_is_refused() {
+    fn oidc_core_3_1_3_5_anything_but_a_token_response_is_refused() {
         let whole = r#"{"token_type":"Bearer","id_token":"t"}"#;
         let rows = [
             (302, "", TokenError::Status(302)),

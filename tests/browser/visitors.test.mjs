@@ -93,7 +93,7 @@ test('a page in a frame: 401, a page with a link that opens at the top and leads
   await page.waitForURL(`${site.url}/members/#new`);
 });
 
-test('a page in a frame of another site: not shown at all', async () => {
+test('RFC 9700 4.16: a page in a frame of another site: not shown at all', async () => {
   await withoutLogin(async () => {
     for (const path of ['/members/', '/.auth/login', '/.auth/logout', '/.auth/signed-out']) {
       somebody.complaints.length = 0;

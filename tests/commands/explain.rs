@@ -278,7 +278,7 @@ fn explain_shows_every_reading_of_a_doubtful_path() {
 }
 
 #[test]
-fn core_5_7_the_verified_address_is_judged_as_the_provider_is_trusted() {
+fn oidc_core_5_7_the_verified_address_is_judged_as_the_provider_is_trusted() {
     for (trust, verified, decision) in [
         ("demand", json!(true), "admitted"),
         ("demand", json!("true"), "admitted"),

@@ -173,6 +173,10 @@ fn oidc_core_3_1_2_7_a_callback_that_is_none() {
         format!("{query}&code=again"),
         format!("{query}&error=access_denied"),
         format!("{query}&state=again"),
+        // JARM: the answer in a token, which was not asked for.
+        format!("response={}", "a.b.c"),
+        // RFC 9700, 2.1.2: tokens in the front channel are no answer.
+        format!("{}&access_token=x&id_token=a.b.c", query.replace("code=", "not-the-code=")),
         query.replace("state=", "state=A"),
     ] {
         let arrival = ada.open(&isolate, &format!("/.auth/callback?{query}"));

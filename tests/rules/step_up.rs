@@ -197,7 +197,7 @@ fn rfc9470_a_provider_that_does_not_step_up_ends_in_a_refusal_and_never_in_a_loo
 }
 
 #[test]
-fn core_2_an_auth_time_ahead_of_its_token_is_none() {
+fn oidc_core_2_an_auth_time_ahead_of_its_token_is_none() {
     let world = World::new();
     world.provider(|provider| {
         provider.edit_claims =

@@ -47,7 +47,7 @@ describe('an own endpoint', { timeout: 20_000 }, () => {
     });
   }
 
-  test('says nothing that anybody else could keep, frame, or take for something else', async () => {
+  test('RFC 9700 4.2, 4.16: says nothing that anybody else could keep, frame, or take for something else', async () => {
     const visits = [
       ['/.auth/login?return_to=/a', 200],
       ['/.auth/login?provider=nobody', 400],

@@ -32,7 +32,7 @@ test('down before the first login: nobody can sign in, public pages go on, and t
 });
 
 // RFC 6749, 10.9; Core 3.1.3: a certificate that nobody vouches for is anybody's.
-test('behind a certificate that no authority signed: as if it were down, and never asked', async () => {
+test('Core 16.21: behind a certificate that no authority signed: as if it were down, and never asked', async () => {
   const impostor = new Miniflare({
     modules: true,
     script: `let asked = 0;
