@@ -21,7 +21,7 @@ const EXTENSION: IdTokenError = IdTokenError::Jws(JwsError::Extension);
 const TYPE: IdTokenError = IdTokenError::Jws(JwsError::Type);
 
 #[test]
-fn rfc7515_4_1_11_an_extension_is_refused() {
+fn rfc7515_4_1_11_and_rfc8725_3_6_an_extension_is_refused() {
     let members = [
         r#""crit":["b64"],"b64":false"#,
         r#""crit":["http://example.com/UNDEFINED"],"http://example.com/UNDEFINED":true"#,

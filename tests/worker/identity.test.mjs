@@ -39,7 +39,7 @@ const ADA = {
 };
 
 for (const origin of ['service', 'zone', 'address']) {
-  describe(`identity headers, with ${origin} as the origin`, { timeout: 20_000 }, () => {
+  describe(`RFC 9700 4.13: identity headers, with ${origin} as the origin`, { timeout: 20_000 }, () => {
     let site;
     let cookie;
 
