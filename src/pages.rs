@@ -135,8 +135,8 @@ pub fn render(page: &Page, request: &str) -> Document {
         Page::SignOut { leads_to: None, .. } => "'self'".to_owned(),
         _ => "'none'".to_owned(),
     };
-    // What stands in the place of a page of the site may stand in its frames.
-    let frameable = matches!(page, Page::SignInFirst { .. } | Page::Refusal { .. });
+    // What stands in the place of a page of the site may stand in its frames: for who is not signed in, and for who is.
+    let frameable = matches!(page, Page::SignInFirst { .. } | Page::Refusal { person: Some(_), .. });
     let script_source = script.map(|script| format!("; script-src '{}'", hash(script))).unwrap_or_default();
     let ancestors = if frameable { "'self'" } else { "'none'" };
     let policy = format!(
@@ -260,7 +260,7 @@ mod tests {
         assert!(document.policy.starts_with("default-src 'none'; style-src 'sha256-"), "{}", document.policy);
         assert!(!document.policy.contains("script-src") && !document.policy.contains("unsafe"));
         assert!(document.policy.contains("form-action 'none'"));
-        // It stands in the place of a page, and that may have stood in a frame of the site.
+        // It stands in the place of a page, which may stand in a frame of the site.
         assert!(document.policy.contains("frame-ancestors 'self'") && document.frameable);
         let document = render(&Page::SignedIn, "r");
         assert!(document.policy.contains("frame-ancestors 'none'") && !document.frameable);

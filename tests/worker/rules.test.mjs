@@ -109,13 +109,13 @@ describe('a rule', { timeout: 30_000 }, () => {
     assert.deepEqual([refused.status, refused.json().code], [403, 'not_allowed']);
     const [entry] = [await site.gate.logs.until(({ record }) => record?.code === 'not_allowed' && record.path.startsWith('/staff'))];
     const { provider, subject, rule, by } = entry.record;
-    assert.deepEqual([provider, subject, rule, by], ['work', 'bob', 'rules[8] /staff/**', 'deny[0]']);
+    assert.deepEqual([provider, subject, rule, by], ['demo', 'bob', 'rules[8] /staff/**', 'deny[0]']);
   });
 
   test('that only watches is logged, and decides nothing', async () => {
     assert.equal((await site.send('/watched/x', { headers: { cookie: ada } })).status, 200);
     const { record } = await site.gate.logs.until(({ record: line }) => line?.code === 'would_deny');
-    assert.deepEqual([record.event, record.rule, record.provider, record.subject, record.by], ['report', 'watch', 'work', 'ada', 'allow']);
+    assert.deepEqual([record.event, record.rule, record.provider, record.subject, record.by], ['report', 'watch', 'demo', 'ada', 'allow']);
     assert.equal((await site.send('/watched/x')).status, 401);
   });
 });
