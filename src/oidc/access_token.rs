@@ -360,3 +360,41 @@ impl Validity {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde_json::json;
+
+    use super::*;
+    use crate::oidc::{KeySet, registration::tests::registration};
+
+    #[test]
+    fn rfc9068_4_the_proof_of_one_token_is_none_of_another() {
+        let issuers = [Rc::new(TokenIssuer {
+            id: "api".into(),
+            issuer: registration("https://id.example").issuer,
+            audiences: vec!["docs".into()],
+            algorithms: vec![Algorithm::EdDsa],
+            types: vec![TokenType::AccessToken],
+            groups_claim: "groups".into(),
+            roles_claim: "roles".into(),
+            freshness: Lifetime::from_seconds(60),
+        })];
+        let (header, now) = (json!({ "alg": "EdDSA", "typ": "at+jwt" }), Timestamp::from_seconds(1_000));
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let [robot, mallory] = ["robot", "mallory"].map(|subject| {
+            let claims = json!({ "iss": "https://id.example", "aud": "docs", "sub": subject, "exp": 2_000 });
+            format!("{}.{}.{}", part(&header), part(&claims), URL_SAFE_NO_PAD.encode([7; 64]))
+        });
+        let addressed =
+            |text| UntrustedAccessToken::parse(text).and_then(|token| token.addressed_to(&issuers, now)).unwrap();
+        let jwk = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode([1; 32]) }] });
+        let keys = KeySet::parse(&jwk.to_string()).unwrap();
+        let key = keys.candidates(Algorithm::EdDsa, None, &[Algorithm::EdDsa]).next().unwrap();
+        // As if the signature of mallory's had been checked.
+        let proof = SignatureProof::assertion(&addressed(&mallory).signed(), key, now);
+        let proven = |text| addressed(text).proven(&proof, now, &Selection::default()).map(|_| ());
+        assert_eq!((proven(&mallory), proven(&robot)), (Ok(()), Err(AccessTokenError::Signature)));
+    }
+}

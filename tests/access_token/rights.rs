@@ -58,6 +58,7 @@ fn rfc9068_2_2_3_groups_are_the_claims_that_the_settings_name() {
         ("realm.roles", "realm", json!({ "roles": ["deployers"] }), true),
         ("scope", "scope", json!("read deployers write"), true),
         ("scp", "scp", json!("deployers"), true),
+        ("scp", "scp", json!("read deployers"), true),
         ("groups", "groups", json!(["Deployers"]), false),
         ("groups", "groups", json!("read deployers"), false),
         ("groups", "roles", json!(["deployers"]), false),

@@ -39,17 +39,21 @@ fn a_known_token_takes_no_io_and_its_time_ends_all_the_same() {
 fn a_known_token_counts_for_the_rules_of_its_issuer_alone() {
     let machine = Machine::with(|settings| {
         let issuer = |id: &str, audience: &str| json!({ "id": id, "issuer": "https://id.example", "audiences": [audience], "algorithms": ["EdDSA"] });
-        settings["tokens"] = json!([issuer("one", "one"), issuer("two", "two"), issuer("any", "one")]);
+        settings["tokens"] =
+            json!([issuer("one", "one"), issuer("two", "two"), issuer("any", "one"), issuer("partner", "one")]);
+        settings["tokens"][3]["issuer"] = json!("https://partner.example");
         settings["rules"] = json!([
             { "path": "/one/**", "tokens": ["one"] }, { "path": "/two/**", "tokens": ["two"] },
-            { "path": "/any/**", "tokens": ["two", "any"] },
+            { "path": "/any/**", "tokens": ["two", "any"] }, { "path": "/partner/**", "tokens": ["partner"] },
         ]);
     });
     let mut claims = machine.claims();
     claims["aud"] = json!("one");
     let token = machine.token(&claims);
     for _ in 0..2 {
-        for (path, provider) in [("/one/x", Some("one")), ("/two/x", None), ("/any/x", Some("any"))] {
+        for (path, provider) in
+            [("/one/x", Some("one")), ("/two/x", None), ("/any/x", Some("any")), ("/partner/x", None)]
+        {
             let found = match machine.isolate.send(&bearer(path, &token)) {
                 Outcome::Forward(forward) => identity(&forward, "x-auth-provider"),
                 Outcome::Answer(_) => None,
@@ -275,6 +279,13 @@ fn no_call_is_made_for_a_token_that_could_not_count() {
     let machine = Machine::new();
     for name in ["iss", "aud", "sub", "exp"] {
         machine.claim(name, None);
+    }
+    // Not current, under a key that nobody knows.
+    for (name, moment) in [("exp", -61), ("nbf", 61), ("iat", 61)] {
+        let mut claims = machine.claims();
+        claims[name] = json!(machine.world.now_seconds() + moment);
+        let header = json!({ "alg": "EdDSA", "kid": "invented", "typ": "at+jwt" });
+        machine.show(&machine.signer().sign(&header, &claims.to_string()));
     }
     machine.show("nonsense");
     machine.show(&"A".repeat(5_000));
