@@ -131,3 +131,19 @@ fn a_session_ends_when_it_was_to_end_and_earlier_where_the_settings_say_so_by_no
         assert!(matches!(ada.send(&isolate, Head::new("GET", "/page")), Outcome::Answer(_)), "{begun} {now}");
     }
 }
+
+/// Who vouches is the issuer, not the id that the settings give it.
+#[test]
+fn rfc7519_4_1_1_a_session_of_a_provider_that_is_another_issuer_by_now_is_nobodys() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page").at_origin();
+    let mut moved = settings();
+    moved["providers"][0]["issuer"] = json!("https://new.example");
+    let mut renamed = settings();
+    renamed["providers"][0]["id"] = json!("other");
+    for (settings, expected) in [(settings(), 200), (moved, 401), (renamed, 401)] {
+        let met = ada.send(&world.isolate(&settings), Head::new("GET", "/page"));
+        assert_eq!(crate::support::outcome::status(&met), expected);
+    }
+}
