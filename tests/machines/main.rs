@@ -335,10 +335,17 @@ fn at_the_other_address_of_a_page_tokens_count_where_all_of_its_rules_take_the_s
         (json!({ "tokens": ["ci", "api"], "forward_token": true }), 401),
         (json!({ "tokens": ["ci"] }), 401),
         (json!({ "tokens": ["api"] }), 401),
+        (json!({ "tokens": ["ci", "api", "old"] }), 401),
+        (json!({ "tokens": ["old", "api"] }), 401),
+        (json!({ "tokens": ["ci", "api", "partner"] }), 401),
+        (json!({ "tokens": ["ci", "partner"] }), 401),
         (json!({}), 401),
     ] {
         let machine = Machine::with(|settings| {
             settings["origin"] = json!({ "assets": "ASSETS" });
+            let mut partner = settings["tokens"][0].clone();
+            partner["id"] = json!("partner");
+            settings["tokens"].as_array_mut().unwrap().push(partner);
             let mut everything = rest.clone();
             everything["path"] = json!("/**");
             settings["rules"] = json!([{ "path": "/docs/*.html", "tokens": ["ci", "api"] }, everything]);

@@ -34,11 +34,17 @@ fn its_rule_and_that_of_the_address_both_have_to_admit() {
         // Both may be at /page: page/index.html, and page.html.
         { "path": "/page/*" },
         { "path": "/page.html", "allow": [{ "group": "admins" }] },
+        { "path": "/news/*.html", "allow": [{ "group": "admins" }] },
+        { "path": "/asked/page.html", "preflight": true },
+        { "path": "/asked/**", "preflight": true },
     ])));
     let (ada, bob) = (Browser::new("ada"), Browser::new("bob"));
     for browser in [&ada, &bob] {
         browser.open(&isolate, "/docs/page.html");
     }
+    // The log names the rule that did not admit.
+    assert_eq!(status(&bob.send(&isolate, Head::new("GET", "/docs/page"))), 403);
+    assert!(world.log().contains(r#""rule":"rules[1] /docs/**","subject":"bob""#), "{}", world.log());
     for (path, for_bob) in [
         ("/docs/page.html", 200),
         ("/docs/page", 403),
@@ -53,22 +59,56 @@ fn its_rule_and_that_of_the_address_both_have_to_admit() {
         ("/page/x", 200),
         ("/page", 403),
         ("/page/", 403),
+        ("/news/page", 403),
+        ("/news/deep/page", 200),
     ] {
         assert_eq!(status(&bob.send(&isolate, Head::new("GET", path))), for_bob, "{path}");
         assert_eq!(status(&ada.send(&isolate, Head::new("GET", path))), 200, "{path}");
         let nobody = if path == "/open/x" { 200 } else { 401 };
         assert_eq!(isolate.status(&Head::new("GET", path)), nobody, "{path}");
     }
-    assert!(world.log().contains(r#""rule":"rules[1] /docs/**","subject":"bob""#), "{}", world.log());
     // A preflight passes only where both let it.
     let preflight =
         |path: &str| Head::new("OPTIONS", path).with("origin", OTHER).with("access-control-request-method", "GET");
     assert_eq!(isolate.status(&preflight("/team/secret.html")), 200);
     assert_eq!(isolate.status(&preflight("/team/secret")), 401);
+    assert_eq!(isolate.status(&preflight("/asked/page")), 200);
     // What either asks for beyond a sign-in is asked for at once.
     let asked = ada.start(&isolate, "/pay/form");
     assert!(asked.contains("max_age=300") && asked.contains("acr_values=urn%3Amfa"), "{asked}");
     assert_eq!(ada.open(&isolate, "/pay/form").at_origin(), "/pay/form");
+}
+
+#[test]
+fn only_a_rule_that_is_about_the_request_has_to_admit_too() {
+    let mut settings = of_assets(json!([
+        { "path": "/docs/*.html" },
+        { "path": "/docs/page", "methods": ["POST"], "allow": [{ "group": "admins" }] },
+        { "path": "/docs/page", "host": "other.example", "allow": [{ "group": "admins" }] },
+        { "path": "/docs/page", "allow": [{ "group": "admins" }], "mode": "report" },
+        { "path": "/docs/*/deep", "allow": [{ "group": "admins" }] },
+    ]));
+    settings["hosts"] = json!(["docs.example.com", "other.example"]);
+    let isolate = World::new().isolate(&settings);
+    let bob = Browser::new("bob");
+    bob.open(&isolate, "/docs/page.html");
+    assert_eq!(status(&bob.send(&isolate, Head::new("GET", "/docs/page"))), 200);
+    assert_eq!(status(&bob.send(&isolate, Head::new("POST", "/docs/page").with("origin", HOST))), 403);
+}
+
+/// To the one reading it is a file that everybody may see, to the other the page of the admins.
+#[test]
+fn an_address_whose_readings_lead_to_different_second_rules_is_refused() {
+    let isolate = World::new().isolate(&of_assets(json!([
+        { "path": "/docs/*.html" },
+        { "path": "/docs/page", "allow": [{ "group": "admins" }] },
+        { "path": "/docs/**" },
+    ])));
+    let ada = Browser::new("ada");
+    ada.open(&isolate, "/docs/page.html");
+    for (path, expected) in [("/docs/page", 200), ("/docs/other;x", 200), ("/docs/page;x", 400)] {
+        assert_eq!(status(&ada.send(&isolate, Head::new("GET", path))), expected, "{path}");
+    }
 }
 
 #[test]
