@@ -34,6 +34,21 @@ fn a_look_whose_request_went_away_is_taken_again() {
 }
 
 #[test]
+fn a_host_that_is_added_ends_no_lock_down() {
+    let world = World::new();
+    switch(&world, &lockdown());
+    for (hosts, status) in [
+        (json!(["docs.example.com"]), 503),
+        (json!(["new.example.com", "docs.example.com"]), 503),
+        (json!(["docs.example.com", "new.example.com"]), 503),
+    ] {
+        let mut settings = switchable();
+        settings["hosts"] = hosts.clone();
+        assert_eq!(world.isolate(&settings).answer(&Head::new("GET", "/open/x")).status, status, "{hosts}");
+    }
+}
+
+#[test]
 fn each_switch_on_each_rule() {
     // What a stranger, ada (of the admins) and bob get; `/page` matches no rule, so it has no switch.
     let rows = [
