@@ -49,6 +49,10 @@ fn what_is_copied_or_moved_stays_under_the_rule_that_admits_it() {
         assert_eq!(send(method, "/open/a", "/open/b"), 200, "{method}");
         assert_eq!(send(method, "/else", "/files/b"), 400, "{method}");
         assert_eq!(send(method, "/else", "/more"), 200, "{method}");
+        assert_eq!(send(method, "/else", &format!("{HOST}//more")), 200, "{method}");
+        for other in ["//evil.example/more", "/\\evil.example/more", "/.auth/login"] {
+            assert_eq!(send(method, "/else", other), 400, "{method} {other}");
+        }
         assert_eq!(status(&ada.send(&isolate, Head::new(method, "/files/a").with("origin", HOST))), 200, "{method}");
     }
     assert!(world.take_events().contains(&"refused path_unreadable".to_owned()));
