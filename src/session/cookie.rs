@@ -269,6 +269,7 @@ mod tests {
     #[test]
     fn rfc6265bis_8_6_two_session_cookies_are_none() {
         assert_eq!(Cookies::parse("__Host-portcullis=a; __Host-portcullis=b", NAMES).session(), None);
+        assert_eq!(Cookies::parse("__Host-portcullis=a=; __Host-portcullis=b", NAMES).session(), None);
         // Two header lines, joined: the value is none of ours.
         assert_eq!(Cookies::parse("__Host-portcullis=a, __Host-portcullis=b", NAMES).session(), None);
     }
@@ -318,6 +319,9 @@ mod tests {
             ("portcullis-hint,portcullis=s; a=1", CookieEdit::Replace("a=1".into())),
             ("a=1,portcullis,portcullis=s", CookieEdit::Replace("a=1".into())),
             ("a=1,portcullis-hintx=1", CookieEdit::Keep),
+            ("a=1,__Secure-portcullis-hint=s", CookieEdit::Replace("a=1".into())),
+            ("a=1,portcullis", CookieEdit::Replace("a=1".into())),
+            ("__Host-portcullis=s;", CookieEdit::Remove),
             ("\u{2000}portcullis=s", CookieEdit::Remove),
             (
                 "portcullis-login-x=1;__Host-portcullis-login-y=2; __Secure-portcullis-hint=3;portcullis-hint=4",
@@ -329,6 +333,20 @@ mod tests {
         ];
         for (header, expected) in rows {
             assert_eq!(Cookies::parse(header, NAMES).for_origin(), expected, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn a_browser_that_shows_any_cookie_of_ours_keeps_cookies() {
+        for (header, none) in [
+            ("", true),
+            ("a=1; portcullis=x; __Host-portcullisx=1", true),
+            ("a=1; __Host-portcullis=x", false),
+            ("__Host-portcullis=x; __Host-portcullis=y", false),
+            ("__Host-portcullis-login-a=1", false),
+            ("__Secure-portcullis-hint=1", false),
+        ] {
+            assert_eq!(Cookies::parse(header, NAMES).are_none_of_ours(), none, "{header}");
         }
     }
 

@@ -132,7 +132,7 @@ mod tests {
             assert!(recent.verify(&String::from_utf8(changed).unwrap(), &keys).is_err(), "byte {position}");
         }
         let tail = cookie.get(cookie.len() - TAIL..).unwrap();
-        for other in [cookie.get(1..).unwrap(), &format!("A{cookie}"), tail, "", "short"] {
+        for other in [cookie.get(1..).unwrap(), &format!("A{cookie}"), &format!("{cookie}{tail}"), tail, "", "short"] {
             assert!(recent.verify(other, &keys).is_err(), "{other}");
         }
     }
