@@ -257,6 +257,8 @@ mod tests {
             with("e", json!("AAE")),
             with("e", json!("AAAAAQ")),
             with("e", json!("Ag")),
+            with("e", json!("AQAC")),
+            with("e", json!("AQAAAAE")),
             with("e", json!("")),
         ];
         for key in skipped {
@@ -278,6 +280,25 @@ mod tests {
         let named = set(&[with("alg", json!("RS256"))]);
         assert_eq!((count(&named, Algorithm::Ps256), count(&named, Algorithm::Rs256)), (0, 1));
         assert_eq!(count(&named, Algorithm::Es256), 0);
+        // The first that its type can do, whatever stands in front of that.
+        let [coordinate, other] = [1, 2].map(|byte| URL_SAFE_NO_PAD.encode([byte; 32]));
+        let point = json!({ "kty": "EC", "crv": "P-256", "x": coordinate, "y": other });
+        let edwards = json!({ "kty": "OKP", "crv": "Ed25519", "x": coordinate });
+        let [rsa, p256, ed25519] = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa];
+        for (key, own) in [(rsa_key(), rsa), (point, p256), (edwards, ed25519)] {
+            for pinned in [[rsa, p256, ed25519], [ed25519, p256, rsa], [p256, ed25519, rsa]] {
+                let keys = set(&[key.clone()]);
+                let does = pinned.iter().filter(|it| keys.candidates(**it, None, &pinned).count() == 1);
+                assert_eq!(does.collect::<Vec<_>>(), [&own], "{key} {pinned:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rfc7517_4_3_a_key_that_does_more_than_to_verify_does_that_too() {
+        for key in [with("key_ops", json!(["sign", "verify"])), with("use", json!("sig")), with("e", json!("AQAAAQ"))] {
+            assert_eq!(set(&[key.clone()]).len(), 1, "{key}");
+        }
     }
 
     #[test]
