@@ -221,6 +221,7 @@ mod tests {
                 "/x",
                 "",
                 "https://u@id.example/x",
+                "https://:p@id.example/x",
                 "https://id.example/#x",
                 "file:///etc/passwd",
             ] {
@@ -228,6 +229,24 @@ mod tests {
                 document[member] = url.into();
                 assert_eq!(parse(&document).unwrap_err(), MetadataError::Endpoint(member), "{member} {url}");
             }
+        }
+    }
+
+    #[test]
+    fn an_issuer_on_this_machine_may_do_without_https_there_alone() {
+        let local = registration("http://localhost:8080");
+        for (url, good) in [
+            ("http://localhost:8080/x", true),
+            ("http://127.0.0.1/x", true),
+            ("http://[::1]:8080/x", true),
+            ("https://id.example/x", true),
+            ("http://id.example/x", false),
+            ("http://localhost.id.example/x", false),
+            ("ftp://localhost/x", false),
+        ] {
+            let mut document = document();
+            (document["issuer"], document["jwks_uri"]) = ("http://localhost:8080".into(), url.into());
+            assert_eq!(Metadata::parse(&document.to_string(), local.publisher()).is_ok(), good, "{url}");
         }
     }
 
@@ -291,6 +310,7 @@ mod tests {
         assert_eq!(auth(None, true, TokenAuth::Auto), TokenAuth::Basic);
         assert_eq!(auth(Some(&["client_secret_post"]), true, TokenAuth::Auto), TokenAuth::Post);
         assert_eq!(auth(Some(&["client_secret_post", "client_secret_basic"]), true, TokenAuth::Auto), TokenAuth::Basic);
+        assert_eq!(auth(Some(&["none", "client_secret_post"]), true, TokenAuth::Auto), TokenAuth::Post);
         assert_eq!(auth(Some(&["private_key_jwt"]), true, TokenAuth::Auto), TokenAuth::Basic);
         assert_eq!(auth(Some(&["client_secret_basic"]), false, TokenAuth::Auto), TokenAuth::None);
         assert_eq!(auth(Some(&["client_secret_basic"]), true, TokenAuth::Post), TokenAuth::Post);
