@@ -283,6 +283,14 @@ fn rfc9470_a_step_up_is_asked_for_exactly_where_it_would_help() {
         (json!({ "allow": [{ "group": "x" }, { "acr": "urn:hw" }] }), vec!["urn:hw"], None, false),
         (json!({ "allow": [{ "all": [{ "group": "staff" }, { "max_age": "60s" }] }] }), vec![], age(60), false),
         (json!({ "require": [{ "any": [{ "acr": "urn:hw" }, { "amr": "hwk" }] }] }), vec!["urn:hw"], None, true),
+        // What is there already is not asked for.
+        (json!({ "require": [{ "acr": "urn:mfa" }, { "max_age": "60s" }] }), vec![], age(60), false),
+        (
+            json!({ "allow": [{ "acr": "urn:hw" }, { "group": "staff" }], "require": [{ "max_age": "60s" }] }),
+            vec![],
+            age(60),
+            false,
+        ),
         // What must not hold is no better for a newer sign-in.
         (json!({ "require": [{ "max_age": "60s" }, { "none": [{ "acr": "pwd" }] }] }), vec![], age(60), false),
         // Only the ways that are open to this person are asked for.
@@ -326,6 +334,8 @@ fn without_a_session_what_everybody_needs_is_asked_for() {
     let ask = |rule: Value| policy(&rule).ask(None, &facts());
     let rule = json!({ "allow": [{ "acr": "urn:hw" }], "require": [{ "max_age": "60s" }, { "any": [{ "group": "x" }, { "acr": "urn:y" }] }] });
     assert_eq!(ask(rule), StepUp { max_age: Some(Lifetime::from_seconds(60)), ..StepUp::default() });
+    let all = json!({ "require": [{ "all": [{ "group": "x" }, { "max_age": "60s" }] }] });
+    assert_eq!(ask(all), StepUp { max_age: Some(Lifetime::from_seconds(60)), ..StepUp::default() });
     assert!(ask(json!({ "allow": [{ "group": "x" }] })).is_nothing());
 }
 
@@ -344,11 +354,19 @@ fn what_is_no_selector() {
         (json!({ "email": "a b@c" }), "not an email address"),
         (json!({ "email_domain": "@example.com" }), "not a domain"),
         (json!({ "email_domain": "*.example.com" }), "not a domain"),
+        (json!({ "email_domain": ".example.com" }), "not a domain"),
+        (json!({ "email_domain": "example.com." }), "not a domain"),
+        (json!({ "email_domain": "a,b" }), "not a domain"),
+        (json!({ "email": "ad\u{e4}@b" }), "not an email address"),
+        (json!({ "ip": "10.0.0.0/+8" }), "not a network"),
+        (json!({ "country": "CHE" }), "not a country"),
+        (json!({ "country": "Ch" }), "not a country"),
         (json!({ "ip": "192.0.2.1/24" }), "behind its prefix"),
         (json!({ "ip": "localhost" }), "not a network"),
         (json!({ "country": "ch" }), "not a country"),
         (json!({ "acr": "a b" }), "not a class"),
         (json!({ "acr": "a\"b" }), "not a class"),
+        (json!({ "acr": "a\\" }), "not a class"),
         (json!({ "max_age": "5" }), "not a length of time"),
         (json!({ "max_age": 5 }), "5, expected a text of a whole number and a unit, as in \"8h\""),
         (json!({ "max_age": "59s" }), "would be over"),
@@ -360,6 +378,7 @@ fn what_is_no_selector() {
         (json!({ "claim": "x", "equals": "a", "matches": "b*" }), "needs one of"),
         (json!({ "claim": "x", "equals": 1.5 }), "takes texts"),
         (json!({ "claim": "x", "one_of": [] }), "takes texts"),
+        (json!({ "claim": "x", "one_of": ["a", 1.5] }), "takes texts"),
         (json!({ "claim": "x", "matches": "no star" }), "has no \"*\""),
         (json!({ "claim": "x", "like": "y" }), "unknown test"),
     ] {

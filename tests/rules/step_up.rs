@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     signed_in,
     support::{
-        browser::Browser,
+        browser::{Arrival, Browser},
         outcome::{answered, status},
         world::{HOST, Head, World},
     },
@@ -156,6 +156,20 @@ fn rfc9470_4_a_newer_session_that_still_lacks_it_does_not_stand_in_for_a_lost_st
     }
 }
 
+/// In another tab the same person did what was asked for.
+#[test]
+fn rfc9470_4_a_newer_session_that_has_it_stands_in_for_a_lost_step_up() {
+    let world = World::new();
+    let (isolate, ada) = signed_in(&world, asks_elsewhere());
+    world.pass(600);
+    let back = ada.answer_of_provider(&isolate, &ada.start(&isolate, ELSEWHERE[2]));
+    assert_eq!(ada.open(&isolate, ELSEWHERE[2]).at_origin(), "/app");
+    ada.forget("-login-");
+    world.take_events();
+    assert_eq!(ada.open(&isolate, &back).at_origin(), "/app");
+    assert_eq!(world.take_events(), [""; 0]);
+}
+
 #[test]
 fn rfc9470_a_step_up_that_did_not_come_is_told_wherever_the_login_leads() {
     let world = World::new();
@@ -198,13 +212,15 @@ fn rfc9470_a_provider_that_does_not_step_up_ends_in_a_refusal_and_never_in_a_loo
 
 #[test]
 fn oidc_core_2_an_auth_time_ahead_of_its_token_is_none() {
-    let world = World::new();
-    world.provider(|provider| {
-        provider.edit_claims =
-            Some(Box::new(|claims| claims["auth_time"] = json!(claims["iat"].as_u64().unwrap() + 90_000)));
-    });
-    let (isolate, ada) = signed_in(&world, json!([{ "path": "/billing/**", "require": [{ "max_age": "5m" }] }]));
-    assert_eq!(ada.open(&isolate, "/billing/").page().0, 403);
+    for (ahead, counts) in [(60, true), (61, false), (90_000, false)] {
+        let world = World::new();
+        world.provider(|provider| {
+            provider.edit_claims =
+                Some(Box::new(move |claims| claims["auth_time"] = json!(claims["iat"].as_u64().unwrap() + ahead)));
+        });
+        let (isolate, ada) = signed_in(&world, json!([{ "path": "/billing/**", "require": [{ "max_age": "5m" }] }]));
+        assert_eq!(matches!(ada.open(&isolate, "/billing/"), Arrival::Origin(..)), counts, "{ahead}");
+    }
 }
 
 #[test]
