@@ -55,8 +55,9 @@ fn oidc_core_3_1_2_6_a_provider_that_cannot_let_people_choose_lets_them_sign_in(
             world.provider(|provider| provider.authorization = Authorization::Code);
             let answer = answered(somebody.send(&isolate, Head::navigation(&back)));
             let again = answer.header("location").unwrap_or_default();
-            assert_eq!(again.contains("&prompt=login"), is_asked_again && address == ANOTHER, "{error} {address}");
-            if !again.is_empty() {
+            let expected = is_asked_again && address == ANOTHER;
+            assert_eq!((again.contains("&prompt=login"), again.is_empty()), (expected, !expected), "{error} {address}");
+            if expected {
                 somebody.person = "ada".to_owned();
                 assert_eq!(somebody.open(&isolate, again).at_origin(), "/admin", "{error}");
             }
@@ -77,6 +78,18 @@ fn a_provider_that_takes_no_prompt_at_all_is_not_asked_a_third_time() {
         ["login_started started", "login_started restarted", "login_failed request_refused"]
     );
     assert!(way_on(body).contains("prompt=login"), "{body}");
+}
+
+#[test]
+fn what_a_provider_says_to_a_login_that_started_over_is_shown() {
+    let world = World::new();
+    let (isolate, bob) = (world.isolate(&settings()), Browser::new("bob"));
+    let lost = bob.answer_of_provider(&isolate, &bob.start(&isolate, ANOTHER));
+    bob.forget("-login-");
+    let again = answered(bob.send(&isolate, Head::navigation(&lost))).header("location").unwrap().to_owned();
+    world.provider(|provider| provider.authorization = Authorization::Error("invalid_request"));
+    let arrival = bob.open(&isolate, &again);
+    assert!(arrival.page().0 == 502 && arrival.page().1.contains("request_refused"), "{}", arrival.page().1);
 }
 
 #[test]

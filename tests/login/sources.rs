@@ -141,6 +141,8 @@ fn a_login_that_cannot_ask_userinfo_leaves_the_code_alone_and_says_so() {
     assert!(arrival.page().1.contains("userinfo_invalid"), "{}", arrival.page().1);
     assert!(!world.take_calls().iter().any(|call| call.ends_with("/token")));
     assert!(world.log().contains("the metadata has no userinfo_endpoint"));
+    // Where nobody asks for it, nothing is missing.
+    assert_eq!(Browser::new("ada").open(&world.isolate(&settings()), "/page").at_origin(), "/page");
 }
 
 #[test]

@@ -241,6 +241,17 @@ fn a_hint_of_another_provider_goes_to_neither() {
     assert!(answer.header("location").unwrap().starts_with("https://other.example/logout?client_id=client&"));
 }
 
+#[test]
+fn rp_initiated_logout_2_the_provider_is_told_who_it_was_when_the_session_is_over() {
+    let world = World::new();
+    let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    ada.forget("__Host-portcullis");
+    let head = Head::new("POST", "/.auth/logout?provider").with("origin", HOST);
+    let answer = answered(ada.send(&isolate, head));
+    assert!(answer.header("location").unwrap().starts_with("https://id.example/logout?id_token_hint="), "{answer:?}");
+}
+
 /// A sibling host can set cookies for this one (RFC 6265, 8.6), though none named `__Host-`.
 #[test]
 fn a_planted_hint_signs_nobody_else_out_in_the_place_of_the_visitor() {
