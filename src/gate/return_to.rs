@@ -128,6 +128,8 @@ mod tests {
             "/%00",
             "/%ff",
             "/%2525252f",
+            "https://u@gate.example/a",
+            "https://:p@gate.example/a",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

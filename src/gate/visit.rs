@@ -159,6 +159,8 @@ mod tests {
             ("http://localhost:1/a//b?c?d", ("http://localhost:1", "/a//b", Some("c?d"))),
             ("http://a.example/b#/c", ("http://a.example", "/b#/c", None)),
             ("https://[::1]:2/%2F?", ("https://[::1]:2", "/%2F", Some(""))),
+            ("https://a.example\\b@c.example/d", ("https://a.example", "\\b@c.example/d", None)),
+            ("https://a.example#b@c.example/d", ("https://a.example", "#b@c.example/d", None)),
             ("https://a.example//b.example/c", ("https://a.example", "//b.example/c", None)),
         ];
         for (url, (base, path, query)) in rows {

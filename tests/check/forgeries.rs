@@ -52,6 +52,8 @@ fn a_host_or_a_path_that_a_client_made_up_swallows_nothing() {
             (path, ["GET", "https", "docs.example.com", "/open/\u{e9}"]),
             (path, ["GET", "https", "docs.example.com", "/open#/../admin"]),
             (400, ["GET", "https", "docs.example.com", "/open/x /admin"]),
+            (400, ["GET", "https", "docs.example.com", "/open/x\t/admin"]),
+            (400, ["GET", "https", "docs.example.com", ""]),
             (400, ["GET", "https", "docs.example.com", "/open/x, /admin"]),
             (400, ["GET", "wss", "docs.example.com", "/open/x"]),
             (400, ["GET", "HTTPS", "docs.example.com", "/open/x"]),

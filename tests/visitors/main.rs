@@ -114,6 +114,7 @@ fn a_login_starts_by_opening_a_page_alone() {
             .with("sec-fetch-dest", "document"),
         login().with("accept", "text/html").with("purpose", "prefetch"),
         login().with("accept", "text/html").with("x-moz", "prefetch"),
+        login().with("accept", "text/html").with("sec-purpose", "prerender"),
     ];
     for head in heads {
         let answer = isolate.answer(&head);
@@ -279,6 +280,11 @@ fn no_more_login_cookies_are_opened_than_a_browser_has() {
     };
     // One makes room, beside what is nobody's.
     assert_eq!(deleted(&[&own, &made_up[..15]]).iter().filter(|name| names.contains(name)).count(), 1);
+    // No name is repeated that the gate would not give.
+    let odd = ["a b", "a\"b", "a,b", "é", &"a".repeat(65)].map(|id| format!("__Host-portcullis-login-{id}=x"));
+    assert_eq!(deleted(&[&odd]), [""; 0]);
+    let logout = Head::new("POST", "/.auth/logout").with("origin", HOST).with("cookie", &odd.join("; "));
+    assert!(!isolate.answer(&logout).headers.iter().any(|(_, line)| line.contains("-login-")));
     // Behind the twentieth nothing is looked at, and all twenty go.
     let deleted = deleted(&[&made_up, &own]);
     assert_eq!((deleted.len(), deleted.iter().filter(|name| names.contains(name)).count()), (20, 0));

@@ -114,6 +114,7 @@ fn what_no_origin_gets() {
         ("/%", PathError::Escape),
         ("/%4", PathError::Escape),
         ("/%zz", PathError::Escape),
+        ("/%g1", PathError::Escape),
         ("/%00", PathError::ControlCharacter),
         ("/%2500", PathError::ControlCharacter),
         ("/%0a", PathError::ControlCharacter),
