@@ -49,7 +49,7 @@ type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 53] = [
+    let rows: [Refusal; 61] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
@@ -71,6 +71,11 @@ fn every_refusal_names_its_setting() {
         ("origin.service", "not the name", |s| s["origin"] = json!({ "service": "" })),
         ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "https://o.example/path" })),
         ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "http://o.example" })),
+        ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "ftp://localhost" })),
+        ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "https://u@o.example" })),
+        ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "https://:p@o.example" })),
+        ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "https://o.example?x" })),
+        ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "https://o.example#x" })),
         ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "zone2" })),
         ("origin.secret_header", "means something else", |s| {
             s["origin"] = json!({ "fetch": "zone", "secret_header": "Cookie" })
@@ -85,6 +90,9 @@ fn every_refusal_names_its_setting() {
         ("headers.mail", "unknown field `mail`", |s| s["headers"] = json!({ "mail": "X-Mail" })),
         ("prefix", "not a prefix", |s| s["prefix"] = json!("/")),
         ("prefix", "not a prefix", |s| s["prefix"] = json!("/a/../b")),
+        ("prefix", "not a prefix", |s| s["prefix"] = json!("/./b")),
+        ("prefix", "not a prefix", |s| s["prefix"] = json!("/a%2fb")),
+        ("prefix", "not a prefix", |s| s["prefix"] = json!("a")),
         ("check", "unknown variant", |s| s["check"] = json!("apache")),
         ("PORTCULLIS_CHECK_SECRET", "missing", |s| s["check"] = json!("nginx")),
         ("fragment", "invalid type", |s| s["fragment"] = json!("yes")),

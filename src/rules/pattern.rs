@@ -297,6 +297,7 @@ mod tests {
             ("/a\\b", PatternError::Character('\\')),
             ("/{a,b}/**", PatternError::Character('{')),
             ("/a}", PatternError::Character('}')),
+            ("/a\u{7f}", PatternError::Character('\u{7f}')),
             ("/(a|b)", PatternError::Character('|')),
             ("/ a", PatternError::OuterSpace),
             ("/a /b", PatternError::OuterSpace),
@@ -393,5 +394,6 @@ mod tests {
         ] {
             assert_eq!(pattern(text).is_under("/.auth"), under, "{text}");
         }
+        assert!(pattern("/a/b/x").is_under("/a/b") && !pattern("/a/x").is_under("/a/b"));
     }
 }

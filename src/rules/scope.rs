@@ -105,11 +105,19 @@ mod tests {
 
     #[test]
     fn a_host_is_exact_or_below_a_dot() {
-        let rows: [(&str, &[&str], &[&str]); 3] = [
+        let rows: [(&str, &[&str], &[&str]); 5] = [
             (
                 "docs.example.com",
                 &["docs.example.com", "docs.example.com:8443"],
-                &["example.com", "x.docs.example.com", "docs.example.com.evil.test", "docsxexample.com", ""],
+                &[
+                    "docs.example.com:",
+                    "docs.example.com:x",
+                    "example.com",
+                    "x.docs.example.com",
+                    "docs.example.com.evil.test",
+                    "docsxexample.com",
+                    "",
+                ],
             ),
             (
                 "*.example.com",
@@ -117,6 +125,8 @@ mod tests {
                 &["example.com", "badexample.com", ".example.com", "docs.example.com.", "example.com.evil.test"],
             ),
             ("localhost", &["localhost", "localhost:8787"], &["localhost.evil.test"]),
+            ("[::1]", &["[::1]", "[::1]:8787"], &["[::1", "[::]", "[::2]:1"]),
+            ("docs2.example.com", &["docs2.example.com"], &["docs.example.com"]),
         ];
         for (text, yes, no) in rows {
             let pattern = HostPattern::parse(text).unwrap();

@@ -21,6 +21,10 @@ fn a_rule_takes_the_tokens_it_names() {
     let ci = with(service("ci", "a"), "groups", json!(["admins", "others"]));
     settings["tokens"] = json!([issuer("api"), ci, with(issuer("other"), "types", json!(["JWT"]))]);
     settings["rules"][1]["tokens"] = json!(["ci", "api"]);
+    // The client of another issuer, and an access token that its type tells from an ID token, are no matter.
+    let of_client = with(issuer("typed"), "audiences", json!(["c"]));
+    let elsewhere = with(with(of_client.clone(), "types", json!(["JWT"])), "issuer", json!("https://other.example"));
+    settings["tokens"].as_array_mut().unwrap().extend([of_client, with(elsewhere, "id", json!("elsewhere"))]);
     let config = parse(&settings, &[]).unwrap();
     let taken = config.rule(Some(1)).tokens.clone().unwrap();
     let ids: Vec<&str> = taken.issuers.iter().map(|issuer| issuer.id.as_str()).collect();
@@ -34,7 +38,7 @@ fn a_rule_takes_the_tokens_it_names() {
 
 #[test]
 fn every_refusal_of_a_token_names_its_setting() {
-    let rows: [Refusal; 36] = [
+    let rows: [Refusal; 38] = [
         ("tokens[0].id", "not an id", |s| s["tokens"] = json!([issuer("CI")])),
         ("tokens[0].id", "twice", |s| s["tokens"] = json!([issuer("work")])),
         ("tokens[1].id", "twice", |s| s["tokens"] = json!([issuer("api"), issuer("api")])),
@@ -58,6 +62,17 @@ fn every_refusal_of_a_token_names_its_setting() {
         ("tokens[0].audiences", "names the client id", |s| {
             let plain = with(issuer("api"), "types", json!(["at+jwt", "JWT"]));
             s["tokens"] = json!([with(plain, "audiences", json!(["https://docs.example.com", "c"]))]);
+        }),
+        ("tokens[0].audiences", "names the client id", |s| {
+            let other = json!({ "id": "other", "title": "O", "issuer": "https://other.example", "client_id": "o" });
+            s["providers"].as_array_mut().unwrap().push(other);
+            let plain = with(issuer("api"), "types", json!(["JWT"]));
+            s["tokens"] = json!([with(plain, "audiences", json!(["c"]))]);
+        }),
+        ("tokens[0].id", "twice", |s| {
+            let other = json!({ "id": "other", "title": "O", "issuer": "https://other.example", "client_id": "o" });
+            s["providers"].as_array_mut().unwrap().push(other);
+            s["tokens"] = json!([issuer("other")]);
         }),
         ("tokens[0].audiences", "another audience", |s| {
             s["providers"][0]["audiences"] = json!(["project"]);
