@@ -38,7 +38,6 @@ pub(super) struct Switching {
     current: Switches,
     /// When the last look began.
     began: Option<Timestamp>,
-    under_way: bool,
     /// When a look last ended, or was given up.
     looked: Option<Timestamp>,
     /// What was last said to be wrong; it is said once.
@@ -72,7 +71,7 @@ impl Gate {
             return;
         }
         let known = self.switching.borrow().known(edge.now());
-        if known == Known::Due || !self.switching.borrow().is_under_way(edge.now()) {
+        if !self.switching.borrow().is_under_way(edge.now()) {
             edge.in_background(self.look(edge));
         }
         if known == Known::Due {
@@ -93,7 +92,6 @@ impl Gate {
         let (gate, edge) = (Rc::clone(self), edge.clone());
         Box::pin(async move {
             let entry = edge.read(KEY).await;
-            gate.switching.borrow_mut().under_way = false;
             gate.note(&edge, entry);
         })
     }
@@ -132,11 +130,11 @@ impl Switching {
 
     fn begin(&mut self, now: Timestamp) {
         self.began = Some(now);
-        self.under_way = true;
     }
 
+    /// Asked where a look is due or nothing is known: one that ended after it began is known for longer than that.
     fn is_under_way(&self, now: Timestamp) -> bool {
-        self.under_way && self.began.is_some_and(|began| now.since(began) < LOST)
+        self.began.is_some_and(|began| now.since(began) < LOST)
     }
 
     /// The table at the top of this file. Returns what is to be said: changes, and what is wrong, once.
