@@ -92,7 +92,7 @@ impl Gate {
     }
 
     /// The provider of the session, or of the hint when the session is over, and the hint when it is of that
-    /// provider and that session.
+    /// session, and so of that provider.
     fn provider_of<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
@@ -107,10 +107,7 @@ impl Gate {
             .map(|session| session.claims().provider())
             .or(hint.as_ref().map(|hint| hint.provider.as_str()));
         let provider = id.and_then(|id| self.config.provider(id));
-        let is_of_it = |hint: &LogoutHint| {
-            provider.is_some_and(|provider| hint.provider == provider.id)
-                && session.as_ref().is_none_or(|session| hint.session == session.id())
-        };
+        let is_of_it = |hint: &LogoutHint| session.as_ref().is_none_or(|session| hint.session == session.id());
         (provider, hint.filter(is_of_it))
     }
 }
