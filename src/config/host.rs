@@ -29,7 +29,7 @@ impl Host {
         };
         let url = url::Url::parse(&format!("https://{text}/"))
             .map_err(|_| format!("{text:?} is not a host: write it as in \"docs.example.com\""))?;
-        let plain = url.host_str() == Some(name) && !name.ends_with('.') && !text.contains(['/', '@', '*', '?', '#']);
+        let plain = url.host_str() == Some(name) && !name.ends_with('.') && !text.contains('*');
         if !plain {
             return Err(format!(
                 "{text:?} is not a host as a browser writes it: no scheme, no path, no wildcard, lower case, punycode"

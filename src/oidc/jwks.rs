@@ -73,7 +73,7 @@ struct Jwk {
     e: Option<String>,
     x: Option<String>,
     y: Option<String>,
-    /// The private half of one, or all of a symmetric one.
+    /// The private half.
     secret: Option<Value>,
 }
 
@@ -91,7 +91,7 @@ impl Jwk {
             e: table.optional("e", json::text)?,
             x: table.optional("x", json::text)?,
             y: table.optional("y", json::text)?,
-            secret: table.optional("d", Ok)?.or(table.optional("k", Ok)?),
+            secret: table.optional("d", Ok)?,
         })
     }
 }
@@ -201,7 +201,7 @@ fn number(text: String, length: usize) -> Option<String> {
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| !bytes.is_empty())
+    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl Metadata {
 pub(super) fn is_endpoint(url: &Url, local: bool) -> bool {
     let here = url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
     let scheme = url.scheme() == "https" || url.scheme() == "http" && here && local;
-    scheme && url.has_host() && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
+    scheme && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
 }
 
 #[cfg(test)]
