@@ -119,6 +119,10 @@ fn locked_down_nothing_reaches_the_origin() {
     {
         assert_eq!(fresh.answer(&Head::new("GET", path)).status, status, "{path}");
     }
+    // What an origin was given before can be checked.
+    let mut signing = switchable();
+    signing["assertion"] = json!(true);
+    assert_eq!(world.isolate(&signing).answer(&Head::new("GET", "/.auth/jwks.json")).status, 200);
     // What is refused anyhow is refused as ever.
     assert_eq!(fresh.answer(&Head::new("GET", "/a%00b")).status, 400);
     let elsewhere = Head { url: "https://evil.example/".to_owned(), ..Head::new("GET", "/") };
