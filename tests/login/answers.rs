@@ -248,11 +248,16 @@ fn groups_that_the_id_token_has_in_no_form_to_read_are_not_those_of_the_userinfo
     let mut settings = settings();
     settings["providers"][0]["userinfo"] = true.into();
     settings["rules"] = json!([{ "path": "/**", "deny": [{ "group": "contractors" }] }]);
-    for (groups, status) in [(json!({ "contractors": {} }), 403), (json!(["staff"]), 200)] {
+    for (groups, more, status) in [
+        (json!({ "contractors": {} }), json!(["staff"]), 403),
+        (json!({ "contractors": {} }), json!("staff"), 403),
+        (json!(["staff"]), json!(["staff"]), 200),
+        (json!(null), json!("staff"), 200),
+    ] {
         let world = World::new();
         let (isolate, ada) = (world.isolate(&settings), Browser::new("ada"));
         world.provider(|provider| {
-            provider.userinfo = json!({ "sub": "ada", "groups": ["staff"] });
+            provider.userinfo = json!({ "sub": "ada", "groups": more });
             provider.edit_claims = Some(Box::new(move |claims| claims["groups"] = groups.clone()));
         });
         ada.open(&isolate, "/page");
@@ -272,6 +277,8 @@ fn oidc_core_5_6_2_a_claim_that_is_to_be_had_elsewhere_is_not_known_and_a_null_s
         (json!({ "department": null }), json!({ "department": "hr" }), 200),
         (json!({ "department": "hr" }), json!({ "department": "sales" }), 200),
         (json!({ "_claim_names": { "department": "src1" } }), json!({}), 403),
+        (json!({ "_claim_names": { "office": "src1" } }), json!({}), 200),
+        (json!({ "hasgroups": true }), json!({}), 200),
         (json!({ "_claim_names": { "department": "src1" } }), json!({ "department": "hr" }), 403),
     ] {
         let world = World::new();
