@@ -273,13 +273,14 @@ fn the_reference_lists_exactly_the_settings_there_are() {
 
 #[test]
 fn every_refusal_of_a_rule_names_it() {
-    let rows: [(&str, &str, Value); 33] = [
+    let rows: [(&str, &str, Value); 34] = [
         ("rules[0].id", "not an id", json!({ "path": "/x", "id": "A b" })),
         ("rules[0].host", "not a host", json!({ "path": "/x", "host": "*" })),
         ("rules[0].host", "none of hosts", json!({ "path": "/x", "host": "other.example.com" })),
         ("rules[0].host", "none of hosts", json!({ "path": "/x", "host": "*.docs.example.com" })),
         ("rules[0].methods", "is empty", json!({ "path": "/x", "methods": [] })),
         ("rules[0].methods", "in capitals", json!({ "path": "/x", "methods": ["get"] })),
+        ("rules[0].methods", "in capitals", json!({ "path": "/x", "methods": ["Get"] })),
         ("rules[0].methods", "in capitals", json!({ "path": "/x", "methods": [""] })),
         ("rules[0].sso", "none of true, false", json!({ "path": "/x", "sso": "off" })),
         ("rules[0].allow", "beside sso = false", json!({ "path": "/x", "sso": false, "allow": [{ "group": "a" }] })),

@@ -263,6 +263,7 @@ mod tests {
         let publisher = Publisher { signs_in: false, ..client.publisher() };
         for (text, good) in [
             (r#"{"issuer":"https://id.example","jwks_uri":"https://id.example/jwks"}"#, true),
+            (r#"{"issuer":"https://id.example","jwks_uri":"https://id.example/jwks","token_endpoint":"none"}"#, true),
             (r#"{"issuer":"https://id.example","jwks_uri":"http://id.example/jwks"}"#, false),
             (r#"{"issuer":"https://id.example"}"#, false),
             (r#"{"issuer":"https://id.example/","jwks_uri":"https://id.example/jwks"}"#, false),

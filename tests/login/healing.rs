@@ -14,11 +14,13 @@ use crate::support::{
 fn six_tabs_keep_five_logins_and_the_oldest_heals() {
     let world = World::new();
     let (isolate, ada) = (world.isolate(&settings()), Browser::new("ada"));
-    let mut starts = Vec::new();
+    let (mut starts, mut cookies): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for tab in 0..6 {
         world.pass(1);
         starts.push(ada.start(&isolate, &format!("/tab-{tab}")));
+        cookies.extend(ada.cookie_names().into_iter().filter(|name| !cookies.contains(name)).collect::<Vec<_>>());
     }
+    assert!(!ada.cookie_names().contains(&cookies[0]) && ada.cookie_names().contains(&cookies[1]));
     let logins = ada.cookie_names().iter().filter(|name| name.contains("-login-")).count();
     assert_eq!(logins, 5);
     for (tab, start) in starts.iter().enumerate() {

@@ -69,6 +69,7 @@ fn a_rule_that_names_methods_meets_no_override() {
     let rules = json!([
         { "path": "/api/**", "methods": ["POST", "DELETE"], "allow": [{ "group": "admins" }] },
         { "path": "/api/**", "methods": ["GET"], "sso": false },
+        { "path": "/free/*.cgi", "methods": ["POST"], "allow": [{ "group": "admins" }] },
         { "path": "/free/**", "sso": false },
     ]);
     let isolate = world.isolate(&with_rules(rules));
