@@ -381,3 +381,13 @@ fn an_older_entry_of_kv_does_not_take_the_place_of_what_is_remembered() {
     world.pass(3_601);
     assert_eq!(sign_in(&isolate), Err("keys_unavailable".into()));
 }
+
+#[test]
+fn what_an_isolate_knows_and_is_fresh_is_not_looked_for_in_kv() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    Browser::new("ada").open(&isolate, "/page").at_origin();
+    let before = world.kv_counts();
+    Browser::new("bob").open(&isolate, "/page").at_origin();
+    assert_eq!(world.kv_counts(), before);
+}

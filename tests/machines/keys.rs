@@ -164,6 +164,21 @@ fn while_the_issuer_is_down_its_keys_are_believed_and_a_check_is_remembered() {
 }
 
 #[test]
+fn what_an_isolate_knows_of_an_issuer_that_is_down_it_keeps_without_kv_too() {
+    let (machine, token) = with_a_long_token();
+    let others = ["2", "3"].map(|id| long_token(&machine, id));
+    for endpoint in ["openid-configuration", "jwks"] {
+        machine.world.provider(|provider| provider.faults.insert(endpoint, Fault::Down));
+    }
+    machine.world.overwrite_kv(|_| "spoilt".to_owned());
+    machine.world.pass(80_000);
+    for token in others.iter().chain([&token]) {
+        assert_eq!(machine.show(token), Verdict::accepted());
+        machine.world.pass(60);
+    }
+}
+
+#[test]
 fn keys_that_are_younger_than_the_request_do() {
     let machine = Machine::new();
     // Metadata and keys take more than a second each.
