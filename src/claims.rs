@@ -40,7 +40,7 @@ pub struct Selection {
 ///
 /// Claims come from an ID token or an access token whose checks are done, from a service token whose hash is in the
 /// settings, or from a session cookie whose signature was checked; other crates have no other way to make them, and this
-/// one does not use any.
+/// one uses no other (a test counts the places).
 /// (Natively, the commands suppose ID tokens, see `IdToken::supposed`, and tests make claims of any value.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {

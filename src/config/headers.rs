@@ -24,15 +24,16 @@ const X_FORWARDED: [&str; 6] =
     ["x-forwarded-user", "x-forwarded-email", "", "x-forwarded-groups", "", "x-auth-assertion"];
 /// As Authelia and web servers send them.
 const REMOTE: [&str; 6] = ["remote-user", "remote-email", "remote-name", "remote-groups", "", "x-auth-assertion"];
-/// Families whole, whatever is sent of them: an application that is told who is there by one name reads the others too,
-/// and what they say would be the client's word. Of Grafana and Gitea, of Kubernetes, of oauth2-proxy, of authentik.
+/// Families that are managed, whatever is sent of them: an application that is told who is there by one name reads the
+/// others too, and what they say would be the client's word. Of oauth2-proxy, of Authelia, of Grafana and Gitea, of
+/// Kubernetes (but for `X-Remote-Extra-…`, whose end anybody can choose), of oauth2-proxy in its other mode, of authentik.
 const FAMILIES: [&str; 6] = [
     "x-forwarded-user,x-forwarded-email,x-forwarded-groups,x-forwarded-preferred-username,x-forwarded-access-token",
     "remote-user,remote-email,remote-name,remote-groups",
     "x-webauth-user,x-webauth-email,x-webauth-name,x-webauth-fullname,x-webauth-groups,x-webauth-role,x-webauth-orgs",
     "x-remote-user,x-remote-group,x-remote-groups,x-remote-uid,x-remote-email,x-remote-name",
     "x-auth-request-user,x-auth-request-email,x-auth-request-groups,x-auth-request-preferred-username,x-auth-request-access-token",
-    "x-authentik-username,x-authentik-email,x-authentik-name,x-authentik-groups,x-authentik-uid,x-authentik-entitlements",
+    "x-authentik-username,x-authentik-email,x-authentik-name,x-authentik-groups,x-authentik-uid,x-authentik-entitlements,x-authentik-jwt",
 ];
 
 /// Headers that mean something to a server or to the platform (RFC 9110; hop-by-hop ones by 7.6.1). A

@@ -317,12 +317,13 @@ impl Default for Prefix {
 impl Prefix {
     fn parse(text: &str) -> Result<Self, String> {
         let segment = |segment: &str| {
-            !matches!(segment, "" | "." | "..")
+            !segment.is_empty()
+                && !segment.ends_with('.')
                 && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
         };
         if !text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment)) {
             return Err(format!(
-                "{text:?} is not a prefix: write it as in \"/.auth\", of letters, digits, \"-\", \"_\", \".\" and \"~\", without a slash at the end"
+                "{text:?} is not a prefix: write it as in \"/.auth\", of letters, digits, \"-\", \"_\", \".\" and \"~\", without a slash at the end or a dot at the end of a name"
             ));
         }
         Ok(Self(text.to_owned()))

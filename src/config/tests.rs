@@ -49,7 +49,7 @@ type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 61] = [
+    let rows: [Refusal; 63] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts", "empty", |s| s["hosts"] = json!([])),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
@@ -91,6 +91,8 @@ fn every_refusal_names_its_setting() {
         ("prefix", "not a prefix", |s| s["prefix"] = json!("/")),
         ("prefix", "not a prefix", |s| s["prefix"] = json!("/a/../b")),
         ("prefix", "not a prefix", |s| s["prefix"] = json!("/./b")),
+        ("prefix", "not a prefix", |s| s["prefix"] = json!("/sso.")),
+        ("prefix", "not a prefix", |s| s["prefix"] = json!("/a./b")),
         ("prefix", "not a prefix", |s| s["prefix"] = json!("/a%2fb")),
         ("prefix", "not a prefix", |s| s["prefix"] = json!("a")),
         ("check", "unknown variant", |s| s["check"] = json!("apache")),

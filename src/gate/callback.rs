@@ -33,15 +33,16 @@ struct Redemption<'r> {
 impl Gate {
     /// `GET /.auth/callback?code=…&state=…&iss=…`
     ///
-    /// Before any call is made:
+    /// Before the code is shown to anybody:
     /// 1. a person's browser came here, with an authorization response (Core 3.1.2.7);
     /// 2. its state is one that this gate sealed on this host;
     /// 3. the login is pending in this browser (RFC 9700, 4.7) – else it heals or explains itself;
-    /// 4. the issuer that answers is the one that was asked (RFC 9207, 2.4), also in an error.
+    /// 4. the issuer that answers is the one that was asked (RFC 9207, 2.4), also in an error. Only for this the
+    ///    provider's metadata are needed, and asked for where nobody here has them.
     ///
-    /// Then, in [`Gate::redeem`]:
+    /// Then, once per pending login, in [`Gate::redeem`]:
     ///
-    /// 5. the code is exchanged, once per pending login (Core 3.1.3);
+    /// 5. the code is exchanged (Core 3.1.3);
     /// 6. the ID token is checked (Core 3.1.3.7);
     /// 7. the userinfo endpoint is asked, where the settings say so (Core 5.3).
     ///

@@ -91,7 +91,7 @@ pub enum Rejection {
     ForgedIdentity(String),
     /// The platform signs no assertion, and without one nothing goes to the origin.
     Unsigned,
-    /// Nothing can be sealed.
+    /// What does not happen: nothing can be sealed, or a decision stands within another.
     Internal,
     /// A token of a machine does not count here.
     Machine(MachineRejection),
@@ -295,7 +295,7 @@ impl Gate {
     pub(super) fn refuse<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, rejection: &Rejection) -> Answer {
         let here = ReturnTo::parse(&request.visit.address(), request.visit.site(), &self.config.prefix);
         let here = here.unwrap_or_else(|| ReturnTo::home(request.visit.site()));
-        self.refuse_on_the_way(request, rejection, &Goal::page(here))
+        self.refuse_on_the_way(request, rejection, &self.goal_of(request, here))
     }
 
     /// The same, with what a new attempt is for.
@@ -325,7 +325,9 @@ impl Gate {
                 WayOn::AnotherAccount(login) => Some(format!("{}{}", request.visit.site().address, login.address)),
                 _ => None,
             };
-            problem(status, rejection.code(), title, text, &request.id, (person.as_deref(), another.as_deref()))
+            // Whose pages may read this need not be told who is signed in.
+            let person = person.as_deref().filter(|_| request.visit.reader.is_none());
+            problem(status, rejection.code(), title, text, &request.id, (person, another.as_deref()))
         } else {
             self.page(request, status, &Page::Refusal { code: rejection.code(), title, text, person, way_on })
         };

@@ -69,7 +69,7 @@ impl Gate {
 
     /// What a login is for that this request needs: where rules differ by method, it may ask for more than one that
     /// opens the page.
-    fn goal_of<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, page: ReturnTo) -> Goal {
+    pub(super) fn goal_of<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, page: ReturnTo) -> Goal {
         let (method, visit) = (request.head.method(), &request.visit);
         let turns_on_method = RequestPath::parse(&visit.path)
             .is_ok_and(|path| self.config.matcher().turns_on_method(&path, visit.site().host));

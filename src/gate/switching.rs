@@ -132,7 +132,8 @@ impl Switching {
         self.began = Some(now);
     }
 
-    /// Asked where a look is due or nothing is known: one that ended after it began is known for longer than that.
+    /// To be asked where a look is due or nothing is known. After a look that ended that is not so for [`REFRESH`], which
+    /// is longer than [`LOST`].
     fn is_under_way(&self, now: Timestamp) -> bool {
         self.began.is_some_and(|began| now.since(began) < LOST)
     }

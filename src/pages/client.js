@@ -64,8 +64,8 @@
     const login = await loginOf(answer);
     if (!login) return answer;
     const person = await Promise.race([signedIn(login, started), abandoned(spare.signal)]);
-    // What changes something is done for the person who asked for it, or not at all. Where it was redirected, the site has
-    // taken it already, and the 401 is about what came next.
+    // What changes something is done for the person who asked for it, or not at all. Where it was redirected, the site may
+    // have taken it already, and the 401 is about what came next.
     const same = person && (READS.includes(spare.method) || (!answer.redirected && isSame(await asker, person)));
     return same ? plain(spare) : answer;
   }

@@ -16,10 +16,10 @@ try{h=sessionStorage.getItem(k)||'';sessionStorage.removeItem(k)}catch(e){}\
 location.replace(a.href+(h[0]==='#'?h:''))})()";
 
 /// Where links lead to a login: they take the fragment along, which an earlier attempt kept or which is
-/// in the address of this page.
+/// in the address of this page. What was kept stays for a reload, and ends with the tab at the latest.
 pub(super) const CARRY_FRAGMENT: &str = "\
-(function(){document.querySelectorAll('a.button').forEach(function(a){var h='';\
-try{h=sessionStorage.getItem('portcullis:'+a.dataset.key)||''}catch(e){}\
+(function(){document.querySelectorAll('a.button').forEach(function(a){var k=a.dataset.key,h='';\
+if(k)try{h=sessionStorage.getItem('portcullis:'+k)||''}catch(e){}\
 a.hash=h||location.hash})})()";
 
 /// In a window of its own: tells the page that opened it, which looks for itself, and ends. A provider's

@@ -32,7 +32,7 @@ pub enum PatternError {
     NotAbsolute,
     /// `//` within it.
     EmptySegment,
-    /// A `.` or `..` segment.
+    /// A `.` or `..` segment, or one that ends in a dot, which is a reading of its own without it.
     DotSegment,
     /// `**` with something beside it in the same segment.
     PartialDepth,
@@ -48,7 +48,7 @@ impl fmt::Display for PatternError {
         match self {
             Self::NotAbsolute => formatter.write_str("does not start with \"/\""),
             Self::EmptySegment => formatter.write_str("has an empty segment (\"//\")"),
-            Self::DotSegment => formatter.write_str("has a \".\" or \"..\" segment"),
+            Self::DotSegment => formatter.write_str("has a segment that ends in a dot: write \"*\" for the dot"),
             Self::PartialDepth => {
                 formatter.write_str("has \"**\" beside other characters: \"**\" stands alone between slashes")
             }
@@ -147,7 +147,7 @@ impl Segment {
     fn parse(text: &str) -> Result<Self, PatternError> {
         match text {
             "" => Err(PatternError::EmptySegment),
-            "." | ".." => Err(PatternError::DotSegment),
+            _ if text.ends_with('.') => Err(PatternError::DotSegment),
             "**" => Ok(Self::AnyDepth),
             _ if text.contains("**") => Err(PatternError::PartialDepth),
             _ => Ok(Wildcard::parse(text).map_or_else(|| Self::Literal(text.to_owned()), Self::Wild)),
@@ -288,6 +288,7 @@ mod tests {
             ("//", PatternError::EmptySegment),
             ("/a//b", PatternError::EmptySegment),
             ("/a/../b", PatternError::DotSegment),
+            ("/wiki/D.C.", PatternError::DotSegment),
             ("/a**", PatternError::PartialDepth),
             ("/***", PatternError::PartialDepth),
             ("/a%20b", PatternError::Character('%')),

@@ -302,6 +302,9 @@ fn fetch_3_2_3_pages_of_an_origin_that_the_rule_names_may_read_the_refusal_and_n
     assert_eq!((anonymous.status, cors(&anonymous)), (401, allowed.clone()));
     let denied = answered(ada.send(&isolate, get("/api/x", OTHER)));
     assert_eq!((denied.status, cors(&denied)), (403, allowed));
+    // Another origin learns that somebody may not, and not who.
+    let own = answered(ada.send(&isolate, Head::new("GET", "/api/x")));
+    assert_eq!((denied.body.contains("\"person\""), own.body.contains("\"person\"")), (false, true));
     for (path, origin) in [
         ("/else", OTHER),
         ("/api/x", "https://evil.test"),
