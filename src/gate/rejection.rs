@@ -295,7 +295,12 @@ impl Gate {
     pub(super) fn refuse<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, rejection: &Rejection) -> Answer {
         let here = ReturnTo::parse(&request.visit.address(), request.visit.site(), &self.config.prefix);
         let here = here.unwrap_or_else(|| ReturnTo::home(request.visit.site()));
-        self.refuse_on_the_way(request, rejection, &self.goal_of(request, here))
+        // Another account is for this request; what else is refused may be dear to read again.
+        let goal = match rejection {
+            Rejection::Denied { .. } => self.goal_of(request, here),
+            _ => Goal::page(here),
+        };
+        self.refuse_on_the_way(request, rejection, &goal)
     }
 
     /// The same, with what a new attempt is for.

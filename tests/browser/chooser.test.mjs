@@ -23,8 +23,10 @@ async function person(options) {
   return somebody;
 }
 
-test('the fragment survives the choice', async () => {
+test('the fragment survives the choice, whatever pages of the site have stored', async () => {
   const ada = await person();
+  await ada.page.goto(`${site.url}/.auth/signed-out`);
+  await ada.page.evaluate(() => ['', 'undefined', 'null'].forEach((key) => sessionStorage.setItem(`portcullis:${key}`, '#wrong')));
   await ada.page.goto(`${site.url}${PAGE}#swarm`);
   await ada.page.getByRole('heading', { name: 'Sign in' }).waitFor();
   await ada.page.getByRole('link', { name: 'Provider guests' }).click();

@@ -19,6 +19,15 @@ async function person(options) {
   return somebody;
 }
 
+/** Somebody who is signed in, in the members' area. */
+async function signedIn(user) {
+  const somebody = await person();
+  await somebody.page.goto(`${site.url}/members/`);
+  await somebody.signIn(user);
+  await somebody.page.waitForURL(`${site.url}/members/`);
+  return somebody;
+}
+
 const PAGE = '/members/reading-the-curve?hive=7&week=a%20b';
 const callbacks = (visits) => visits.filter((url) => url.includes('/.auth/callback?')).length;
 
@@ -167,11 +176,8 @@ test('who cancels at the provider reads so, and can take another account: the fr
 });
 
 test('bob is refused in the workshop, reads who he is, and ada takes over from there', async () => {
-  const somebody = await person();
+  const somebody = await signedIn('bob');
   const { page } = somebody;
-  await page.goto(`${site.url}/members/`);
-  await somebody.signIn('bob');
-  await page.waitForURL(`${site.url}/members/`);
   const answer = await page.goto(`${site.url}/admin/keys?sort=age#newest`);
   assert.equal(answer.status(), 403);
   await page.getByRole('heading', { name: 'You cannot open this page' }).waitFor();
@@ -186,11 +192,7 @@ test('bob is refused in the workshop, reads who he is, and ada takes over from t
 });
 
 test('a page in a frame that one may not open: the refusal is read in its place, and its link opens at the top', async () => {
-  const somebody = await person();
-  const { page } = somebody;
-  await page.goto(`${site.url}/members/`);
-  await somebody.signIn('bob');
-  await page.waitForURL(`${site.url}/members/`);
+  const { page } = await signedIn('bob');
   await page.evaluate(() => document.body.prepend(Object.assign(document.createElement('iframe'), { src: '/admin/', width: 500, height: 500 })));
   const frame = page.frameLocator('iframe');
   await frame.getByRole('heading', { name: 'You cannot open this page' }).waitFor();

@@ -15,6 +15,15 @@ fn check_says_what_to_register_wherever_the_settings_stand() {
     ] {
         assert!(text.starts_with("The settings are right.\n") && text.contains(line), "{text}");
     }
+    assert!(!text.contains("this machine alone"), "{text}");
+    let mut settings = with_rules(rules());
+    (settings["hosts"], settings["rules"]) = (json!(["localhost", "127.0.0.1:8787"]), json!([]));
+    directory.write("portcullis.json", &settings.to_string());
+    assert!(
+        directory
+            .says(&["check"])
+            .contains("  hosts names this machine alone: deployed like this, it answers everybody with 421\n")
+    );
     // Secrets that the settings call for are stored at deployment.
     let mut settings = with_rules(rules());
     settings["check"] = json!("nginx");

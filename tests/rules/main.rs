@@ -252,6 +252,17 @@ fn every_line_of_a_request_has_the_id_of_its_page() {
 }
 
 #[test]
+fn the_way_on_from_a_refusal_is_for_the_method_that_was_refused() {
+    let world = World::new();
+    let (isolate, ada) =
+        signed_in(&world, json!([{ "path": "/pay/**", "methods": ["POST"], "allow": [{ "group": "editors" }] }]));
+    let pay = Head::new("POST", "/pay/x").with("origin", HOST).with("sec-fetch-site", "same-origin");
+    let denied: Value = serde_json::from_str(&answered(ada.send(&isolate, pay)).body).unwrap();
+    let login = format!("{HOST}/.auth/login?return_to=%2Fpay%2Fx&method=POST&prompt=select_account");
+    assert_eq!((&denied["code"], &denied["login_url"]), (&json!("not_allowed"), &json!(login)));
+}
+
+#[test]
 fn what_others_wrote_cannot_pass_for_what_the_log_says() {
     let world = World::new();
     let rules = json!([{ "id": "docs", "path": "/docs/**", "allow": [{ "group": "editors" }] }]);
