@@ -205,7 +205,7 @@ impl Gate {
         let method = request.head.method();
         let read = matches!(method, "GET" | "HEAD");
         match (endpoint, method) {
-            (Endpoint::Login, "GET") => self.login(request).await,
+            (Endpoint::Login, _) if read => self.login(request).await,
             (Endpoint::Callback, "GET") => self.callback(request).await,
             (Endpoint::Logout, "GET") => self.ask_to_sign_out(request).await,
             (Endpoint::Logout, "POST") => self.logout(request).await,

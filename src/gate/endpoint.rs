@@ -70,9 +70,11 @@ impl Endpoint {
     /// The methods it takes, for `Allow`.
     pub const fn methods(self) -> &'static str {
         match self {
-            Self::Login | Self::Callback | Self::Check => "GET",
+            Self::Callback | Self::Check => "GET",
             Self::Logout => "GET, POST",
-            Self::SignedOut | Self::SignedIn | Self::Me | Self::Jwks | Self::Client | Self::Health => "GET, HEAD",
+            Self::Login | Self::SignedOut | Self::SignedIn | Self::Me | Self::Jwks | Self::Client | Self::Health => {
+                "GET, HEAD"
+            }
         }
     }
 }

@@ -41,7 +41,8 @@ pub(super) struct Started {
 impl Gate {
     /// `GET /.auth/login?return_to=…&for=…&method=…&provider=…&prompt=…`
     ///
-    /// 1. it is a person who opens a page, and not a prefetch (else 401);
+    /// 1. it is a person who opens a page, and not a prefetch (else 401); HEAD only asks whether there is a page,
+    ///    and starts nothing (RFC 9110, 9.3.2);
     /// 2. what is asked for;
     /// 3. a login that was finished a moment ago did not leave its session: say so;
     /// 4. several providers and no choice: the chooser;
@@ -50,6 +51,9 @@ impl Gate {
         // 1. A page that a person opens.
         if Audience::of(request.head) != Audience::Navigation {
             return self.refuse(request, &Rejection::NotNavigation);
+        }
+        if request.head.method() == "HEAD" {
+            return Answer::empty(200);
         }
         // 2. What is asked for.
         let wanted = self.wanted(request);

@@ -38,7 +38,7 @@ fn nothing_under_the_prefix_is_the_origins() {
 fn own_endpoints_take_their_methods_and_tell_no_cache() {
     let isolate = World::new().isolate(&settings());
     let rows = [
-        ("login", "GET"),
+        ("login", "GET, HEAD"),
         ("callback", "GET"),
         ("logout", "GET, POST"),
         ("signed-out", "GET, HEAD"),

@@ -143,6 +143,18 @@ fn only_the_hosts_of_the_settings_are_served() {
 }
 
 #[test]
+fn rfc9110_9_3_2_who_only_asks_whether_there_is_a_page_starts_no_login() {
+    let world = World::new();
+    let isolate = world.isolate(&settings());
+    let head = |address: &str| isolate.answer(&Head { method: "HEAD".to_owned(), ..Head::navigation(address) });
+    let sent = head("https://docs.example.com/page");
+    let login = sent.header("location").unwrap();
+    let answer = head(login);
+    assert_eq!((answer.status, answer.body.as_str(), answer.header("set-cookie")), (200, "", None));
+    assert_eq!((world.take_calls(), world.take_events()), (vec![], vec![]));
+}
+
+#[test]
 fn plain_http_is_sent_to_https_or_refused() {
     let isolate = World::new().isolate(&settings());
     let plain = |method: &str| Head { url: "http://docs.example.com/open/x?y".into(), ..Head::new(method, "/") };

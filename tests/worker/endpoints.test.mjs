@@ -6,7 +6,7 @@ import { navigation } from './support/exchange.mjs';
 import { LOCAL, SECURE, startSite } from './support/site.mjs';
 
 const METHODS = {
-  login: ['GET'],
+  login: ['GET', 'HEAD'],
   callback: ['GET'],
   logout: ['GET', 'POST'],
   'signed-out': ['GET', 'HEAD'],
