@@ -30,8 +30,17 @@ fn every_algorithm_there_is_signs_in() {
 }
 
 #[test]
+fn rfc9864_2_2_the_newer_name_of_one_algorithm_is_pinned_with_the_older() {
+    let header = json!({ "alg": "Ed25519", "kid": "key-1" }).to_string();
+    assert_eq!(under(&header), Verdict::accepted());
+    let pinned =
+        |algorithm| attempt(algorithm, move |signer, claims| signer.sign_text(&header, claims.to_string().as_bytes()));
+    assert_eq!(pinned(Algorithm::Es256).verdict(), Verdict::step(ALGORITHM));
+}
+
+#[test]
 fn rfc8725_3_2_none_is_no_algorithm_however_it_is_spelled() {
-    let names = ["none", "None", "NONE", "nOnE", "", " ", "none ", "null", "EdDSA ", "eddsa", "EDDSA", "Ed25519"];
+    let names = ["none", "None", "NONE", "nOnE", "", " ", "none ", "null", "EdDSA ", "eddsa", "EDDSA", "ed25519"];
     for name in names {
         let expected = Verdict::step(ALGORITHM);
         assert_eq!(under(json!({ "alg": name, "kid": "key-1" }).to_string()), expected, "{name:?} signed");

@@ -105,7 +105,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "providers[].algorithms[]",
         "`RS256`",
-        "The signature algorithms an ID token may have: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `EdDSA`.",
+        "The signature algorithms an ID token may have: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `EdDSA` (with Ed25519, by which name a token may call it too).",
     ),
     entry(
         "providers[].token_auth",

@@ -284,8 +284,10 @@ mod tests {
         let [coordinate, other] = [1, 2].map(|byte| URL_SAFE_NO_PAD.encode([byte; 32]));
         let point = json!({ "kty": "EC", "crv": "P-256", "x": coordinate, "y": other });
         let edwards = json!({ "kty": "OKP", "crv": "Ed25519", "x": coordinate });
+        let [mut older, mut newer] = [edwards.clone(), edwards.clone()];
+        (older["alg"], newer["alg"]) = ("EdDSA".into(), "Ed25519".into());
         let [rsa, p256, ed25519] = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa];
-        for (key, own) in [(rsa_key(), rsa), (point, p256), (edwards, ed25519)] {
+        for (key, own) in [(rsa_key(), rsa), (point, p256), (edwards, ed25519), (older, ed25519), (newer, ed25519)] {
             for pinned in [[rsa, p256, ed25519], [ed25519, p256, rsa], [p256, ed25519, rsa]] {
                 let keys = set(core::slice::from_ref(&key));
                 let does = pinned.iter().filter(|it| keys.candidates(**it, None, &pinned).count() == 1);

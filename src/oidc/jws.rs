@@ -60,8 +60,10 @@ impl Algorithm {
         json::variant(value, &Self::ALL.map(|algorithm| (algorithm.as_str(), algorithm)))
     }
 
-    /// The algorithm of this name.
+    /// The algorithm that a token or a key calls so. `Ed25519` is the newer name of the one kind of EdDSA there is
+    /// here (RFC 9864, 2.2).
     pub fn named(name: &str) -> Option<Self> {
+        let name = if name == "Ed25519" { Self::EdDsa.as_str() } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
 }
