@@ -63,7 +63,7 @@ impl Gate {
         let Ok(state) = LoginState::open(&response.state, &self.keys, site.host) else {
             return self.refuse_on_the_way(request, &Rejection::Response, &home);
         };
-        let goal = Goal::carried(&state, site, &self.config.prefix).unwrap_or(home);
+        let goal = Goal::carried(&state, site, &self.config.prefix).unwrap_or_else(|| home.at(&state.provider));
         // 3. Pending in this browser.
         let header = request.head.cookie().unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());

@@ -19,12 +19,13 @@ pub(super) struct Goal {
     method: Option<String>,
     prompt: Option<&'static str>,
     fragment: Option<String>,
+    provider: Option<String>,
 }
 
 impl Goal {
     /// A page that is to be opened.
     pub(super) fn page(return_to: ReturnTo) -> Self {
-        Self { return_to, needed_by: None, method: None, prompt: None, fragment: None }
+        Self { return_to, needed_by: None, method: None, prompt: None, fragment: None, provider: None }
     }
 
     /// A login that leads to one page and that another may need, for something else than to open it. The same page
@@ -33,6 +34,11 @@ impl Goal {
         let needed_by = needed_by.filter(|page| page.path() != return_to.path());
         let method = method.filter(|method| method != OPENED && is_method(method));
         Self { needed_by, method, ..Self::page(return_to) }
+    }
+
+    /// The same, at this provider.
+    pub(super) fn at(self, provider: &str) -> Self {
+        Self { provider: Some(provider.to_owned()), ..self }
     }
 
     /// The same, for which the provider is asked to do this first.
@@ -45,7 +51,8 @@ impl Goal {
         let page = |path: &str| ReturnTo::carried(path, site, prefix);
         let needed_by = state.needed_by.as_deref().and_then(page);
         let goal = Self::of(page(&state.return_to)?, needed_by, state.method.clone());
-        Some(Self { fragment: state.fragment.clone(), ..goal.asking(prompt(state.prompt.as_deref())) })
+        let goal = goal.asking(prompt(state.prompt.as_deref())).at(&state.provider);
+        Some(Self { fragment: state.fragment.clone(), ..goal })
     }
 
     /// The page that the login leads to.
@@ -56,6 +63,11 @@ impl Goal {
     /// The key under which the browser keeps the page's fragment since an earlier attempt, if it does.
     pub(super) fn fragment(&self) -> Option<&str> {
         self.fragment.as_deref()
+    }
+
+    /// The provider that the person was sent to, once there is one: for the log. Another attempt may be at another.
+    pub(super) fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
     }
 
     /// The page that needs the login.

@@ -80,7 +80,7 @@ impl Gate {
                 self.page(request, 200, &page).with_cookies(started.cookies)
             }
             Ok(started) => Answer::redirect(302, &started.address).with_cookies(started.cookies),
-            Err(rejection) => self.refuse_on_the_way(request, &rejection, &wanted.goal),
+            Err(rejection) => self.refuse_on_the_way(request, &rejection, &wanted.goal.at(&provider.id)),
         }
     }
 

@@ -312,7 +312,9 @@ impl Gate {
     ) -> Answer {
         if let Some(kind) = rejection.event() {
             let fields = rejection.fields();
-            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
+            let fields: Vec<_> =
+                goal.provider().map(|provider| ("provider", provider)).into_iter().chain(fields).collect();
             request.log(kind, rejection.code(), &fields);
         }
         if let Rejection::Machine(rejection) = rejection {

@@ -67,6 +67,34 @@ fn rfc9207_2_4_an_error_counts_only_where_it_is_known_whether_the_issuer_is_prom
 }
 
 #[test]
+fn the_line_of_a_login_that_fails_says_at_which_provider() {
+    let world = World::new();
+    let isolate = world.isolate(&two_providers());
+    let ada = Browser::new("ada");
+    let login = |provider: &str| format!("https://docs.example.com/.auth/login?return_to=/page&provider={provider}");
+    let said = |code: &str| {
+        let log = world.log();
+        let line = log.lines().rfind(|line| line.contains(code)).unwrap_or_default().to_owned();
+        serde_json::from_str::<serde_json::Value>(&line).unwrap()["provider"].clone()
+    };
+    // Before it is asked, by its answer, and by what its token endpoint says.
+    assert_eq!(ada.open(&isolate, &login("other")).page().0, 503);
+    assert_eq!(said("metadata_unavailable"), "other");
+    world.provider(|provider| provider.authorization = Authorization::Error("access_denied"));
+    assert_eq!(ada.open(&isolate, &login("work")).page().0, 403);
+    assert_eq!(said("access_denied"), "work");
+    world.provider(|provider| {
+        provider.authorization = Authorization::Code;
+        provider.faults.insert("token", Fault::Down);
+    });
+    assert_eq!(ada.open(&isolate, &login("work")).page().0, 503);
+    assert_eq!(said("token_endpoint_unavailable"), "work");
+    // A way on from there may lead to another.
+    let arrival = ada.open(&isolate, &login("other"));
+    assert!(!arrival.page().1.contains("provider=other"), "{}", arrival.page().1);
+}
+
+#[test]
 fn rfc9207_2_4_a_promised_issuer_must_be_there_and_an_unpromised_may_be_missing() {
     for promised in [true, false] {
         let world = World::new();
