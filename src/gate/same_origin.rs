@@ -1,6 +1,9 @@
 //! [`SameOrigin`]: proof that a request which a cookie admits was not sent by another site's page.
 
-use super::withheld::overrides_method;
+use super::{
+    visit::{Address, is_passed_on_as_own},
+    withheld::overrides_method,
+};
 use crate::{config::Site, edge::RequestHead};
 
 /// Proof that a request which a cookie admits was not sent by another site's page. Only
@@ -23,15 +26,22 @@ impl SameOrigin {
 
 /// Whether a request says it was sent by a page of `site` itself. `Sec-Fetch-Site` decides where
 /// there is one: no page can set it. `Origin` is `null` on a form of a page that sends no referrer,
-/// and any other origin than ours contradicts.
+/// and any other origin than ours contradicts. What a service worker of the site passes on in Firefox says in both that
+/// it is ours, whoever sent it; there the `Referer` tells, which no page can set either.
 pub(super) fn is_same_origin(head: &impl RequestHead, site: Site<'_>) -> bool {
     let origin = head.header("origin");
     match head.header("sec-fetch-site") {
         Some(relation) => {
-            relation == "same-origin" && origin.is_none_or(|origin| origin == "null" || origin == site.address)
+            relation == "same-origin"
+                && origin.is_none_or(|origin| origin == "null" || origin == site.address)
+                && (!is_passed_on_as_own(head) || is_referred_by(head, site))
         }
         None => origin.is_some_and(|origin| origin == site.address),
     }
+}
+
+fn is_referred_by(head: &impl RequestHead, site: Site<'_>) -> bool {
+    head.header("referer").is_some_and(|page| Address::split(&page).is_some_and(|address| address.base == site.address))
 }
 
 /// The origin of the page that sent a request, if it is one of the `trusted`.

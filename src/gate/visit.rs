@@ -120,6 +120,13 @@ impl Audience {
                 _ => Self::Script,
             };
         };
+        if is_passed_on(head, &mode) {
+            return match read {
+                true if !is_prefetch(head) => Self::Navigation,
+                true => Self::Script,
+                false => Self::Framed,
+            };
+        }
         if mode != "navigate" {
             return Self::Script;
         }
@@ -130,6 +137,26 @@ impl Audience {
             _ => Self::Script,
         }
     }
+}
+
+/// A page that a service worker of the site asks for in its browser's place, by `fetch(event.request)`; its destination
+/// is `empty` then. No script makes a request that is a navigation, other than this one; a frame looks the same.
+fn is_passed_on(head: &impl RequestHead, mode: &str) -> bool {
+    let empty = || head.header("sec-fetch-dest").is_some_and(|destination| destination == "empty");
+    let page = || head.header("accept").is_some_and(|accept| accept.contains("text/html"));
+    (mode == "navigate" && empty() && page()) || (is_passed_on_as_own(head) && page())
+}
+
+/// The same in Firefox, where the request reads as the worker's own in everything but its `Referer`.
+pub(super) fn is_passed_on_as_own(head: &impl RequestHead) -> bool {
+    [
+        ("sec-fetch-mode", "same-origin"),
+        ("sec-fetch-dest", "empty"),
+        ("sec-fetch-site", "same-origin"),
+        ("upgrade-insecure-requests", "1"),
+    ]
+    .into_iter()
+    .all(|(name, wanted)| head.header(name).is_some_and(|value| value == wanted))
 }
 
 fn is_form(head: &impl RequestHead) -> bool {

@@ -19,11 +19,35 @@ fn without_a_session_by_the_kind_of_request() {
     let get = || Head::new("GET", "/page?x=1");
     let fetch_metadata =
         |head: Head, mode: &str, dest: &str| head.with("sec-fetch-mode", mode).with("sec-fetch-dest", dest);
+    let passed_on = |head: Head, mode: &str| {
+        fetch_metadata(head, mode, "empty")
+            .with("sec-fetch-site", "same-origin")
+            .with("accept", "text/html,application/xhtml+xml")
+            .with("upgrade-insecure-requests", "1")
+    };
     let rows = [
         ("navigation", fetch_metadata(get(), "navigate", "document"), 302, ""),
         ("HEAD navigation", fetch_metadata(Head::new("HEAD", "/page"), "navigate", "document"), 302, ""),
         ("old browser", get().with("accept", "text/html"), 302, ""),
         ("frame", fetch_metadata(get(), "navigate", "iframe"), 401, "text/html"),
+        ("passed on by a service worker", passed_on(get(), "navigate"), 302, ""),
+        ("the same in Firefox", passed_on(get(), "same-origin"), 302, ""),
+        ("a form, passed on", passed_on(Head::new("POST", "/page"), "navigate"), 401, "text/html"),
+        ("the same in Firefox", passed_on(Head::new("POST", "/page"), "same-origin"), 401, "text/html"),
+        (
+            "passed on ahead of time",
+            passed_on(get(), "navigate").with("sec-purpose", "prefetch"),
+            401,
+            "application/problem+json",
+        ),
+        ("a download", fetch_metadata(get(), "navigate", "empty"), 401, "application/problem+json"),
+        (
+            "same-origin fetch that wants html",
+            fetch_metadata(get().with("accept", "text/html"), "same-origin", "empty")
+                .with("sec-fetch-site", "same-origin"),
+            401,
+            "application/problem+json",
+        ),
         ("embed", fetch_metadata(get(), "navigate", "embed"), 401, "text/html"),
         ("object", fetch_metadata(get(), "navigate", "object"), 401, "text/html"),
         ("form", fetch_metadata(Head::new("POST", "/page"), "navigate", "document"), 401, "text/html"),
@@ -234,6 +258,25 @@ fn a_change_or_a_websocket_admitted_by_cookie_must_come_from_us() {
             Outcome::Answer(answer) => assert_eq!((passes, answer.status), (false, 403), "{headers:?}"),
         }
     }
+    // What a service worker passes on in Firefox has the worker's origin, whoever sent it, and the sender's referrer.
+    let passed_on = [
+        ("origin", HOST),
+        ("sec-fetch-site", "same-origin"),
+        ("sec-fetch-mode", "same-origin"),
+        ("sec-fetch-dest", "empty"),
+        ("upgrade-insecure-requests", "1"),
+    ];
+    let page = format!("{HOST}/page");
+    for (referer, passes) in [
+        (Some(page.as_str()), true),
+        (Some("https://evil.test/"), false),
+        (Some("https://app.test.evil.test/"), false),
+        (None, false),
+    ] {
+        let head = passed_on.iter().fold(Head::new("POST", "/page"), |head, (name, value)| head.with(name, value));
+        let head = referer.into_iter().fold(head, |head, page| head.with("referer", page));
+        assert_eq!(matches!(ada.send(&isolate, head), Outcome::Forward(_)), passes, "{referer:?}");
+    }
     for method in ["GET", "HEAD", "OPTIONS"] {
         forwarded(ada.send(&isolate, Head::new(method, "/page").with("origin", "https://evil.test")));
     }
@@ -332,6 +375,8 @@ fn hostile_heads_never_panic() {
         "upgrade",
         "content-type",
         "sec-purpose",
+        "upgrade-insecure-requests",
+        "referer",
     ] {
         for value in values {
             for path in
