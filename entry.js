@@ -71,7 +71,10 @@ async function respond(request, env, context) {
         if (instance.criticalError || instance.instanceId !== own || Date.now() > latest) resolve(trouble(BROKEN, 'the instance broke, or the deadline passed', request));
       }, WATCH);
     });
-    return await Promise.race([pending, lost]);
+    const outcome = Promise.race([pending, lost]);
+    // Where its client goes away the platform would end it, and what it holds in the module's memory would stay there.
+    context.waitUntil(outcome.catch(() => {}));
+    return await outcome;
   } catch (error) {
     return broken(error, request);
   } finally {

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Miniflare, Response } from 'miniflare';
@@ -76,6 +77,17 @@ describe('the entry', { timeout: 30_000 }, () => {
       (await comes()).stream.resume();
       assert.equal((await ask('/instance')).body, instance);
     });
+  });
+
+  // What the module has begun it holds in its memory until it has ended: a client that hangs up must not leave it there.
+  test('lets an answer come to its end whose client has gone away', async () => {
+    await ask('/fresh');
+    const socket = connect(Number(new URL(gate.url).port), '127.0.0.1');
+    socket.write('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    while ((await ask('/waiting')).body !== '1') await delay(10);
+    socket.resetAndDestroy();
+    for (let round = 0; round < 100 && (await ask('/finished')).body !== '1'; round += 1) await delay(20);
+    assert.equal((await ask('/finished')).body, '1');
   });
 
   test('remembers nothing of an instance that broke while somebody waited', async () => {

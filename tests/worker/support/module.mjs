@@ -9,6 +9,7 @@ const instance = (globalThis.__worker_init_state = { criticalError: false, insta
 /** The headers that this instance has read: a number is a place among them, from 1 on. */
 let read = [];
 let waiting = 0;
+let finished = 0;
 
 const plan = (cookie) => ['binding', 'SITE', '-', '', '1', 'x-who', cookie];
 
@@ -18,12 +19,19 @@ const answers = {
     return new Promise(() => {});
   },
   '/waiting': () => new Response(String(waiting)),
+  '/slow': async () => {
+    waiting += 1;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    finished += 1;
+    return new Response();
+  },
+  '/finished': () => new Response(String(finished)),
   '/later': ({ search }) => {
     ahead += 1_000 * Number(search.slice(1));
     return new Response();
   },
   '/fresh': () => {
-    waiting = 0;
+    [waiting, finished] = [0, 0];
     return new Response();
   },
   '/instance': () => new Response(String(instance.instanceId)),
