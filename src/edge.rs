@@ -34,7 +34,7 @@ pub trait Edge: Entropy + Clone + 'static {
     /// Reads a text from KV; `None` when there is none.
     async fn read(&self, key: &str) -> Result<Option<String>, Unreachable>;
 
-    /// Reads a text from the shared cache (KV). A failure is a miss.
+    /// Reads a text from the shared cache (KV). A failure is a miss, and so is what does not come soon.
     async fn load(&self, key: &str) -> Option<String> {
         self.read(key).await.ok().flatten()
     }

@@ -1,6 +1,10 @@
 //! [`Platform`]: fetch, KV, clock, randomness and log of the platform.
 
-use core::future::Future;
+use core::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
 use std::rc::Rc;
 
 use js_sys::{JSON, Reflect, Uint8Array};
@@ -22,6 +26,9 @@ use crate::{
 
 /// The KV namespace; without it every isolate asks the provider itself.
 const KV: &str = "PORTCULLIS_KV";
+/// How long the shared cache may take, in milliseconds: it answers within a tenth of this or is in trouble, and what it
+/// holds can be had elsewhere.
+const PATIENCE: u32 = 1_000;
 
 /// The bindings and the context of one request.
 #[derive(Clone)]
@@ -129,6 +136,17 @@ impl Edge for Platform {
     async fn read(&self, key: &str) -> Result<Option<String>, Unreachable> {
         let kv = self.kv().ok_or(Unreachable::Network)?;
         kv.get(key).text().await.map_err(|_| Unreachable::Network)
+    }
+
+    /// What does not come soon is not there.
+    async fn load(&self, key: &str) -> Option<String> {
+        let mut found = pin!(self.read(key));
+        let mut over = pin!(self.pause(PATIENCE));
+        poll_fn(|context| match found.as_mut().poll(context) {
+            Poll::Ready(found) => Poll::Ready(found.ok().flatten()),
+            Poll::Pending => over.as_mut().poll(context).map(|()| None),
+        })
+        .await
     }
 
     async fn store(&self, key: &str, text: String, lifetime: Lifetime) {

@@ -114,6 +114,19 @@ describe('calls', { timeout: 30_000 }, () => {
     assert.deepEqual(await calls(), NONE);
   });
 
+  test('of KV that never end hold nobody up for long', async () => {
+    const slow = await start();
+    try {
+      await slow.kvHangs(true);
+      const began = Date.now();
+      await slow.signIn({ path: '/a' });
+      assert.ok(Date.now() - began < 10_000, `${Date.now() - began} ms`);
+      assert.ok((await slow.kvCalls()).some(({ call }) => call === 'get'));
+    } finally {
+      await slow.stop();
+    }
+  });
+
   test('of a callback that nobody asked for: no exchange', async () => {
     const { steps } = await site.signIn({ path: '/a' });
     const { url } = steps.find((step) => step.url.includes('/.auth/callback'));

@@ -172,6 +172,11 @@ class Site {
     return answer.json();
   }
 
+  /** Whether the namespace that counts keeps everybody waiting. */
+  async kvHangs(hangs) {
+    await send('http://counter.test/', { method: 'PUT', body: JSON.stringify(hangs), through: await this.gate.mf.unsafeGetDirectURL(COUNTER) });
+  }
+
   /** The namespace behind the one that counts. */
   countedKv() {
     return this.gate.mf.getKVNamespace('NAMESPACE', COUNTER);
