@@ -10,7 +10,7 @@ import { trouble } from './src/worker/trouble.js';
 /** How long the gate may take for an answer of its own: five calls to a provider at 8 s each, and some. */
 const DEADLINE = 60_000;
 /** How often a pending answer is checked against an instance that broke under it. */
-const WATCH = 10;
+const WATCH = 50;
 
 const BROKEN = {
   status: 503,

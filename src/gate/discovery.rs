@@ -35,12 +35,16 @@ pub(super) const STALE: Lifetime = Lifetime::from_seconds(86_400);
 /// Logins remembered as redeemed, per isolate: more than can be pending at once in ten minutes at
 /// a hundred logins a minute.
 const SPENT: usize = 1_024;
-/// How often a request looks for a document that is being fetched: for as long as that call may take.
-const LOOKS: usize = 800;
-/// How often one does that can do without it: three seconds.
-const FEW_LOOKS: usize = 300;
-/// How long it waits between two looks, in milliseconds.
+/// How long a request looks for a document that is being fetched, in milliseconds: for as long as that call may take, and
+/// one look more.
+const PATIENCE: u32 = 8_100;
+/// How long one does that can do without it: three seconds.
+const LITTLE_PATIENCE: u32 = 3_000;
+/// How long it waits between two looks, in milliseconds; and when a call has taken longer than most do, since each look
+/// costs whoever waits some of the time that the platform gives a request.
 const BETWEEN_LOOKS: u32 = 10;
+const BETWEEN_LATE_LOOKS: u32 = 100;
+const LATE: u32 = 500;
 /// When an issuer that was down is asked again (see [`Budget`]).
 const PAUSE: Lifetime = Lifetime::from_seconds(30);
 /// A call of which nothing came in time.
@@ -190,7 +194,7 @@ impl Gate {
         request: &Request<'_, E, H>,
         provider: &Registration,
     ) -> Result<Rc<Metadata>, Trouble> {
-        self.document(request, provider.publisher(), &discovery_url(&provider.issuer), LOOKS)
+        self.document(request, provider.publisher(), &discovery_url(&provider.issuer), PATIENCE)
             .await
             .map(|kept| kept.document)
     }
@@ -201,7 +205,8 @@ impl Gate {
         request: &Request<'_, E, H>,
         provider: &Registration,
     ) -> Option<Rc<Metadata>> {
-        let kept = self.document(request, provider.publisher(), &discovery_url(&provider.issuer), FEW_LOOKS).await;
+        let kept =
+            self.document(request, provider.publisher(), &discovery_url(&provider.issuer), LITTLE_PATIENCE).await;
         kept.ok().map(|kept| kept.document)
     }
 
@@ -212,7 +217,9 @@ impl Gate {
         provider: &Registration,
         metadata: &Metadata,
     ) -> Result<Rc<KeySet>, Trouble> {
-        self.document(request, provider.publisher(), metadata.jwks_uri.as_str(), LOOKS).await.map(|kept| kept.document)
+        self.document(request, provider.publisher(), metadata.jwks_uri.as_str(), PATIENCE)
+            .await
+            .map(|kept| kept.document)
     }
 
     /// Step 6 of Core 3.1.3.7, and the same step for other tokens: finds the key and has the signature
@@ -227,14 +234,14 @@ impl Gate {
         signed: &Signed<'_>,
     ) -> Result<SignatureProof, Unproven> {
         let url = discovery_url(provider.issuer);
-        let metadata = self.document::<Metadata, E, H>(request, provider, &url, LOOKS).await;
+        let metadata = self.document::<Metadata, E, H>(request, provider, &url, PATIENCE).await;
         let metadata = metadata.map_err(Unproven::MetadataDown)?.document;
         let url = metadata.jwks_uri.as_str();
-        let keys = self.document::<KeySet, E, H>(request, provider, url, LOOKS).await.map_err(Unproven::KeysDown)?;
+        let keys = self.document::<KeySet, E, H>(request, provider, url, PATIENCE).await.map_err(Unproven::KeysDown)?;
         if let Some(proof) = try_keys(request.edge, request.now, &keys, provider, signed).await {
             return Ok(proof);
         }
-        match self.call::<KeySet, E>(request.edge, request.now, &request.id, provider, url, LOOKS).await {
+        match self.call::<KeySet, E>(request.edge, request.now, &request.id, provider, url, PATIENCE).await {
             Ok(keys) => try_keys(request.edge, request.now, &keys, provider, signed).await.ok_or(Unproven::NoKey),
             Err(Trouble::Budget) if keys.document.knows(signed.key_id) => Err(Unproven::NoKey),
             Err(trouble) => Err(Unproven::NewKeysDown(trouble)),
@@ -246,7 +253,7 @@ impl Gate {
         request: &Request<'_, E, H>,
         provider: Publisher<'_>,
         url: &str,
-        looks: usize,
+        patience: u32,
     ) -> Result<Kept<D>, Trouble> {
         let (edge, now) = (request.edge, request.now);
         let mut kept = self.remembered::<D>(provider);
@@ -258,7 +265,7 @@ impl Gate {
         match kept {
             Some(kept) if kept.is_fresh(now, provider) => Ok(kept),
             Some(kept) if kept.is_believed(now, provider) && D::is_awaited(provider) => {
-                let newer = self.call::<D, E>(edge, now, &request.id, provider, url, FEW_LOOKS).await;
+                let newer = self.call::<D, E>(edge, now, &request.id, provider, url, LITTLE_PATIENCE).await;
                 Ok(newer.unwrap_or(kept))
             }
             Some(kept) if kept.is_believed(now, provider) => {
@@ -266,7 +273,7 @@ impl Gate {
                 let _begun = self.begin::<D, E>(edge, now, &request.id, provider, url);
                 Ok(kept)
             }
-            _ => self.call::<D, E>(edge, now, &request.id, provider, url, looks).await,
+            _ => self.call::<D, E>(edge, now, &request.id, provider, url, patience).await,
         }
     }
 
@@ -299,11 +306,14 @@ impl Gate {
         request: &str,
         provider: Publisher<'_>,
         url: &str,
-        looks: usize,
+        patience: u32,
     ) -> Result<Kept<D>, Trouble> {
         self.begin::<D, E>(edge, now, request, provider, url)?;
-        for _ in 0..looks {
-            edge.pause(BETWEEN_LOOKS).await;
+        let mut waited = 0_u32;
+        while waited < patience {
+            let pause = if waited < LATE { BETWEEN_LOOKS } else { BETWEEN_LATE_LOOKS };
+            edge.pause(pause).await;
+            waited = waited.saturating_add(pause);
             let shelf = self.shelf::<D>(provider);
             if shelf.under_way.is_some_and(|since| edge.now().since(since) > ANSWER_DEADLINE) {
                 break;

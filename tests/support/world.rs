@@ -50,6 +50,7 @@ struct Inner {
     signatures: Cell<usize>,
     signs_nothing: Cell<bool>,
     pauses: Cell<usize>,
+    waited: Cell<u32>,
 }
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -85,6 +86,7 @@ impl World {
             signatures: Cell::default(),
             signs_nothing: Cell::default(),
             pauses: Cell::default(),
+            waited: Cell::default(),
         }))
     }
 
@@ -184,6 +186,11 @@ impl World {
     /// How often a request waited, since the last look.
     pub fn take_pauses(&self) -> usize {
         self.0.pauses.take()
+    }
+
+    /// How long requests waited, in milliseconds, since the last look.
+    pub fn take_waited(&self) -> u32 {
+        self.0.waited.take()
     }
 
     /// How often the platform signed so far.
@@ -370,6 +377,7 @@ impl Edge for World {
     async fn pause(&self, milliseconds: u32) {
         self.0.now.set(self.0.now.get() + u64::from(milliseconds));
         self.0.pauses.set(self.0.pauses.get() + 1);
+        self.0.waited.set(self.0.waited.get() + milliseconds);
         self.go_on_in_background().await;
         Pause(false).await;
     }
