@@ -7,6 +7,8 @@ use crate::{config::Site, session::LoginState};
 const OPENED: &str = "GET";
 /// The prompt by which somebody else can sign in (Core 3.1.2.1).
 pub(super) const SELECT_ACCOUNT: &str = "select_account";
+/// The prompt by which the same person signs in anew (Core 3.1.2.1).
+pub(super) const LOGIN: &str = "login";
 /// The longest method that a login is told of: the longest registered one has 17 letters.
 const LONGEST_METHOD: usize = 32;
 
@@ -104,7 +106,7 @@ impl Goal {
 
 /// The prompts that a person may ask for (Core 3.1.2.1).
 pub(super) fn prompt(wanted: Option<&str>) -> Option<&'static str> {
-    ["login", SELECT_ACCOUNT].into_iter().find(|known| wanted == Some(known))
+    [LOGIN, SELECT_ACCOUNT].into_iter().find(|known| wanted == Some(known))
 }
 
 /// A path that begins with two slashes would be read as a host when it stands alone.

@@ -5,7 +5,8 @@
 
 pub(super) use super::problem::{challenge, problem, readable};
 use super::{
-    Answer, Audience, Event, EventKind, Gate, Goal, MachineRejection, Request, ReturnTo, Trouble, goal::SELECT_ACCOUNT,
+    Answer, Audience, Event, EventKind, Gate, Goal, MachineRejection, Request, ReturnTo, Trouble,
+    goal::{LOGIN, SELECT_ACCOUNT},
 };
 use crate::{
     claims::Claims,
@@ -262,8 +263,8 @@ impl Rejection {
             Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims => {
                 WayOn::AnotherAccount(gate.login_link(&goal.asking(Some(SELECT_ACCOUNT))))
             }
-            // Not as it was asked for: to choose an account is not to sign in anew, which may be what was missing.
-            Self::StepUpUnmet => WayOn::TryAgain(gate.login_link(&goal.asking(None))),
+            // By signing in anew: some providers pass over `max_age` and `acr_values`, and all know this one.
+            Self::StepUpUnmet => WayOn::TryAgain(gate.login_link(&goal.asking(Some(LOGIN)))),
             Self::SessionNotKept
             | Self::LoginNotKept
             | Self::Response

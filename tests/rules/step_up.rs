@@ -200,13 +200,34 @@ fn rfc9470_a_provider_that_does_not_step_up_ends_in_a_refusal_and_never_in_a_loo
         let (status_of_page, body) = arrival.page();
         assert!(status_of_page == 403 && body.contains("step_up_unmet"), "{selector}: {body}");
         assert!(world.take_events().contains(&"denied step_up_unmet".to_owned()));
-        // To choose an account is not to sign in anew: who did so can try again in a way that may bring what was missing.
+        // To choose an account is not to sign in anew, which may bring what was missing.
         let chosen = Browser::new("ada");
         let unmet = chosen.open(&isolate, "/.auth/login?return_to=/billing/&prompt=select_account");
         let again = unmet.page().1.split('"').find(|part| part.starts_with("/.auth/login?")).unwrap();
-        assert!(unmet.page().1.contains("step_up_unmet") && !again.contains("prompt="), "{selector}: {again}");
+        assert!(unmet.page().1.contains("step_up_unmet") && again.contains("prompt=login"), "{selector}: {again}");
         // The sign-in itself was one.
         assert_eq!(status(&ada.send(&isolate, Head::new("GET", "/else"))), 200);
+    }
+}
+
+/// Core 3.1.2.1 wants `max_age` heeded, and there are providers that pass over it.
+#[test]
+fn rfc9470_4_where_max_age_did_not_help_to_try_again_is_to_sign_in_anew() {
+    let world = World::new();
+    let (isolate, ada) = signed_in(&world, asks_elsewhere());
+    world.provider(|provider| provider.heeds_max_age = false);
+    for (address, end) in ELSEWHERE.into_iter().zip(["/pay/x", "", "/app"]) {
+        world.pass(600);
+        let unmet = ada.open(&isolate, address);
+        let (status_of_page, body) = unmet.page();
+        assert!(status_of_page == 403 && body.contains("step_up_unmet"), "{address}: {body}");
+        let again = body.split('"').find(|part| part.starts_with("/.auth/login?")).unwrap().replace("&amp;", "&");
+        let asked = ada.start(&isolate, &again);
+        assert!(asked.contains("prompt=login") && asked.contains("max_age=300"), "{address}: {asked}");
+        match ada.open(&isolate, &again) {
+            arrival if end.is_empty() => assert_eq!(arrival.page().0, 200, "{address}"),
+            arrival => assert_eq!(arrival.at_origin(), end, "{address}"),
+        }
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Provider {
     pub userinfo: Value,
     /// Whether it does what `max_age`, `acr_values` and `prompt` ask for.
     pub steps_up: bool,
+    /// Whether it does what `max_age` asks for.
+    pub heeds_max_age: bool,
     codes: HashMap<String, Grant>,
 }
 
@@ -78,6 +80,7 @@ impl Provider {
             forge: None,
             userinfo: json!({ "sub": "ada" }),
             steps_up: true,
+            heeds_max_age: true,
             codes: HashMap::new(),
         }
     }
@@ -102,7 +105,7 @@ impl Provider {
         match self.authorization {
             Authorization::Code => {
                 let code = format!("code-{random:x}");
-                let anew = ["max_age", "prompt"].iter().any(|name| query.contains_key(*name));
+                let anew = query.contains_key("prompt") || self.heeds_max_age && query.contains_key("max_age");
                 let class = query.get("acr_values").and_then(|values| values.split(' ').next());
                 let grant = Grant {
                     acr: class.filter(|_| self.steps_up).unwrap_or("urn:pwd").to_owned(),
