@@ -89,7 +89,12 @@ pub enum WayOn {
     /// A new login.
     TryAgain(LoginLink),
     /// A new login, with another account.
-    AnotherAccount(LoginLink),
+    AnotherAccount {
+        /// That login.
+        login: LoginLink,
+        /// The logout, for who is signed in: some providers let nobody choose an account.
+        sign_out: Option<String>,
+    },
     /// The site's home page.
     Home,
     /// The logout.
@@ -125,7 +130,9 @@ pub fn render(page: &Page, request: &str) -> Document {
         Page::Arrive { .. } => Some(script::RESTORE_FRAGMENT),
         Page::Chooser { .. }
         | Page::SignInFirst { .. }
-        | Page::Refusal { way_on: WayOn::TryAgain(_) | WayOn::AnotherAccount(_), .. } => Some(script::CARRY_FRAGMENT),
+        | Page::Refusal { way_on: WayOn::TryAgain(_) | WayOn::AnotherAccount { .. }, .. } => {
+            Some(script::CARRY_FRAGMENT)
+        }
         Page::SignedIn => Some(script::END_WINDOW),
         _ => None,
     };
@@ -216,7 +223,11 @@ fn content(page: &Page) -> (&str, Markup) {
                 p { (text) }
                 @match way_on {
                     WayOn::TryAgain(login) => p.actions { a.button href=(login.address) data-key=[&login.key] target="_top" { "Try again" } },
-                    WayOn::AnotherAccount(login) => p.actions { a.button href=(login.address) data-key=[&login.key] target="_top" { "Use another account" } a.quiet href="/" target="_top" { "Home page" } },
+                    WayOn::AnotherAccount { login, sign_out } => p.actions {
+                        a.button href=(login.address) data-key=[&login.key] target="_top" { "Use another account" }
+                        @if let Some(address) = sign_out { a.quiet href=(address) target="_top" { "Sign out" } }
+                        a.quiet href="/" target="_top" { "Home page" }
+                    },
                     WayOn::Home => p.actions { a.button href="/" target="_top" { "Home page" } },
                     WayOn::SignOut(address) => p.actions { a.button href=(address) target="_top" { "Sign out" } },
                     WayOn::Nowhere => {},
@@ -318,7 +329,7 @@ mod tests {
             Page::SignedOut { sign_in: login.clone() },
             Page::SignedIn,
             refusal(WayOn::TryAgain(link())),
-            refusal(WayOn::AnotherAccount(link())),
+            refusal(WayOn::AnotherAccount { login: link(), sign_out: Some("/.auth/logout".into()) }),
             refusal(WayOn::Home),
             refusal(WayOn::SignOut("/.auth/logout".into())),
             refusal(WayOn::Nowhere),

@@ -261,7 +261,12 @@ impl Rejection {
     fn way_on(&self, gate: &Gate, goal: &Goal) -> WayOn {
         match self {
             Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims => {
-                WayOn::AnotherAccount(gate.login_link(&goal.asking(Some(SELECT_ACCOUNT))))
+                // Who is denied here is signed in.
+                let is_here = matches!(self, Self::Denied { .. });
+                WayOn::AnotherAccount {
+                    login: gate.login_link(&goal.asking(Some(SELECT_ACCOUNT))),
+                    sign_out: is_here.then(|| gate.path_of(super::Endpoint::Logout)),
+                }
             }
             // By signing in anew: some providers pass over `max_age` and `acr_values`, and all know this one.
             Self::StepUpUnmet => WayOn::TryAgain(gate.login_link(&goal.asking(Some(LOGIN)))),
@@ -330,7 +335,9 @@ impl Gate {
         let way_on = rejection.way_on(self, goal);
         let answer = if Audience::of(request.head) == Audience::Script {
             let another = match &way_on {
-                WayOn::AnotherAccount(login) => Some(format!("{}{}", request.visit.site().address, login.address)),
+                WayOn::AnotherAccount { login, .. } => {
+                    Some(format!("{}{}", request.visit.site().address, login.address))
+                }
                 _ => None,
             };
             // Whose pages may read this need not be told who is signed in.

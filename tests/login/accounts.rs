@@ -105,3 +105,22 @@ fn to_try_again_is_to_ask_for_another_account_again() {
     let again = way_on(failed.page().1);
     assert!(bob.start(&isolate, &again).contains("&prompt=select_account"), "{again}");
 }
+
+/// Core 3.1.2.1 wants `select_account` heeded or answered with an error. There are providers that come back with the
+/// same account, or never: whoever is denied can leave it.
+#[test]
+fn who_is_denied_can_sign_out_where_the_provider_lets_nobody_choose() {
+    let world = World::new();
+    let (isolate, bob) = (world.isolate(&settings()), Browser::new("bob"));
+    let logout = r#"href="/.auth/logout""#;
+    for address in ["/admin", ANOTHER] {
+        let arrival = bob.open(&isolate, address);
+        let (status, body) = arrival.page();
+        assert!(status == 403 && body.contains("not_allowed") && body.contains(logout), "{address}: {body}");
+    }
+    // Who is not signed in has nothing to sign out of.
+    world.provider(|provider| provider.authorization = Authorization::Error("access_denied"));
+    let arrival = Browser::new("carol").open(&isolate, "/admin");
+    let (status, body) = arrival.page();
+    assert!(status == 403 && body.contains("access_denied") && !body.contains(logout), "{body}");
+}
