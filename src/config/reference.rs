@@ -115,7 +115,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "providers[].userinfo",
         "`false`",
-        "Whether to ask the userinfo endpoint for claims that the ID token lacks.",
+        "Whether to ask the userinfo endpoint for claims that the ID token lacks. `email_verified` counts only from where `email` is.",
     ),
     entry(
         "providers[].email",
