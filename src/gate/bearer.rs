@@ -122,12 +122,11 @@ impl Gate {
     /// and it was checked as what this rule takes it for: it may be another issuer's on another rule.
     fn access_token(&self, token: &str, taken: &Rc<Taken>, now: Timestamp) -> Result<Shown, MachineRejection> {
         let known = self.tokens.borrow().known(token);
-        let Some(known) = known.filter(|known| known.is_fresh(now) && known.is_of(&taken.issuers)) else {
-            return Ok(Shown::Unchecked(Unchecked { token: Secret::new(token.to_owned()), taken: Rc::clone(taken) }));
-        };
-        known.check(now).map_err(|error| Scheme::Bearer.refuse(Why::AccessToken(error)))?;
-        let claims = Rc::clone(known.claims());
-        Ok(Shown::Machine(Machine { scheme: Scheme::Bearer, claims, forward: taken.forward }))
+        let claims = known.as_ref().map_or(Ok(None), |known| known.claims(&taken.issuers, now));
+        Ok(match claims.map_err(|error| Scheme::Bearer.refuse(Why::AccessToken(error)))?.cloned() {
+            Some(claims) => Shown::Machine(Machine { scheme: Scheme::Bearer, claims, forward: taken.forward }),
+            None => Shown::Unchecked(Unchecked { token: Secret::new(token.to_owned()), taken: Rc::clone(taken) }),
+        })
     }
 
     /// Checks an access token (RFC 9068, 4) and remembers it: then [`Gate::decide`] finds it.

@@ -323,29 +323,19 @@ impl AccessToken {
         Self { issuer, audience, claims, validity, proven: now }
     }
 
-    /// Whether it was checked as one of the issuer of `issuers` that it means, and so as it would be now.
-    pub fn is_of(&self, issuers: &[Rc<TokenIssuer>]) -> bool {
-        meant_by(issuers, self.issuer.issuer.as_str(), self.audience.as_ref())
-            .is_some_and(|issuer| issuer.id == self.issuer.id)
-    }
-
-    /// Who the token stands for.
-    pub fn claims(&self) -> &Rc<Claims> {
-        &self.claims
-    }
-
-    /// Whether the signature was checked with keys that are still fresh: one that the issuer withdrew
-    /// must end, for all that it signed.
-    pub fn is_fresh(&self, now: Timestamp) -> bool {
-        now >= self.proven && now.since(self.proven) < self.issuer.freshness
-    }
-
-    /// Whether it is still current.
+    /// Who the token stands for where `issuers` are taken: what a remembered one says, if it still counts. `None` where
+    /// it has to be checked anew: the keys that proved it are no longer fresh, or it was checked as another issuer's.
     ///
     /// # Errors
     /// [`AccessTokenError::Expired`], [`AccessTokenError::Future`]
-    pub fn check(&self, now: Timestamp) -> Result<(), AccessTokenError> {
-        self.validity.check(now)
+    pub fn claims(&self, issuers: &[Rc<TokenIssuer>], now: Timestamp) -> Result<Option<&Rc<Claims>>, AccessTokenError> {
+        // A key that the issuer withdrew must end, for all that it signed.
+        let is_fresh = now >= self.proven && now.since(self.proven) < self.issuer.freshness;
+        let meant = meant_by(issuers, self.issuer.issuer.as_str(), self.audience.as_ref());
+        if !is_fresh || meant.is_none_or(|issuer| issuer.id != self.issuer.id) {
+            return Ok(None);
+        }
+        self.validity.check(now).map(|()| Some(&self.claims))
     }
 }
 
