@@ -29,6 +29,7 @@ mod login;
 mod logout;
 mod matched;
 mod problem;
+mod redemption;
 mod rejection;
 mod return_to;
 mod same_origin;
@@ -52,6 +53,7 @@ pub use event::{Event, EventKind};
 pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
 pub use forward::{Cacheable, Forward};
 use goal::Goal;
+use redemption::RedeemedLogins;
 pub use rejection::{Denial, Rejection, misconfigured};
 pub use return_to::ReturnTo;
 use switching::Switching;
@@ -67,7 +69,7 @@ use crate::{
     oidc::AccessToken,
     pages::{self, Page},
     policy::StepUp,
-    session::{Binding, CookieNames, Cookies, Held, Recent, Session, SessionError},
+    session::{Binding, CookieNames, Cookies, Held, Recent, Session, SessionError, SignedSession},
     time::Timestamp,
 };
 
@@ -81,7 +83,8 @@ pub struct Gate {
     config: Config,
     keys: KeyRing,
     knowledge: RefCell<Knowledge>,
-    recent: RefCell<Recent<Session>>,
+    redeemed: RefCell<RedeemedLogins>,
+    recent: RefCell<Recent<SignedSession>>,
     tokens: RefCell<Recent<AccessToken>>,
     switching: RefCell<Switching>,
     signed: RefCell<Signed>,
@@ -127,6 +130,7 @@ impl Gate {
             config,
             keys,
             knowledge: RefCell::default(),
+            redeemed: RefCell::default(),
             recent: RefCell::default(),
             signed: RefCell::default(),
             published: RefCell::default(),
@@ -252,28 +256,32 @@ impl Gate {
     }
 
     /// The session of a request, if it has one that opens here and now.
-    fn session(&self, head: &impl RequestHead, site: Site<'_>, now: Timestamp) -> Option<Rc<Session>> {
+    fn session(&self, head: &impl RequestHead, site: Site<'_>, now: Timestamp) -> Option<Session> {
         let header = head.cookie()?;
         self.session_of(&Cookies::parse(&header, CookieNames::new(site.development)), site, now)
     }
 
-    fn session_of(&self, cookies: &Cookies<'_>, site: Site<'_>, now: Timestamp) -> Option<Rc<Session>> {
+    fn session_of(&self, cookies: &Cookies<'_>, site: Site<'_>, now: Timestamp) -> Option<Session> {
         self.open_session(cookies, site, now).ok()
     }
 
-    fn open_session(&self, cookies: &Cookies<'_>, site: Site<'_>, now: Timestamp) -> Result<Rc<Session>, SessionError> {
+    fn open_session(&self, cookies: &Cookies<'_>, site: Site<'_>, now: Timestamp) -> Result<Session, SessionError> {
         let cookie = cookies.session().ok_or(SessionError::Absent)?;
-        let session = self.recent.borrow_mut().verify(cookie, &self.keys)?;
-        self.check_session(&session, site, now)?;
-        Ok(session)
+        let signed = self.recent.borrow_mut().verify(cookie, &self.keys)?;
+        self.check_session(&signed, site, now)
     }
 
-    /// Whether a session that was verified counts here and now.
-    fn check_session(&self, session: &Session, site: Site<'_>, now: Timestamp) -> Result<(), SessionError> {
+    /// The session of a cookie that one of our keys signed, if it counts here and now.
+    fn check_session(
+        &self,
+        signed: &Rc<SignedSession>,
+        site: Site<'_>,
+        now: Timestamp,
+    ) -> Result<Session, SessionError> {
         let is_issuer_of = |id: &str, issuer: &str| {
             self.config.provider(id).is_some_and(|provider| provider.issuer.as_str() == issuer)
         };
-        session.check(self.binding(site), is_issuer_of, now)
+        signed.check(self.binding(site), is_issuer_of, now)
     }
 
     /// Reads a `Cookie` header for the requests that come with the same again; on a development host or on

@@ -115,6 +115,21 @@
 //! }
 //! ```
 //!
+//! To read who is signed in from a cookie that was signed once, and that counts here no more:
+//!
+//! ```compile_fail,E0599
+//! use portcullis::{claims::Claims, keyring::KeyRing, session::*};
+//! fn who(cookie: &str, keys: &KeyRing) -> Option<Claims> {
+//!     SignedSession::verify(cookie, keys).ok().map(|session| session.claims().clone())
+//! }
+//! ```
+//! ```
+//! use portcullis::{claims::Claims, keyring::KeyRing, session::*, time::Timestamp};
+//! fn who(cookie: &str, keys: &KeyRing, binding: Binding<'_>, now: Timestamp) -> Option<Claims> {
+//!     Session::open(cookie, keys, binding, |_, _| true, now).ok().map(|session| session.claims().clone())
+//! }
+//! ```
+//!
 //! To admit a request for which no rule did:
 //!
 //! ```compile_fail,E0624

@@ -14,6 +14,8 @@ mod recent;
 mod seal;
 mod token;
 
+use std::rc::Rc;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 pub use cookie::{COOKIE_BYTES, CookieEdit, CookieNames, Cookies};
 pub use held::Held;
@@ -34,11 +36,16 @@ use crate::{
 /// Bytes of randomness in a session's id (RFC 6265bis, 8.4).
 const ID_BYTES: usize = 16;
 
-/// Who is signed in, where, since when and until when: the payload of the session's token
-/// (RFC 7519, 4).
+/// Who is signed in here and now. A login begins one, and [`SignedSession::check`] finds it again: nothing else
+/// makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// Stands first, so that it is compared first: two sessions differ in it.
+pub struct Session(Rc<SignedSession>);
+
+/// What a session cookie says that one of our keys signed: who is signed in, where, since when and until when
+/// (RFC 7519, 4). It is the same for the same cookie at any time, and admits nobody: who it is, only a [`Session`] tells.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SignedSession {
+    /// First, so that the derived comparison begins with it: two sessions differ in it.
     id: String,
     issuer: String,
     host: String,
@@ -59,7 +66,7 @@ pub struct Binding<'b> {
     pub lifetime: Lifetime,
 }
 
-/// A cookie that is no session here and now.
+/// Why a cookie is no session here and now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
     /// There is no session cookie, or more than one.
@@ -89,7 +96,7 @@ impl Session {
     pub fn begin(claims: Claims, issuer: &str, binding: Binding<'_>, now: Timestamp, entropy: &impl Entropy) -> Self {
         let mut id = [0; ID_BYTES];
         entropy.fill(&mut id);
-        Self {
+        Self(Rc::new(SignedSession {
             issuer: issuer.to_owned(),
             host: binding.host.to_owned(),
             id: URL_SAFE_NO_PAD.encode(id),
@@ -97,7 +104,7 @@ impl Session {
             expires: now.after(binding.lifetime),
             selection: binding.selection.to_owned(),
             claims,
-        }
+        }))
     }
 
     /// The value of the session cookie.
@@ -105,12 +112,12 @@ impl Session {
     /// # Errors
     /// [`TooLong`] when it would not fit beside the cookie's name.
     pub fn sign(&self, keys: &KeyRing) -> Result<String, TooLong> {
-        let payload = json::write(&self.written().into());
+        let payload = json::write(&self.0.written().into());
         let token = token::sign(keys.current(), payload.as_bytes());
         if token.len() > COOKIE_BYTES { Err(TooLong) } else { Ok(token) }
     }
 
-    /// Opens a session cookie: [`Session::verify`] and [`Session::check`].
+    /// Opens a session cookie: [`SignedSession::verify`] and [`SignedSession::check`].
     ///
     /// # Errors
     /// See [`SessionError`].
@@ -121,13 +128,32 @@ impl Session {
         is_issuer_of: impl Fn(&str, &str) -> bool,
         now: Timestamp,
     ) -> Result<Self, SessionError> {
-        let session = Self::verify(cookie, keys)?;
-        session.check(binding, is_issuer_of, now)?;
-        Ok(session)
+        Rc::new(SignedSession::verify(cookie, keys)?).check(binding, is_issuer_of, now)
     }
 
-    /// The session that one of our keys signed. What comes out is the same for the same cookie at any
-    /// time, and admits nobody before it is checked.
+    /// The session's id: new at each login.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// When it began.
+    pub fn issued(&self) -> Timestamp {
+        self.0.issued
+    }
+
+    /// Who is signed in.
+    pub fn claims(&self) -> &Claims {
+        &self.0.claims
+    }
+
+    /// When it ends.
+    pub fn expires(&self) -> Timestamp {
+        self.0.expires
+    }
+}
+
+impl SignedSession {
+    /// Reads a cookie that one of our keys signed.
     ///
     /// # Errors
     /// [`SessionError::NotOurs`]
@@ -163,17 +189,17 @@ impl Session {
             .with("who", &self.claims)
     }
 
-    /// Whether the session counts here and now. `is_issuer_of` says whether a provider of this id and
+    /// The session, if it counts here and now. `is_issuer_of` says whether a provider of this id and
     /// issuer is in the settings.
     ///
     /// # Errors
     /// See [`SessionError`].
     pub fn check(
-        &self,
+        self: &Rc<Self>,
         binding: Binding<'_>,
         is_issuer_of: impl Fn(&str, &str) -> bool,
         now: Timestamp,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Session, SessionError> {
         if now >= self.expires || now >= self.issued.after(binding.lifetime) {
             return Err(SessionError::Expired);
         }
@@ -183,27 +209,7 @@ impl Session {
         if self.selection != binding.selection || !is_issuer_of(self.claims.provider(), &self.issuer) {
             return Err(SessionError::OtherSettings);
         }
-        Ok(())
-    }
-
-    /// The session's id: new at each login.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// When it began.
-    pub fn issued(&self) -> Timestamp {
-        self.issued
-    }
-
-    /// Who is signed in.
-    pub fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    /// When it ends.
-    pub fn expires(&self) -> Timestamp {
-        self.expires
+        Ok(Session(Rc::clone(self)))
     }
 }
 

@@ -114,12 +114,15 @@ fn token(person: &str, groups: &[&str]) -> String {
     }))
     .expect("claims");
     let (gate, outside) = (gate(), Outside::new());
-    let binding = Binding {
+    Session::begin(claims, ISSUER, binding(&gate), NOW, &outside).sign(&keys()).expect("a session")
+}
+
+fn binding(gate: &Gate) -> Binding<'_> {
+    Binding {
         host: HOST_NAME,
         selection: gate.config().selection.fingerprint(),
         lifetime: gate.config().session_lifetime,
-    };
-    Session::begin(claims, ISSUER, binding, NOW, &outside).sign(&keys()).expect("a session")
+    }
 }
 
 /// A login that was started, in the browser that started it.
@@ -161,7 +164,8 @@ pub(crate) fn callback_answer(outside: &Outside, url: &str) -> Answer {
 pub(crate) fn session_of(answer: &Answer) -> Option<Session> {
     let (rest, value) = cookie(answer, SESSION)?;
     assert!(rest.is_empty());
-    Some(Session::verify(&value, &keys()).expect("a session that is set opens"))
+    let session = Session::open(&value, &keys(), binding(&gate()), |_, issuer| issuer == ISSUER, NOW);
+    Some(session.expect("a session that is set opens"))
 }
 
 /// A cookie that an answer sets: the rest of its name, and its value.

@@ -1,7 +1,5 @@
 //! [`Gate::decide`]: the hot path. Head of the request and time in, [`Decision`] out.
 
-use std::rc::Rc;
-
 use super::{
     Denial, Endpoint, Forward, Gate, Goal, Rejection, Unchecked, Visit,
     bearer::{Machine, Shown, keeps_token},
@@ -71,7 +69,7 @@ pub(super) enum Identity {
     /// Everybody, and nobody is signed in.
     Nobody,
     /// This session's person, whom the rule's policy granted it, if it has one.
-    Person(Rc<Session>),
+    Person(Session),
     /// A machine with a token that the rule takes, whom its policy granted it.
     Machine(Machine),
 }
@@ -96,12 +94,12 @@ impl Admitted {
     }
 
     /// Where sign-in is optional, a session counts for a request that is not another site's doing.
-    fn optionally(session: Option<(Rc<Session>, SameOrigin)>) -> Self {
+    fn optionally(session: Option<(Session, SameOrigin)>) -> Self {
         Self::of(session.map_or(Identity::Nobody, |(session, _)| Identity::Person(session)))
     }
 
     /// The policy's word is what makes a session count.
-    fn person(session: Rc<Session>, _granted: &Granted, _origin: &SameOrigin) -> Self {
+    fn person(session: Session, _granted: &Granted, _origin: &SameOrigin) -> Self {
         Self::of(Identity::Person(session))
     }
 
@@ -226,7 +224,7 @@ impl Gate {
             (None, None) => CookieEdit::Keep,
         };
         let session = || match held {
-            Some(held) => self.check_session(held.session(), site, now).is_ok().then(|| Rc::clone(held.session())),
+            Some(held) => self.check_session(held.session(), site, now).ok(),
             None => cookies.as_ref().and_then(|cookies| self.session_of(cookies, site, now)),
         };
         // 7. Public. A rule that is switched to that keeps the tokens it takes all the same.

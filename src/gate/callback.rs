@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{
     Answer, Audience, EventKind, Gate, Goal, Rejection, Request, ReturnTo, Trouble, discovery::Unproven,
-    goal::SELECT_ACCOUNT, login::Start,
+    goal::SELECT_ACCOUNT, login::Start, redemption::RedeemableLogin,
 };
 use crate::{
     claims::Claims,
@@ -26,7 +26,7 @@ const RESTART_WITHIN: Lifetime = Lifetime::from_seconds(86_400);
 /// A code that is about to be exchanged, by the browser that asked for it.
 struct Redemption<'r> {
     provider: &'r Registration,
-    pending: PendingLogin,
+    login: RedeemableLogin,
     code: Secret<String>,
 }
 
@@ -68,7 +68,7 @@ impl Gate {
         let header = request.head.cookie().unwrap_or_default();
         let cookies = Cookies::parse(&header, request.names());
         let Some((pending, provider)) = self.pending(request, &cookies, &state) else {
-            return self.resume(request, &cookies, &state, response.outcome.declined(), &goal).await;
+            return self.resume(request, &cookies, &state, response.declined(), &goal).await;
         };
         // 4. The issuer that was asked.
         let code = match self.code_of(request, response, provider).await {
@@ -90,10 +90,10 @@ impl Gate {
             Err(rejection) => return self.finish_without(request, &state, &rejection, &goal),
         };
         // 5. Once.
-        if !self.knowledge.borrow_mut().spend(&pending.id) {
+        let Some(login) = self.redeemed.borrow_mut().redeem(pending) else {
             return self.resume(request, &cookies, &state, None, &goal).await;
-        }
-        match self.redeem(request, Redemption { provider, pending, code }).await {
+        };
+        match self.redeem(request, Redemption { provider, login, code }).await {
             Ok((claims, id_token)) => self.begin_session(request, provider, &state, claims, id_token, &goal),
             // The code was exchanged before, in another isolate: as good as a login that is gone.
             Err(Rejection::Token(TokenError::Refused("invalid_grant"))) if state.attempt == 0 => {
@@ -115,8 +115,8 @@ impl Gate {
         // Without the metadata nobody knows what is promised, and so not whether an error is the provider's.
         let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
         let promised = metadata.names_issuer_in_response;
-        response.check_issuer(&provider.issuer, promised).map_err(|_| Rejection::ResponseIssuer)?;
-        match response.outcome {
+        let outcome = response.outcome_from(&provider.issuer, promised).map_err(|_| Rejection::ResponseIssuer)?;
+        match outcome {
             Outcome::Error(error) => Err(Rejection::Provider(error)),
             Outcome::Code(code) => {
                 self.provider_keys(request, provider, &metadata).await.map_err(Rejection::KeysDown)?;
@@ -155,7 +155,8 @@ impl Gate {
         request: &Request<'_, E, H>,
         redemption: Redemption<'_>,
     ) -> Result<(Claims, Secret<String>), Rejection> {
-        let Redemption { provider, pending, code } = redemption;
+        let Redemption { provider, login, code } = redemption;
+        let pending = login.pending();
         let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
         // 5. The code, which is left alone where the login could not be finished.
         let userinfo = match &metadata.userinfo_endpoint {
@@ -167,7 +168,7 @@ impl Gate {
         let reply = request.edge.fetch(call).await.map_err(Rejection::TokenEndpointDown)?;
         let tokens = TokenResponse::parse(&reply).map_err(Rejection::Token)?;
         // 6. The ID token.
-        let id_token = self.check_id_token(request, provider, &tokens, &pending).await?;
+        let id_token = self.check_id_token(request, provider, &tokens, pending).await?;
         // 7. Userinfo.
         let userinfo = match userinfo {
             Some(endpoint) => {
@@ -290,7 +291,7 @@ impl Gate {
     ) -> Answer {
         let session = self.session_of(cookies, request.visit.site(), request.now);
         let session = session.filter(|session| is_what_was_asked_for(session, state));
-        let lacks = |session: &Rc<Session>| self.lacks(request, goal, session, request.now);
+        let lacks = |session: &Session| self.lacks(request, goal, session, request.now);
         let is_lacking = state.step_up && session.as_ref().is_some_and(lacks);
         if session.is_some() && !is_lacking {
             return self.go_back(request, goal);

@@ -12,12 +12,7 @@
 //! name his own keys.
 
 use core::future::Future;
-use std::{
-    cell::RefMut,
-    collections::{HashMap, VecDeque},
-    pin::Pin,
-    rc::Rc,
-};
+use std::{cell::RefMut, collections::HashMap, pin::Pin, rc::Rc};
 
 use super::{EventKind, Gate, Request, Trouble, budget::Budget};
 use crate::{
@@ -25,16 +20,12 @@ use crate::{
     oidc::{
         ANSWER_BYTES, ANSWER_DEADLINE, KeySet, Metadata, Publisher, Registration, SignatureProof, Signed, discovery_url,
     },
-    session::LoginId,
     time::{Lifetime, Timestamp},
 };
 
 /// How long past its freshness a document is still believed while the provider cannot be reached:
 /// a day. A provider that is down for longer has other worries, and a withdrawn key must end.
 pub(super) const STALE: Lifetime = Lifetime::from_seconds(86_400);
-/// Logins remembered as redeemed, per isolate: more than can be pending at once in ten minutes at
-/// a hundred logins a minute.
-const SPENT: usize = 1_024;
 /// How long a request looks for a document that is being fetched, in milliseconds: for as long as that call may take, and
 /// one look more.
 const PATIENCE: u32 = 8_100;
@@ -55,7 +46,6 @@ const LOST: Trouble = Trouble::Unreachable(Unreachable::Deadline);
 #[derive(Debug, Default)]
 pub(super) struct Knowledge {
     providers: HashMap<String, Known>,
-    spent: VecDeque<LoginId>,
 }
 
 #[derive(Debug)]
@@ -169,21 +159,6 @@ impl Default for Known {
             metadata: Shelf { kept: None, calls: Budget::single(), under_way: None, failed: None },
             keys: Shelf { kept: None, calls: Budget::burst_of_three(), under_way: None, failed: None },
         }
-    }
-}
-
-impl Knowledge {
-    /// Notes that the code of this login is about to be exchanged; false if it was already: one
-    /// token call per pending login, also when a browser sends the callback twice at once.
-    pub(super) fn spend(&mut self, login: &LoginId) -> bool {
-        if self.spent.contains(login) {
-            return false;
-        }
-        if self.spent.len() >= SPENT {
-            self.spent.pop_front();
-        }
-        self.spent.push_back(login.clone());
-        true
     }
 }
 

@@ -97,7 +97,7 @@ impl Gate {
         let (id, nonce, verifier) = (LoginId::new(edge), nonce(edge), Verifier::new(edge));
         let redirect_uri = self.redirect_uri(request);
         let session = self.session(request.head, request.visit.site(), request.now);
-        let step_up = self.step_up_for(start.goal, request.head, site, session.as_deref(), request.now);
+        let step_up = self.step_up_for(start.goal, request.head, site, session.as_ref(), request.now);
         let (needed_by, method) = start.goal.beside();
         let prompt = start.goal.prompt().map(|wanted| metadata.prompt(wanted));
         let state = LoginState {

@@ -62,7 +62,7 @@ impl Gate {
             vec![names.deletion(&names.session(), "/"), names.deletion(&names.hint(), &self.path_of(Endpoint::Logout))];
         lines.extend(self.login_deletions(request, &cookies));
         let session = self.session_of(&cookies, request.visit.site(), request.now);
-        let said = |of: fn(&Session) -> &str| session.as_deref().map_or("", of);
+        let said = |of: fn(&Session) -> &str| session.as_ref().map_or("", of);
         let (provider, subject) =
             (said(|session| session.claims().provider()), said(|session| session.claims().subject()));
         request.log(

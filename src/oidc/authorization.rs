@@ -99,8 +99,7 @@ impl AuthorizationRequest<'_> {
 pub struct AuthorizationResponse {
     /// The state, as it came.
     pub state: String,
-    /// A code, or an error.
-    pub outcome: Outcome,
+    outcome: Outcome,
     issuer: Option<String>,
 }
 
@@ -176,6 +175,23 @@ impl AuthorizationResponse {
         Ok(Self { state: state.ok_or(ResponseError::Malformed)?, outcome, issuer })
     }
 
+    /// The error, unless another attempt may end otherwise. It may be anybody's until the issuer was checked.
+    pub fn declined(&self) -> Option<AuthorizationError> {
+        match &self.outcome {
+            Outcome::Error(error @ (AuthorizationError::AccessDenied | AuthorizationError::Refused(_))) => Some(*error),
+            _ => None,
+        }
+    }
+
+    /// What the issuer that was asked answers, after [`AuthorizationResponse::check_issuer`].
+    ///
+    /// # Errors
+    /// [`ResponseError::Issuer`]
+    pub fn outcome_from(self, asked: &Issuer, promised: bool) -> Result<Outcome, ResponseError> {
+        self.check_issuer(asked, promised)?;
+        Ok(self.outcome)
+    }
+
     /// RFC 9207, 2.4: the issuer that answers, if it says so, is the one that was asked; and it
     /// says so if its metadata promises it (`promised`). Errors are held to it as well.
     ///
@@ -186,16 +202,6 @@ impl AuthorizationResponse {
             Some(issuer) if issuer == asked.as_str() => Ok(()),
             None if !promised => Ok(()),
             _ => Err(ResponseError::Issuer),
-        }
-    }
-}
-
-impl Outcome {
-    /// The error, unless another attempt may end otherwise.
-    pub fn declined(&self) -> Option<AuthorizationError> {
-        match self {
-            Self::Error(error @ (AuthorizationError::AccessDenied | AuthorizationError::Refused(_))) => Some(*error),
-            _ => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{CookieEdit, CookieNames, Cookies, Recent, Session};
+use super::{CookieEdit, CookieNames, Cookies, Recent, SignedSession};
 use crate::keyring::KeyRing;
 
 /// A `Cookie` header in which a session was verified: it is neither read nor verified again while it is, byte
@@ -11,14 +11,19 @@ use crate::keyring::KeyRing;
 pub struct Held {
     header: String,
     names: CookieNames,
-    session: Rc<Session>,
+    session: Rc<SignedSession>,
     for_origin: CookieEdit,
 }
 
 impl Held {
     /// What `header` holds under these names. `None` without a session that one of the keys signed: what else
     /// there is in a header is not worth the place.
-    pub fn read(header: String, names: CookieNames, recent: &mut Recent<Session>, keys: &KeyRing) -> Option<Self> {
+    pub fn read(
+        header: String,
+        names: CookieNames,
+        recent: &mut Recent<SignedSession>,
+        keys: &KeyRing,
+    ) -> Option<Self> {
         let cookies = Cookies::parse(&header, names);
         let session = recent.verify(cookies.session()?, keys).ok()?;
         let for_origin = cookies.for_origin();
@@ -36,7 +41,7 @@ impl Held {
     }
 
     /// The session, verified and not yet checked.
-    pub fn session(&self) -> &Rc<Session> {
+    pub fn session(&self) -> &Rc<SignedSession> {
         &self.session
     }
 

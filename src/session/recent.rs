@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use subtle::ConstantTimeEq;
 
-use super::{Session, SessionError};
+use super::{SessionError, SignedSession};
 use crate::keyring::KeyRing;
 
 /// Texts remembered per isolate. With the longest cookie of 4 KB and as much again for what it
@@ -58,16 +58,16 @@ impl<T> Recent<T> {
     }
 }
 
-impl Recent<Session> {
+impl Recent<SignedSession> {
     /// The session of `cookie`: remembered, or verified now.
     ///
     /// # Errors
     /// [`SessionError::NotOurs`]
-    pub fn verify(&mut self, cookie: &str, keys: &KeyRing) -> Result<Rc<Session>, SessionError> {
+    pub fn verify(&mut self, cookie: &str, keys: &KeyRing) -> Result<Rc<SignedSession>, SessionError> {
         if let Some(session) = self.known(cookie) {
             return Ok(session);
         }
-        let session = Rc::new(Session::verify(cookie, keys)?);
+        let session = Rc::new(SignedSession::verify(cookie, keys)?);
         self.remember(cookie, Rc::clone(&session));
         Ok(session)
     }
@@ -96,7 +96,7 @@ mod tests {
         claims::{Selection, tests::claims},
         edge::tests::Counting,
         keyring::tests::ring,
-        session::Binding,
+        session::{Binding, Session},
         time::{Lifetime, Timestamp},
     };
 
@@ -117,7 +117,7 @@ mod tests {
         for cookie in cookies(3) {
             let first = recent.verify(&cookie, &keys).unwrap();
             assert!(Rc::ptr_eq(&first, &recent.verify(&cookie, &keys).unwrap()));
-            assert_eq!(*first, Session::verify(&cookie, &keys).unwrap());
+            assert_eq!(*first, SignedSession::verify(&cookie, &keys).unwrap());
         }
     }
 
@@ -144,7 +144,7 @@ mod tests {
             recent.verify(&cookie, &keys).unwrap();
         }
         assert_eq!(recent.verified.len(), MOST);
-        let mut strangers: Recent<Session> = Recent::default();
+        let mut strangers: Recent<SignedSession> = Recent::default();
         for cookie in cookies(3) {
             assert!(strangers.verify(&cookie, &ring(2, None)).is_err());
         }

@@ -201,7 +201,7 @@ fn a_cookie_of_the_greatest_length_is_a_session_and_one_letter_more_is_none() {
     let (length, cookie) = fitting.last().unwrap();
     assert_eq!((cookie.len(), of_length(length + 1).sign(&keys)), (COOKIE_BYTES, Err(TooLong)));
     assert_eq!(open(&cookie, &keys, BINDING, NOW), Ok(of_length(length)));
-    let payload = json::write(&of_length(length + 1).written().into());
+    let payload = json::write(&of_length(length + 1).0.written().into());
     let longer = token::sign(keys.current(), payload.as_bytes());
     assert_eq!(open(&longer, &keys, BINDING, NOW), Err(SessionError::NotOurs));
 }

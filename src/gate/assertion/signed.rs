@@ -25,7 +25,7 @@ pub(in crate::gate) struct Signed {
 #[derive(Debug)]
 pub(super) enum Whom {
     /// The person of this session.
-    Person(Rc<Session>),
+    Person(Session),
     /// A machine of which this is known.
     Machine(Rc<Claims>),
 }
@@ -45,7 +45,7 @@ impl Whom {
     pub(super) fn of(admitted: &Admitted) -> Option<Self> {
         match admitted.identity() {
             Identity::Anyone | Identity::Nobody => None,
-            Identity::Person(session) => Some(Self::Person(Rc::clone(session))),
+            Identity::Person(session) => Some(Self::Person(session.clone())),
             Identity::Machine(machine) => Some(Self::Machine(Rc::clone(machine.claims()))),
         }
     }
@@ -67,8 +67,8 @@ impl Whom {
     /// What was verified anew is another copy of the same: all of it is compared.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Person(one), Self::Person(other)) => Rc::ptr_eq(one, other) || one == other,
-            (Self::Machine(one), Self::Machine(other)) => Rc::ptr_eq(one, other) || one == other,
+            (Self::Person(one), Self::Person(other)) => one == other,
+            (Self::Machine(one), Self::Machine(other)) => one == other,
             _ => false,
         }
     }
@@ -124,13 +124,13 @@ mod tests {
         Timestamp::from_seconds(1_000_000 + seconds)
     }
 
-    fn session(entropy: &Counting, claims: Claims, begun: u64) -> Rc<Session> {
+    fn session(entropy: &Counting, claims: Claims, begun: u64) -> Session {
         let binding = Binding { host: "docs.example.com", selection: "fp", lifetime: Lifetime::from_seconds(3_600) };
-        Rc::new(Session::begin(claims, "https://id.example", binding, at(begun), entropy))
+        Session::begin(claims, "https://id.example", binding, at(begun), entropy)
     }
 
-    fn person_of(session: &Rc<Session>) -> Whom {
-        Whom::Person(Rc::clone(session))
+    fn person_of(session: &Session) -> Whom {
+        Whom::Person(session.clone())
     }
 
     fn person() -> Claims {
@@ -158,7 +158,7 @@ mod tests {
         let entropy = Counting::default();
         let ada = session(&entropy, person(), 0);
         signed.keep(person_of(&ada), SITE, "ada", at(1));
-        let copy = Rc::new(Session::clone(&ada));
+        let copy = session(&Counting::default(), person(), 0);
         assert_eq!(signed.find(&person_of(&copy), SITE, at(1)).as_deref(), Some("ada"));
         // The same id and beginning, as if it had been written anew with other claims.
         let other_claims = session(&Counting::default(), claims(&Selection::default(), &[], None), 0);

@@ -1,0 +1,39 @@
+//! [`RedeemableLogin`]: a pending login whose code may be exchanged, as it may once.
+
+use std::collections::VecDeque;
+
+use crate::session::{LoginId, PendingLogin};
+
+/// Logins remembered as redeemed, per isolate: more than can be pending at once in ten minutes at a hundred logins a
+/// minute.
+const MOST: usize = 1_024;
+
+/// The logins whose code this isolate has exchanged.
+#[derive(Debug, Default)]
+pub(super) struct RedeemedLogins(VecDeque<LoginId>);
+
+/// A pending login whose code may be exchanged. Only [`RedeemedLogins::redeem`] makes one.
+#[derive(Debug)]
+pub(super) struct RedeemableLogin(PendingLogin);
+
+impl RedeemedLogins {
+    /// The login, to be redeemed now; `None` if it was before: one token call per pending login, also when a browser
+    /// sends the callback twice at once.
+    pub(super) fn redeem(&mut self, pending: PendingLogin) -> Option<RedeemableLogin> {
+        if self.0.contains(&pending.id) {
+            return None;
+        }
+        if self.0.len() >= MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(pending.id.clone());
+        Some(RedeemableLogin(pending))
+    }
+}
+
+impl RedeemableLogin {
+    /// What was kept of the login while it was pending.
+    pub(super) fn pending(&self) -> &PendingLogin {
+        &self.0
+    }
+}
