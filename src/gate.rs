@@ -11,6 +11,7 @@
 
 mod admission;
 mod answer;
+mod arrival;
 mod assertion;
 mod bearer;
 mod budget;
@@ -27,11 +28,12 @@ mod goal;
 mod kept;
 mod login;
 mod logout;
-mod matched;
+mod method;
 mod problem;
 mod redemption;
 mod rejection;
 mod return_to;
+mod rule_match;
 mod same_origin;
 mod sign_in;
 mod switching;
@@ -53,13 +55,14 @@ pub use event::{Event, EventKind};
 pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
 pub use forward::{Cacheable, Forward};
 use goal::Goal;
+pub use method::METHOD_HEADERS;
 use redemption::RedeemedLogins;
 pub use rejection::{Denial, Rejection, misconfigured};
 pub use return_to::ReturnTo;
 use switching::Switching;
 pub use trouble::Trouble;
 pub use visit::{Audience, Visit, path_and_query, scheme_and_host};
-pub use withheld::{METHOD_HEADERS, Withheld};
+pub use withheld::Withheld;
 
 use crate::{
     config::{Config, ConfigError, Fact, SECRET, Secrets, SettingsText, Site},

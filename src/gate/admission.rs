@@ -1,20 +1,20 @@
 //! [`Gate::decide`]: the hot path. Head of the request and time in, [`Decision`] out.
 
+use core::ops::ControlFlow::{Break, Continue};
+
 use super::{
     Denial, Endpoint, Forward, Gate, Goal, Rejection, Unchecked, Visit,
     bearer::{Machine, Shown, keeps_token},
-    matched::{Matched, has_doubtful_method, has_unpassable_method},
-    same_origin::{SameOrigin, allowed_origin},
-    visit::Address,
+    rule_match::{RuleMatch, RuledRequest},
+    same_origin::SameOrigin,
 };
 use crate::{
     claims::Claims,
-    config::{Access, Origin, Rule, Site},
+    config::{Access, Site},
     edge::RequestHead,
     policy::{Denied, Facts, Granted, Policy, StepUp, address_of},
-    rules::{PathError, RequestPath, Target},
+    rules::{RequestPath, Target},
     session::{CookieEdit, CookieNames, Cookies, Session},
-    switch::Mode,
     time::Timestamp,
 };
 
@@ -37,7 +37,7 @@ pub enum Decision {
     Secure(Visit),
     /// It goes nowhere.
     Refuse(Rejection, Visit),
-    /// Rules that only watch have something for the log, beside this.
+    /// This decision, and what rules that only watch found, for the log.
     Watched(Box<Self>, Vec<Finding>, Visit),
 }
 
@@ -79,7 +79,7 @@ impl Admitted {
         Self { identity, keeps_token: false }
     }
 
-    /// The same; with `keeps_token`, `Authorization` was meant for the gate and stays here.
+    /// With `keeps_token`, `Authorization` held a token for the gate and is not forwarded.
     fn keeping(self, keeps_token: bool) -> Self {
         Self { keeps_token, ..self }
     }
@@ -89,40 +89,30 @@ impl Admitted {
         self.keeps_token || matches!(&self.identity, Identity::Machine(machine) if machine.keeps_token())
     }
 
-    fn anyone() -> Self {
+    /// A public rule, or a preflight.
+    fn anyone<H>(_ruled: &RuledRequest<'_, '_, H>) -> Self {
         Self::of(Identity::Anyone)
     }
 
     /// Where sign-in is optional, a session counts for a request that is not another site's doing.
-    fn optionally(session: Option<(Session, SameOrigin)>) -> Self {
+    fn optionally<H>(_ruled: &RuledRequest<'_, '_, H>, session: Option<(Session, SameOrigin)>) -> Self {
         Self::of(session.map_or(Identity::Nobody, |(session, _)| Identity::Person(session)))
     }
 
     /// The policy's word is what makes a session count.
-    fn person(session: Session, _granted: &Granted, _origin: &SameOrigin) -> Self {
+    fn person<H>(_ruled: &RuledRequest<'_, '_, H>, session: Session, _granted: &Granted, _origin: &SameOrigin) -> Self {
         Self::of(Identity::Person(session))
     }
 
     /// The same for a token. Nothing sends one by itself, as browsers do with cookies, so it need not
     /// say where it comes from.
-    fn machine(machine: Machine, _granted: &Granted) -> Self {
+    fn machine<H>(_ruled: &RuledRequest<'_, '_, H>, machine: Machine, _granted: &Granted) -> Self {
         Self::of(Identity::Machine(machine))
     }
 
     pub(super) fn identity(&self) -> &Identity {
         &self.identity
     }
-}
-
-/// A request that a rule was found for.
-pub(super) struct Ruled<'g, 'h, H> {
-    head: &'h H,
-    pub(super) now: Timestamp,
-    pub(super) site: Site<'h>,
-    address: Address<'h>,
-    matched: Matched<'g>,
-    /// Whether access tokens count here.
-    takes_bearer: bool,
 }
 
 impl Gate {
@@ -133,75 +123,26 @@ impl Gate {
     /// 3. it came over https, or to this machine;
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404), and the gate is not
     ///    locked down (else 503);
-    /// 5. it would arrive as it is judged: its path as it stands, where the origin has an address, and its method (else
-    ///    400);
-    /// 6. all its readings choose the same rule (else 400), by a method that nothing overrides where that matters (else
-    ///    400), and the path that it is to be copied or moved to chooses it as well (else 400);
+    /// 5. its path and its method would reach the origin exactly as they are judged (else 400);
+    /// 6. every reading of the path chooses the same rule, no header overrides the method where a rule asks for it, and
+    ///    the path that it is to be copied or moved to chooses that rule too (else 400);
     /// 7. the rule is public, or lets this preflight pass, or
     /// 8. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
     /// 9. there is a session, unless sign-in is optional,
     /// 10. the request is not another site's doing (else 403),
     /// 11. and the rule's policy grants it (else 403, or a step up).
     pub fn decide(&self, head: &impl RequestHead, now: Timestamp) -> Decision {
-        let Some(address) = Address::split(head.url()) else {
-            return Decision::Refuse(Rejection::host(""), Visit::nowhere());
+        // 1 to 5.
+        let arrival = match self.arrive(head, now) {
+            Continue(arrival) => arrival,
+            Break(decision) => return decision,
         };
-        // 1. The host.
-        let Some(site) = Site::find(&self.config.hosts, address.base) else {
-            return Decision::Refuse(Rejection::host(address.base), Visit::nowhere());
+        // 6.
+        let ruled = match self.find_rule(arrival) {
+            Continue(ruled) => ruled,
+            Break(decision) => return decision,
         };
-        // 2. The path.
-        let path = match RequestPath::parse(address.path) {
-            Ok(path) => path,
-            Err(error) => return Decision::Refuse(Rejection::Path(error), Visit::new(site, address)),
-        };
-        // 3. The scheme.
-        if !site.is_secure() {
-            let visit = Visit::new(site, address);
-            let read = matches!(head.method(), "GET" | "HEAD");
-            return if read { Decision::Secure(visit) } else { Decision::Refuse(Rejection::Insecure, visit) };
-        }
-        // 4. Our own, and the lock-down.
-        let locked_down = self.switching.borrow().is_locked_down(now);
-        if path.touches(&self.config.prefix) {
-            let endpoint = path.is_plain().then(|| Endpoint::find(path.as_sent(), &self.config.prefix)).flatten();
-            let visit = Visit::new(site, address);
-            return match endpoint {
-                Some(endpoint) if locked_down && !endpoint.answers_locked_down() => {
-                    Decision::Refuse(Rejection::LockedDown, visit)
-                }
-                Some(endpoint) => Decision::Own(endpoint, visit),
-                None => Decision::Refuse(Rejection::NotFound, visit),
-            };
-        }
-        if locked_down {
-            return Decision::Refuse(Rejection::LockedDown, Visit::new(site, address));
-        }
-        // 5. What arrives. What is fetched by its address is parsed once more on the way.
-        if let (Origin::Address(origin), false) = (&self.config.origin, path.is_plain())
-            && !survives_parsing(origin, path.as_sent())
-        {
-            return Decision::Refuse(Rejection::Path(PathError::Rewritten), Visit::new(site, address));
-        }
-        if has_unpassable_method(head) {
-            return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
-        }
-        // 6. The rule.
-        let matcher = self.config.matcher();
-        let matched = match self.matched(&path, head, site) {
-            Ok(matched) => matched,
-            Err(error) => return Decision::Refuse(Rejection::Ambiguous(error), Visit::new(site, address)),
-        };
-        // That a preflight passes turns on its method too, whatever its rule names.
-        if (matched.preflight || matcher.turns_on_method(&path, site.host)) && has_doubtful_method(head) {
-            return Decision::Refuse(Rejection::DoubtfulMethod, Visit::new(site, address));
-        }
-        if self.leads_elsewhere(head, site, &matched) {
-            return Decision::Refuse(Rejection::Path(PathError::Destination), Visit::new(site, address));
-        }
-        let watching = matcher.watching(&path, Target { host: site.host, method: head.method() }, matched.rank);
-        let ruled = Ruled { head, now, site, address, matched, takes_bearer: false };
-        let findings = if watching.is_empty() { Vec::new() } else { self.watch(&watching, &ruled) };
+        let findings = self.watch(&ruled);
         if findings.is_empty() {
             return self.admit(ruled);
         }
@@ -210,9 +151,9 @@ impl Gate {
     }
 
     /// Steps 7 to 11.
-    fn admit<H: RequestHead>(&self, mut ruled: Ruled<'_, '_, H>) -> Decision {
-        let Ruled { head, now, site, .. } = ruled;
-        let rule = ruled.matched.rule;
+    fn admit<'g, H: RequestHead>(&'g self, mut ruled: RuledRequest<'g, '_, H>) -> Decision {
+        let (head, now, site) = (ruled.arrival().head(), ruled.arrival().now(), ruled.arrival().site());
+        let rule = ruled.rules().rule;
         // The header is read once: for the session, and for what the origin gets of it.
         let names = CookieNames::new(site.development);
         let held = head.held().filter(|held| held.is_under(names));
@@ -227,29 +168,29 @@ impl Gate {
             Some(held) => self.check_session(held.session(), site, now).ok(),
             None => cookies.as_ref().and_then(|cookies| self.session_of(cookies, site, now)),
         };
-        // 7. Public. A rule that is switched to that keeps the tokens it takes all the same.
+        // 7. Public. A rule that is switched to that still withholds from the origin the tokens it accepts.
         let keeps = || rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
-        if ruled.matched.preflight {
-            return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit);
+        if ruled.rules().preflight {
+            return self.pass_anyone(Admitted::anyone(&ruled).keeping(keeps()), edit);
         }
-        let access = self.asked(&ruled.matched, now);
+        let access = self.effective_access(ruled.rules(), now);
         let policy = match access.as_ref() {
-            Access::Public => return self.pass_anyone(Admitted::anyone().keeping(keeps()), edit),
+            Access::Public => return self.pass_anyone(Admitted::anyone(&ruled).keeping(keeps()), edit),
             Access::Optional => {
-                let origin = SameOrigin::check(head, site, ruled.matched.trusted());
+                let origin = SameOrigin::check(head, site, ruled.rules().trusted());
                 let session = session().zip(origin);
-                return self.pass(Admitted::optionally(session).keeping(keeps()), edit, &ruled);
+                return self.pass(Admitted::optionally(&ruled, session).keeping(keeps()), edit, &ruled);
             }
             Access::SignedIn(policy) => policy,
         };
         // 8. A token.
-        if let Some(taken) = self.taken(&ruled.matched) {
+        if let Some(taken) = self.accepted_tokens(ruled.rules()) {
             ruled.takes_bearer = !taken.issuers.is_empty();
             if let Some(shown) = self.shown(head, taken, now).transpose() {
                 let rejection = match shown {
                     Ok(Shown::Unchecked(token)) => return Decision::Verify(token, ruled.readable_visit()),
                     Ok(Shown::Machine(machine)) => match judge(policy, machine.claims(), head, now) {
-                        Ok(granted) => return self.pass(Admitted::machine(machine, &granted), edit, &ruled),
+                        Ok(granted) => return self.pass(Admitted::machine(&ruled, machine, &granted), edit, &ruled),
                         Err(denied) => machine.denied(&rule.name, denied),
                     },
                     Err(rejection) => rejection,
@@ -262,46 +203,34 @@ impl Gate {
             return Decision::SignIn(ruled.readable_visit());
         };
         // 10. Whose doing it is.
-        let Some(same_origin) = SameOrigin::check(head, site, ruled.matched.trusted()) else {
+        let Some(same_origin) = SameOrigin::check(head, site, ruled.rules().trusted()) else {
             return Decision::Refuse(Rejection::CrossSite, ruled.visit());
         };
         // 11. The policy.
         match judge(policy, session.claims(), head, now) {
-            Ok(granted) => self.pass(Admitted::person(session, &granted, &same_origin), edit, &ruled),
+            Ok(granted) => self.pass(Admitted::person(&ruled, session, &granted, &same_origin), edit, &ruled),
             Err(Denied { by, step_up }) => {
                 let visit = ruled.readable_visit();
                 if let Some(step_up) = step_up {
                     return Decision::StepUp(step_up, visit);
                 }
                 let person = session.claims().shown_as().to_owned();
-                let (rule, by) = self.blame(&ruled.matched, session.claims(), head, now).unwrap_or((&rule.name, by));
+                let (rule, by) = self.blame(ruled.rules(), session.claims(), head, now).unwrap_or((&rule.name, by));
                 let denial = Denial::new(session.claims(), rule, by);
                 Decision::Refuse(Rejection::Denied { person, denial }, visit)
             }
         }
     }
 
-    /// What a rule asks for now: what it was deployed with, or what it is switched to. Switched on, it
-    /// asks for what it was deployed with if that is sign-in, and for sign-in alone if not.
-    pub(super) fn access<'g>(&'g self, rule: &'g Rule, now: Timestamp) -> &'g Access {
-        match (self.switching.borrow().mode(rule.id.as_deref(), now), &rule.access) {
-            (Some(Mode::Off), _) => &Access::Public,
-            (Some(Mode::Optional), _) => &Access::Optional,
-            (Some(Mode::On | Mode::LockedDown), Access::Public | Access::Optional) => &self.config.rule(None).access,
-            (Some(Mode::On | Mode::LockedDown), Access::SignedIn(_)) | (None, _) => &rule.access,
-        }
-    }
-
     /// Which of several rules denies, and by what of it.
     fn blame<'g>(
         &'g self,
-        matched: &Matched<'g>,
+        rules: &RuleMatch<'g>,
         claims: &Claims,
         head: &impl RequestHead,
         now: Timestamp,
     ) -> Option<(&'g str, String)> {
-        let mut several =
-            core::iter::once(matched.rule).chain(self.beside(matched)).filter(|_| !matched.beside.is_empty());
+        let mut several = core::iter::once(rules.rule).chain(self.beside(rules)).filter(|_| !rules.beside.is_empty());
         several.find_map(|rule| match self.access(rule, now) {
             Access::SignedIn(policy) => Some((rule.name.as_str(), judge(policy, claims, head, now).err()?.by)),
             Access::Public | Access::Optional => None,
@@ -314,8 +243,15 @@ impl Gate {
     }
 
     /// What the rules that watch have to say of a person who is signed in.
-    fn watch<H: RequestHead>(&self, watching: &[usize], ruled: &Ruled<'_, '_, H>) -> Vec<Finding> {
-        let Some(session) = self.session(ruled.head, ruled.site, ruled.now) else { return Vec::new() };
+    fn watch<H: RequestHead>(&self, ruled: &RuledRequest<'_, '_, H>) -> Vec<Finding> {
+        let (arrival, rank) = (ruled.arrival(), ruled.rules().rank);
+        let (head, now, site) = (arrival.head(), arrival.now(), arrival.site());
+        let target = Target { host: site.host, method: head.method() };
+        let watching = self.config.matcher().watching(arrival.path(), target, rank);
+        if watching.is_empty() {
+            return Vec::new();
+        }
+        let Some(session) = self.session(head, site, now) else { return Vec::new() };
         let rules = watching.iter().map(|rank| self.config.rule(Some(*rank)));
         rules
             .filter_map(|rule| match &rule.access {
@@ -326,7 +262,7 @@ impl Gate {
                 rule: rule.name.clone(),
                 provider: session.claims().provider().to_owned(),
                 subject: session.claims().subject().to_owned(),
-                denied_by: judge(policy, session.claims(), ruled.head, ruled.now).err().map(|denied| denied.by),
+                denied_by: judge(policy, session.claims(), head, now).err().map(|denied| denied.by),
             })
             .collect()
     }
@@ -341,8 +277,8 @@ impl Gate {
         now: Timestamp,
     ) -> StepUp {
         let path = RequestPath::parse(goal.needing().path()).ok();
-        let matched = path.and_then(|path| self.matched_for(&path, goal.method(), site).ok());
-        match matched.map(|matched| self.asked(&matched, now)).as_deref() {
+        let rules = path.and_then(|path| self.rules_for(&path, goal.method(), site).ok());
+        match rules.map(|rules| self.effective_access(&rules, now)).as_deref() {
             Some(Access::SignedIn(policy)) => match session {
                 Some(session) => judge(policy, session.claims(), head, now)
                     .err()
@@ -361,32 +297,4 @@ fn judge(policy: &Policy, claims: &Claims, head: &impl RequestHead, now: Timesta
     let country = policy.asks_country().then(|| head.country()).flatten();
     let facts = Facts { now, address: address.and_then(|text| address_of(&text)), country: country.as_deref() };
     policy.judge(claims, &facts)
-}
-
-/// Whether the platform writes the address of this path as it stands. Its parser escapes `^`, as the URL
-/// Standard says; ours does not yet.
-fn survives_parsing(origin: &str, path: &str) -> bool {
-    !path.contains('^') && url::Url::parse(&format!("{origin}{path}")).is_ok_and(|url| url.path() == path)
-}
-
-impl<H: RequestHead> Ruled<'_, '_, H> {
-    /// Where it came to, for what does not go on at once.
-    fn visit(&self) -> Visit {
-        let mut visit = Visit::new(self.site, self.address);
-        visit.takes_bearer = self.takes_bearer;
-        visit
-    }
-
-    /// The same, with answers that pages of an origin may read that the rule trusts.
-    pub(super) fn readable_visit(&self) -> Visit {
-        self.visit().readable_by(allowed_origin(self.head, self.matched.trusted()))
-    }
-}
-
-impl Visit {
-    /// For a request whose host is none of ours, of which nothing is repeated.
-    fn nowhere() -> Self {
-        let site = Site { address: "", host: "", development: false };
-        Self::new(site, Address { base: "", path: "", query: None })
-    }
 }

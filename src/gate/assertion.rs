@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 pub(super) use signed::Signed;
 use signed::Whom;
 
-use super::{Admitted, Answer, Decision, Forward, Gate, Outcome, Rejection, Request, admission::Ruled};
+use super::{Admitted, Answer, Decision, Forward, Gate, Outcome, Rejection, Request, rule_match::RuledRequest};
 use crate::{
     claims::Claims,
     config::Fact,
@@ -57,14 +57,15 @@ impl Gate {
         &self,
         admitted: Admitted,
         cookies: CookieEdit,
-        ruled: &Ruled<'_, '_, H>,
+        ruled: &RuledRequest<'_, '_, H>,
     ) -> Decision {
         let names = &self.config.headers;
         let mut assertion = None;
         if names.name(Fact::Assertion).is_some()
             && let Some(whom) = Whom::of(&admitted)
         {
-            assertion = self.signed.borrow().find(&whom, ruled.site.address, ruled.now);
+            let arrival = ruled.arrival();
+            assertion = self.signed.borrow().find(&whom, arrival.site().address, arrival.now());
             if assertion.is_none() {
                 return Decision::Sign(admitted, cookies, ruled.readable_visit());
             }

@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use super::{
-    Decision, Finding, Gate, Goal, Rejection, ReturnTo, Visit, bearer::Shown, matched::preflight_for, visit::Address,
+    Decision, Finding, Gate, Goal, Rejection, ReturnTo, Visit, bearer::Shown, method::preflight_for, visit::Address,
 };
 use crate::{
     claims::Claims,
@@ -216,32 +216,32 @@ impl Gate {
         let Some(site) = Site::find(&self.config.hosts, address.base) else { return };
         let Ok(path) = RequestPath::parse(address.path) else { return };
         let matcher = self.config.matcher();
-        let found = self.matched(&path, head, site);
+        let found = self.rules_of(&path, head, site);
         // A preflight that passes, or cannot be told, was judged by the method it asks for.
         let asked = preflight_for(head).filter(|method| {
             let is_told = matcher.first_match(&path, Target { host: site.host, method }).is_ok();
-            !is_told || matches!(&found, Ok(matched) if matched.preflight)
+            !is_told || matches!(&found, Ok(rules) if rules.preflight)
         });
         let target = Target { host: site.host, method: asked.as_deref().unwrap_or(head.method()) };
         let choices = matcher.choices(&path, target);
         explanation.readings =
             choices.map(|(reading, rank)| Reading { path: reading.to_owned(), rule: Chosen::of(rank) }).collect();
-        let (Ok(matched), false) =
+        let (Ok(rules), false) =
             (found, matches!(explanation.decision, Decision::Refuse(Rejection::DoubtfulMethod, _)))
         else {
             return;
         };
-        let rank = matched.rank;
-        (explanation.rule, explanation.preflight) = (Some(Chosen::of(rank)), matched.preflight);
+        let rank = rules.rank;
+        (explanation.rule, explanation.preflight) = (Some(Chosen::of(rank)), rules.preflight);
 
         let visit = Visit::new(site, address);
         let session = self.session(head, visit.site(), now);
         let country = head.country();
         let client_address = head.client_address().and_then(|text| address_of(&text));
         let facts = Facts { now, address: client_address, country: country.as_deref() };
-        let policy = policy_of(self.access(matched.rule, now)).filter(|_| !matched.preflight);
+        let policy = policy_of(self.access(rules.rule, now)).filter(|_| !rules.preflight);
         // Where a token is shown, the cookie is not looked at.
-        let shown = policy.and(self.taken(&matched)).and_then(|taken| self.shown(head, taken, now).transpose());
+        let shown = policy.and(self.accepted_tokens(&rules)).and_then(|taken| self.shown(head, taken, now).transpose());
         match shown {
             Some(Ok(Shown::Machine(machine))) => {
                 (explanation.claims, explanation.machine) = (Some(machine.claims().as_ref().clone()), true);
@@ -256,14 +256,14 @@ impl Gate {
                 Decision::StepUp(..) | Decision::Refuse(Rejection::Denied { .. } | Rejection::Machine(_), _)
             );
             if judged {
-                let asked = self.asked(&matched, now);
+                let asked = self.effective_access(&rules, now);
                 explanation.by = policy.judge(claims, &facts).err().map(|denied| denied.by);
                 let denied = policy_of(&asked).and_then(|policy| policy.judge(claims, &facts).err());
                 explanation.asks = denied.and_then(|denied| denied.step_up).unwrap_or_default();
             }
         }
         let claims = explanation.claims.clone();
-        let beside = matched.beside.iter().zip(self.beside(&matched)).filter(|_| !matched.preflight);
+        let beside = rules.beside.iter().zip(self.beside(&rules)).filter(|_| !rules.preflight);
         let beside = beside.filter_map(|(rank, rule)| {
             let policy = policy_of(self.access(rule, now))?;
             let by = claims.as_ref().and_then(|claims| policy.judge(claims, &facts).err()).map(|denied| denied.by);

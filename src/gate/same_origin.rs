@@ -1,8 +1,8 @@
 //! [`SameOrigin`]: proof that a request which a cookie admits was not sent by another site's page.
 
 use super::{
+    method::overrides_method,
     visit::{Address, is_passed_on_as_own},
-    withheld::overrides_method,
 };
 use crate::{config::Site, edge::RequestHead};
 

@@ -1,8 +1,8 @@
 //! [`Withheld`]: the headers of a client that go no further, since an origin could take one for the gate's
 //! word, or be led by it elsewhere than was judged.
 
-use super::TOKEN_HEADER;
-use crate::{config::Headers, edge::RequestHead};
+use super::{TOKEN_HEADER, method::METHOD_HEADERS};
+use crate::config::Headers;
 
 /// Headers by which some origins serve another path than the one that was asked for, and that the
 /// rules judged: they name it, or what to cut off in front of it.
@@ -28,12 +28,6 @@ const HOST_HEADERS: [&str; 6] =
 /// Those by which proxies say the true host or path, or their own.
 const PROXYS: [&str; 5] = ["x-forwarded-host", "forwarded", "x-forwarded-server", "x-forwarded-uri", "x-original-uri"];
 
-/// Headers by which some origins take a request for one with another method. A request with one is refused
-/// where a rule turns on the method, and counts as a write where it comes from another site's page. A spelling that
-/// only such an origin would read as one of them (`_` for `-`, RFC 3875, 4.1.18) has no honest use.
-pub const METHOD_HEADERS: [&str; 4] =
-    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
-
 /// What an origin is told of the address that was asked for, in other spellings: itself it is the gate's to set, or
 /// the platform's.
 const TOLD: &str = "x-forwarded-proto";
@@ -41,11 +35,6 @@ const TOLD: &str = "x-forwarded-proto";
 /// By which a client asks the server to say that it will take the body (RFC 9110, 10.1.1). The gate has taken it by
 /// then, and the runtime takes that word of an origin for its answer.
 const EXPECT: &str = "expect";
-
-/// Whether a request has one of them.
-pub(super) fn overrides_method(head: &impl RequestHead) -> bool {
-    METHOD_HEADERS.into_iter().any(|name| head.header(name).is_some())
-}
 
 /// A header that goes no further, in any spelling that a server could take for it: letters in either case, and
 /// any mark for `-`.

@@ -1,0 +1,35 @@
+//! The method of a request: the one that is judged, and the ones that others could take it for.
+
+use crate::edge::RequestHead;
+
+/// Headers by which some origins take a request for one with another method. A request with one is refused
+/// where a rule turns on the method, and counts as a write where it comes from another site's page. A spelling that
+/// only such an origin would read as one of them (`_` for `-`, RFC 3875, 4.1.18) has no honest use.
+pub const METHOD_HEADERS: [&str; 4] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
+
+/// The method that a CORS preflight asks for (Fetch, 3.2.2).
+pub(super) fn preflight_for(head: &impl RequestHead) -> Option<String> {
+    let preflight = head.method() == "OPTIONS" && head.header("origin").is_some();
+    preflight.then(|| head.header("access-control-request-method")).flatten()
+}
+
+/// Whether the method is not one to pass on, whatever the rules say. With `Upgrade` the platform makes a GET of every
+/// method, as a WebSocket's handshake is one (RFC 6455, 4.1): the origin would do what nobody judged. And an answer to
+/// TRACE is the request, with all that the gate added for the origin alone (RFC 9110, 9.3.8).
+pub(super) fn has_unpassable_method(head: &impl RequestHead) -> bool {
+    let method = head.method();
+    let echoes = ["TRACE", "TRACK"].into_iter().any(|echo| method.eq_ignore_ascii_case(echo));
+    echoes || method != "GET" && head.header("upgrade").is_some()
+}
+
+/// Whether an origin could take another method than the one that the rules see: by a header that
+/// frameworks listen to, or by reading it without regard to case.
+pub(super) fn has_doubtful_method(head: &impl RequestHead) -> bool {
+    head.method().bytes().any(|byte| byte.is_ascii_lowercase()) || overrides_method(head)
+}
+
+/// Whether a request has one of [`METHOD_HEADERS`].
+pub(super) fn overrides_method(head: &impl RequestHead) -> bool {
+    METHOD_HEADERS.into_iter().any(|name| head.header(name).is_some())
+}
