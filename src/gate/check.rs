@@ -149,14 +149,14 @@ fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names:
 
 /// What a proxy can do something with. Caddy and Traefik hand the answer to the client as it is. nginx
 /// knows 401 and 403, and makes its own answer of them; everything else is a 500 to it. So it learns in
-/// a header where a navigation should go.
+/// a header where a navigation should go: to the login, or what came over plain http to https.
 fn in_terms_of(proxy: Proxy, answer: Answer, host: &str) -> Answer {
     if proxy != Proxy::Nginx || answer.status == 401 {
         return answer;
     }
     match (answer.status, answer.header("location")) {
-        (302, Some(login)) => {
-            Answer::empty(401).with("portcullis-login", login).with("www-authenticate", &rejection::challenge(host))
+        (302 | 308, Some(address)) => {
+            Answer::empty(401).with("portcullis-login", address).with("www-authenticate", &rejection::challenge(host))
         }
         _ => Answer { status: 403, ..answer },
     }

@@ -69,11 +69,9 @@ fn nginx_gets_202_401_and_403_and_nothing_else() {
             assert_eq!(status(&isolate, &with(head, cookie)), expected, "{path}");
         }
     }
-    for (scheme, host) in
-        [("https", "elsewhere.example.com"), ("https", "docs.example.com."), ("http", "docs.example.com")]
-    {
+    for host in ["elsewhere.example.com", "docs.example.com."] {
         for method in ["GET", "POST"] {
-            assert_eq!(status(&isolate, &bare("nginx", [method, scheme, host, "/open/x"])), 403, "{scheme}://{host}");
+            assert_eq!(status(&isolate, &bare("nginx", [method, "https", host, "/open/x"])), 403, "{host}");
         }
     }
     let events = world.take_events();
@@ -94,6 +92,28 @@ fn nginx_learns_where_a_navigation_signs_in_and_a_script_stays_where_it_is() {
         let script = send(&isolate, &head);
         assert_eq!((script.status, script.header("portcullis-login")), (401, None), "{head:?}");
     }
+}
+
+#[test]
+fn nginx_learns_that_what_is_read_over_plain_http_stands_at_https_and_all_else_is_refused() {
+    let world = World::new();
+    let isolate = isolate(&world, "nginx");
+    let over_http = |method: &str| bare("nginx", [method, "http", "docs.example.com", "/open/x"]);
+    let secure = "https://docs.example.com/open/x";
+    for method in ["GET", "HEAD"] {
+        for head in [over_http(method), navigation(over_http(method))] {
+            let answer = send(&isolate, &head);
+            let said = (answer.status, answer.header("portcullis-login"), answer.header("location"));
+            assert_eq!(said, (401, Some(secure), None), "{head:?}");
+            assert!(answer.header("www-authenticate").is_some());
+        }
+    }
+    assert!(world.take_events().is_empty());
+    for head in [over_http("POST"), navigation(over_http("POST"))] {
+        let answer = send(&isolate, &head);
+        assert_eq!((answer.status, answer.header("portcullis-login")), (403, None), "{head:?}");
+    }
+    assert_eq!(world.take_events(), ["refused plain_http"; 2]);
 }
 
 #[test]

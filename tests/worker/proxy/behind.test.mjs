@@ -341,6 +341,19 @@ for (const name of ['nginx', 'caddy']) {
       await expectNothing();
     });
 
+    if (name === 'nginx') {
+      test('a read over plain http is sent to https, and anything else is refused', async () => {
+        const ask = (method) => site.send('/public/x?a=%2F', { method, at: 'http://docs.example.com' });
+        for (const method of ['GET', 'HEAD']) {
+          const answer = await ask(method);
+          assert.deepEqual([answer.status, answer.header('location')], [302, 'https://docs.example.com/public/x?a=%2F'], method);
+        }
+        const refused = await ask('POST');
+        assert.deepEqual([refused.status, refused.header('location')], [403, undefined]);
+        await expectNothing();
+      });
+    }
+
     if (name === 'caddy') {
       test('a WebSocket of the site’s own is opened', async () => {
         const socket = new WebSocket(`${site.origin.replace('http', 'ws')}/live`, { headers: { cookie: ada.cookie, origin: site.origin } });

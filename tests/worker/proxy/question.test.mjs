@@ -110,7 +110,10 @@ for (const proxy of Object.keys(FAMILIES)) {
         assert.equal((await about(path, {}, options)).status, proxy === 'nginx' ? 403 : status, path);
       await otherwise('/public/..%2fadmin', {}, 400);
       await otherwise('/x', { site: 'https://elsewhere.example.com' }, 421);
-      await otherwise('/x', { site: 'http://docs.example.com' }, 308);
+      await otherwise('/x', { site: 'http://docs.example.com', method: 'POST' }, 400);
+      const insecure = await about('/x', {}, { site: 'http://docs.example.com' });
+      const where = [insecure.status, insecure.header('location'), insecure.header('portcullis-login')];
+      assert.deepEqual(where, proxy === 'nginx' ? [401, undefined, `${SECURE}/x`] : [308, `${SECURE}/x`, undefined]);
     });
 
     test('is about the host that it names', async () => {

@@ -77,7 +77,7 @@ export async function startBehind(name, settings) {
     gate,
     proxy,
     arrived: () => site.arrived(),
-    send: (path, options) => send(`${origin}${path}`, options),
+    send: (path, { at = origin, ...options } = {}) => send(`${at}${path}`, { through: origin, ...options }),
     signIn: (options) => signIn(origin, options),
     stop: () => Promise.all([proxy.stop(), stopOthers()]),
   };
