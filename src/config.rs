@@ -125,9 +125,6 @@ impl Config {
         let selection = selection(&settings)?;
         let origin = settings.origin.parse()?;
         let origin_secret = OriginSecret::parse(settings.origin.secret_header.as_ref(), &origin, &secret)?;
-        if settings.hosts.is_empty() {
-            return Err(ConfigError::new("hosts", "is empty: name the hosts to serve, as in [\"docs.example.com\"]"));
-        }
         let check = settings.check.map(|proxy| Check::parse(proxy, &secret)).transpose()?;
         let providers = registrations(&settings.providers, secret)?;
         // Whatever vouches for somebody counts: a machine's subject may be a person's as well.
@@ -221,7 +218,7 @@ fn registrations(
     if settings.is_empty() {
         return Err(ConfigError::new(
             "providers",
-            "is empty: name at least one provider with id, title, issuer and client_id",
+            "is missing: name at least one provider with id, title, issuer and client_id",
         ));
     }
     let mut parsed: Vec<Registration> = Vec::with_capacity(settings.len());

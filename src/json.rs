@@ -66,16 +66,20 @@ pub(crate) fn strictly<'de, D: Deserializer<'de>>(reader: D) -> Result<Value, D:
     Reader(&Twice::default()).deserialize(reader)
 }
 
-/// Refuses a `null`, however deep it stands: where people write, it looks like a value and would be none.
-pub(crate) fn refuse_null(value: &Value) -> Result<(), JsonError> {
+/// Refuses a `null` and an empty list, however deep they stand: where people write, they look like a value and would be
+/// none.
+pub(crate) fn refuse_void(value: &Value) -> Result<(), JsonError> {
     match value {
+        Value::Array(values) if values.is_empty() => {
+            Err(JsonError::new("is empty: name what it is to have, or leave it out"))
+        }
         Value::Null => Err(JsonError::new("is null: write a value, or leave it out")),
         Value::Array(values) => values
             .iter()
             .enumerate()
-            .try_for_each(|(rank, value)| refuse_null(value).map_err(|error| error.at(&format!("[{rank}]")))),
+            .try_for_each(|(rank, value)| refuse_void(value).map_err(|error| error.at(&format!("[{rank}]")))),
         Value::Object(members) => {
-            members.iter().try_for_each(|(name, value)| refuse_null(value).map_err(|error| error.at(name)))
+            members.iter().try_for_each(|(name, value)| refuse_void(value).map_err(|error| error.at(name)))
         }
         _ => Ok(()),
     }

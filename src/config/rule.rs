@@ -206,11 +206,7 @@ impl RuleSettings {
             Some(Ok(pattern)) if hosts.iter().any(|host| pattern.matches(host.name())) => Some(pattern),
             Some(Ok(_)) => return refuse("host", "is none of hosts: the rule can never match".to_owned()),
         };
-        let methods = self.methods.clone();
-        if methods.as_ref().is_some_and(Vec::is_empty) {
-            return refuse("methods", "is empty: the rule can never match; leave it out for every method".to_owned());
-        }
-        let methods = methods.unwrap_or_default();
+        let methods = self.methods.clone().unwrap_or_default();
         let odd = |method: &String| {
             method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-')
         };
@@ -232,16 +228,6 @@ impl RuleSettings {
                     return refuse(
                         name,
                         "stands beside sso = \"optional\", which lets everybody in: remove one of them",
-                    );
-                }
-                (Some(list), Sso::On) if list.is_empty() => {
-                    return refuse(
-                        name,
-                        if name == "allow" {
-                            "is empty, which would admit nobody: name who may pass, or leave it out for everybody who signs in"
-                        } else {
-                            "is empty: name somebody, or leave it out"
-                        },
                     );
                 }
                 _ => {}

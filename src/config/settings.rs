@@ -1,7 +1,7 @@
 //! [`Settings`]: the shape of the settings as people write them.
 //!
-//! An unknown key is an error everywhere, so that a misspelt setting is refused and not ignored; and so is a
-//! `null`, which would open what it was meant to close.
+//! An unknown key is an error everywhere, so that a misspelt setting is refused and not ignored; and so are a
+//! `null` and an empty list, which would open what they were meant to close, or close what they were meant to open.
 
 use serde_json::Value;
 
@@ -103,7 +103,7 @@ impl Settings {
                 ));
             }
         };
-        let value = json::read(text).and_then(|value| json::refuse_null(&value).map(|()| value));
+        let value = json::read(text).and_then(|value| json::refuse_void(&value).map(|()| value));
         value.and_then(Self::read).map_err(|JsonError { place, problem }| {
             ConfigError::new(if place.is_empty() { "PORTCULLIS".to_owned() } else { place }, problem)
         })
@@ -253,9 +253,6 @@ impl ProviderSettings {
             return Err(ConfigError::new(setting("scopes"), format!("{scope:?} is not a scope")));
         }
         let algorithms = self.algorithms.clone().unwrap_or_else(|| vec![Algorithm::Rs256]);
-        if algorithms.is_empty() {
-            return Err(ConfigError::new(setting("algorithms"), "is empty: leave it out for RS256"));
-        }
         match (self.token_auth, client_secret.is_some()) {
             (TokenAuth::Basic | TokenAuth::Post, false) => {
                 return Err(ConfigError::new(

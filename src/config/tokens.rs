@@ -101,7 +101,7 @@ impl Tokens {
     /// The tokens of these ids.
     ///
     /// # Errors
-    /// An empty list, an id that no table has, and a token to forward where none is taken that the
+    /// An id that no table has, and a token to forward where none is taken that the
     /// origin could see.
     pub(super) fn taken(
         &self,
@@ -119,10 +119,6 @@ impl Tokens {
             }
             taken.issuers.extend(issuer.cloned());
             taken.service.extend(service.cloned());
-        }
-        if ids.is_some_and(<[String]>::is_empty) {
-            let problem = "is empty: name the tokens to take, or leave it out";
-            return Err(ConfigError::new(format!("{setting}.tokens"), problem));
         }
         if forward && taken.issuers.is_empty() {
             let problem = "stands beside no token issuer in tokens, and service tokens are never forwarded";
@@ -168,15 +164,11 @@ impl TokenSettings {
             return Err(wrong("audiences", "is empty: name what the issuer puts into aud for this site"));
         }
         let algorithms = self.algorithms.unwrap_or_else(|| vec![Algorithm::Rs256]);
-        if algorithms.is_empty() {
-            return Err(wrong("algorithms", "is empty: leave it out for RS256"));
-        }
         let types = match self.types {
             Some(names) => names.iter().map(|name| TokenType::named(name)).collect(),
             None => Some(vec![TokenType::AccessToken]),
         };
-        let types = types.filter(|types| !types.is_empty());
-        let types = types.ok_or_else(|| wrong("types", "names a type other than \"at+jwt\" and \"JWT\", or none"))?;
+        let types = types.ok_or_else(|| wrong("types", "names a type other than \"at+jwt\" and \"JWT\""))?;
         let groups_claim = self.groups_claim.unwrap_or_else(|| "groups".to_owned());
         let roles_claim = self.roles_claim.unwrap_or_else(|| "roles".to_owned());
         for (name, claim) in [("groups_claim", &groups_claim), ("roles_claim", &roles_claim)] {

@@ -17,7 +17,7 @@ fn check_says_what_to_register_wherever_the_settings_stand() {
     }
     assert!(!text.contains("this machine alone"), "{text}");
     let mut settings = with_rules(rules());
-    (settings["hosts"], settings["rules"]) = (json!(["localhost", "127.0.0.1:8787"]), json!([]));
+    (settings["hosts"], settings["rules"]) = (json!(["localhost", "127.0.0.1:8787"]), json!([{ "path": "/x" }]));
     directory.write("portcullis.json", &settings.to_string());
     assert!(
         directory
@@ -100,7 +100,7 @@ fn a_deployment_that_leaves_the_gate_out_or_lacks_a_binding_is_wrong() {
 
 #[test]
 fn a_host_of_this_machine_is_registered_with_http_and_its_port() {
-    let mut settings = with_rules(json!([]));
+    let mut settings = with_rules(json!([{ "path": "/x" }]));
     let directory = Directory::new("check-hosts", &settings);
     let rows = [
         ("localhost", "http://localhost:8787"),

@@ -45,7 +45,7 @@ fn a_secret_in_the_file_is_wrong_and_its_command_is_named() {
 /// The warnings of a deployment with these hosts and these lines of `wrangler.toml`, but for those that stand
 /// in every such report.
 fn warnings(directory: &Directory, hosts: &[&str], lines: &str) -> Vec<String> {
-    let mut settings = with_rules(json!([]));
+    let mut settings = with_rules(json!([{ "path": "/x" }]));
     settings["hosts"] = json!(hosts);
     directory.write("portcullis.json", &settings.to_string());
     directory.write("wrangler.toml", &format!("{lines}\n{WRANGLER}[[kv_namespaces]]\nbinding = \"PORTCULLIS_KV\"\n"));
@@ -125,7 +125,7 @@ fn routes_and_hosts_that_do_not_meet_are_told_of() {
         assert_eq!(&warnings(&directory, hosts, lines), expected, "{hosts:?} {lines}");
     }
     // Behind a proxy that asks, the gate's own path is enough.
-    let mut settings = with_rules(json!([]));
+    let mut settings = with_rules(json!([{ "path": "/x" }]));
     (settings["hosts"], settings["check"]) = (json!(DOCS), json!("nginx"));
     directory.write("portcullis.json", &settings.to_string());
     directory.write("wrangler.toml", &format!("routes = [\"docs.example.com/.auth/*\"]\n{WRANGLER}"));

@@ -348,7 +348,7 @@ fn a_change_or_a_websocket_may_come_from_an_origin_that_the_rule_names() {
 #[test]
 fn a_session_that_kept_other_claims_is_renewed_when_a_rule_asks_for_more() {
     let world = World::new();
-    let (_, ada) = signed_in(&world, json!([]));
+    let (_, ada) = signed_in(&world, json!([{ "path": "/y" }]));
     let richer =
         world.isolate(&with_rules(json!([{ "path": "/x", "require": [{ "claim": "name", "equals": "ada" }] }])));
     assert_eq!(status(&ada.send(&richer, Head::new("GET", "/x"))), 401);

@@ -6,7 +6,7 @@ pub(super) fn issuer(id: &str) -> Value {
     json!({ "id": id, "issuer": "https://id.example", "audiences": ["https://docs.example.com"] })
 }
 
-fn service(id: &str, digit: &str) -> Value {
+pub(super) fn service(id: &str, digit: &str) -> Value {
     json!({ "id": id, "hash": digit.repeat(64), "expires": "2027-06-30" })
 }
 
@@ -38,14 +38,14 @@ fn a_rule_takes_the_tokens_it_names() {
 
 #[test]
 fn every_refusal_of_a_token_names_its_setting() {
-    let rows: [Refusal; 38] = [
+    let rows: [Refusal; 34] = [
         ("tokens[0].id", "not an id", |s| s["tokens"] = json!([issuer("CI")])),
         ("tokens[0].id", "twice", |s| s["tokens"] = json!([issuer("work")])),
         ("tokens[1].id", "twice", |s| s["tokens"] = json!([issuer("api"), issuer("api")])),
         ("tokens[0].id", "twice", |s| s["tokens"] = json!([service("work", "0")])),
         ("tokens[1].id", "twice", |s| s["tokens"] = json!([issuer("ci"), service("ci", "0")])),
         ("tokens[1].id", "twice", |s| s["tokens"] = json!([service("ci", "0"), issuer("ci")])),
-        ("tokens[0].issuers", "unknown field", |s| s["tokens"] = json!([with(issuer("api"), "issuers", json!([]))])),
+        ("tokens[0].issuers", "unknown field", |s| s["tokens"] = json!([with(issuer("api"), "issuers", json!("x"))])),
         ("tokens[0].issuer", "beside hash", |s| s["tokens"] = json!([with(issuer("api"), "hash", json!("00"))])),
         ("tokens[0].issuer", "beside hash", |s| s["tokens"] = json!([with(issuer("api"), "groups", json!(["a"]))])),
         ("tokens[0].issuer", "is missing", |s| {
@@ -54,7 +54,6 @@ fn every_refusal_of_a_token_names_its_setting() {
         ("tokens[0].issuer", "not an issuer", |s| {
             s["tokens"] = json!([with(issuer("api"), "issuer", json!("http://id.example"))])
         }),
-        ("tokens[0].audiences", "empty", |s| s["tokens"] = json!([with(issuer("api"), "audiences", json!([]))])),
         ("tokens[0].audiences", "empty", |s| {
             s["tokens"] = json!([with(issuer("api"), "audiences", json!(["a", " "]))])
         }),
@@ -79,11 +78,9 @@ fn every_refusal_of_a_token_names_its_setting() {
             let plain = with(issuer("api"), "types", json!(["JWT"]));
             s["tokens"] = json!([with(plain, "audiences", json!(["project"]))]);
         }),
-        ("tokens[0].algorithms", "empty", |s| s["tokens"] = json!([with(issuer("api"), "algorithms", json!([]))])),
         ("tokens[0].algorithms[0]", "unknown variant", |s| {
             s["tokens"] = json!([with(issuer("api"), "algorithms", json!(["HS256"]))])
         }),
-        ("tokens[0].types", "or none", |s| s["tokens"] = json!([with(issuer("api"), "types", json!([]))])),
         ("tokens[0].types", "other than", |s| {
             s["tokens"] = json!([with(issuer("api"), "types", json!(["logout+jwt"]))])
         }),
@@ -104,7 +101,6 @@ fn every_refusal_of_a_token_names_its_setting() {
         }),
         ("rules[1].tokens", "\"ci\" is the id of no", |s| s["rules"][1]["tokens"] = json!(["ci"])),
         ("rules[1].tokens", "\"work\" is the id of no", |s| s["rules"][1]["tokens"] = json!(["work"])),
-        ("rules[1].tokens", "empty", |s| s["rules"][1]["tokens"] = json!([])),
         ("rules[0].tokens", "beside an sso", |s| {
             s["tokens"] = json!([service("ci", "0")]);
             s["rules"][0]["tokens"] = json!(["ci"]);
