@@ -29,6 +29,7 @@ mod kept;
 mod login;
 mod logout;
 mod method;
+mod misconfigured;
 mod problem;
 mod redemption;
 mod rejection;
@@ -56,8 +57,9 @@ pub use explanation::{Chosen, Explanation, NotSupposed, Reading, Watcher};
 pub use forward::{Cacheable, Forward};
 use goal::Goal;
 pub use method::METHOD_HEADERS;
+pub use misconfigured::misconfigured;
 use redemption::RedeemedLogins;
-pub use rejection::{Denial, Rejection, misconfigured};
+pub use rejection::{Denial, Rejection};
 pub use return_to::ReturnTo;
 use switching::Switching;
 pub use trouble::Trouble;
@@ -192,12 +194,12 @@ impl Gate {
                 return Outcome::Answer(self.ask_to_sign_in(&asked.at(visit), &step_up));
             }
             // None stands within another.
-            Decision::Watched(_, _, visit) => (Rejection::Internal, visit),
+            Decision::Watched(_, _, visit) => (Rejection::Undecided, visit),
             Decision::Secure(visit) => match url::Url::parse(&visit.secure_address()) {
                 Ok(address) => return Outcome::Answer(Answer::redirect(308, address.as_str())),
                 Err(_) => (Rejection::host(visit.site().host), visit),
             },
-            Decision::Verify(_, visit) => (Rejection::Internal, visit),
+            Decision::Verify(_, visit) => (Rejection::Undecided, visit),
             Decision::Refuse(rejection, visit) => (rejection, visit),
         };
         Outcome::Answer(self.refuse(&asked.at(visit), &rejection))

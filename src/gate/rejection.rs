@@ -5,15 +5,14 @@
 
 pub(super) use super::problem::{challenge, problem, readable};
 use super::{
-    Answer, Audience, Event, EventKind, Gate, Goal, MachineRejection, Request, ReturnTo, Trouble,
+    Answer, Audience, EventKind, Gate, Goal, MachineRejection, Request, ReturnTo, Trouble,
     goal::{LOGIN, SELECT_ACCOUNT},
 };
 use crate::{
     claims::Claims,
-    config::ConfigError,
     edge::{Edge, RequestHead, Unreachable},
     oidc::{AuthorizationError, IdTokenError, TokenError, UserInfoError},
-    pages::{self, LoginLink, Page, WayOn},
+    pages::{LoginLink, Page, WayOn},
     rules::{Ambiguous, PathError},
 };
 
@@ -92,8 +91,10 @@ pub enum Rejection {
     ForgedIdentity(String),
     /// The platform signs no assertion, and without one nothing goes to the origin.
     Unsigned,
-    /// What does not happen: nothing can be sealed, or a decision stands within another.
+    /// What does not happen: nothing can be sealed for a login.
     Internal,
+    /// What does not happen either: a decision stands within another.
+    Undecided,
     /// A token of a machine does not count here.
     Machine(MachineRejection),
 }
@@ -167,7 +168,7 @@ impl Rejection {
             Self::OwnPath => "check_own_path",
             Self::ForgedIdentity(_) => "check_identity",
             Self::Unsigned => "assertion_unsigned",
-            Self::Internal => "internal",
+            Self::Internal | Self::Undecided => "internal",
             Self::Machine(rejection) => rejection.code(),
         }
     }
@@ -197,7 +198,7 @@ impl Rejection {
             | Self::TooManyClaims => 403,
             Self::NotFound => 404,
             Self::Method(_) => 405,
-            Self::Unsigned | Self::Internal => 500,
+            Self::Unsigned | Self::Internal | Self::Undecided => 500,
             Self::Machine(rejection) => rejection.status(),
             Self::Provider(_) | Self::Token(_) | Self::NoKey | Self::IdToken(_) | Self::UserInfo(_) => 502,
             Self::ProviderDown(_)
@@ -224,8 +225,24 @@ impl Rejection {
             | Self::OwnPath
             | Self::ForgedIdentity(_)
             | Self::Unsigned
+            | Self::Undecided
             | Self::ForeignLogout => Some(EventKind::Refused),
-            _ => Some(EventKind::LoginFailed),
+            Self::UnknownProvider
+            | Self::SessionNotKept
+            | Self::ProviderDown(_)
+            | Self::Response
+            | Self::ResponseIssuer
+            | Self::LoginNotKept
+            | Self::Provider(_)
+            | Self::TokenEndpointDown(_)
+            | Self::Token(_)
+            | Self::KeysDown(_)
+            | Self::NoKey
+            | Self::IdToken(_)
+            | Self::UserInfo(_)
+            | Self::UserInfoDown(_)
+            | Self::TooManyClaims
+            | Self::Internal => Some(EventKind::LoginFailed),
         }
     }
 
@@ -287,7 +304,19 @@ impl Rejection {
             | Self::NotNavigation => WayOn::TryAgain(gate.login_link(goal)),
             Self::ForeignLogout => WayOn::SignOut(gate.path_of(super::Endpoint::Logout)),
             Self::Host(_) | Self::Insecure | Self::LockedDown => WayOn::Nowhere,
-            _ => WayOn::Home,
+            Self::Path(_)
+            | Self::Ambiguous(_)
+            | Self::DoubtfulMethod
+            | Self::NotFound
+            | Self::Method(_)
+            | Self::CrossSite
+            | Self::SubRequest(_)
+            | Self::OwnPath
+            | Self::ForgedIdentity(_)
+            | Self::Unsigned
+            | Self::Internal
+            | Self::Undecided
+            | Self::Machine(_) => WayOn::Home,
         }
     }
 }
@@ -361,23 +390,5 @@ impl Gate {
     }
 }
 
-/// The answer to everything while the settings are wrong: the log says what is, the page does not.
-pub fn misconfigured<E: Edge>(edge: &E, head: &impl RequestHead, error: &ConfigError) -> Answer {
-    let request = super::request_id(edge);
-    let event = Event::new(EventKind::SettingsWrong, "settings_wrong", &request);
-    edge.log(&event.with("setting", &error.setting).with("problem", &error.problem));
-    let (title, text) = (
-        "This site is not set up",
-        "The gate in front of this site has wrong settings. Tell the people who run it; their log says what is wrong.",
-    );
-    if Audience::of(head) == Audience::Script {
-        return problem(500, "settings_wrong", title, text, &request, (None, None));
-    }
-    Answer::page(
-        500,
-        &pages::render(
-            &Page::Refusal { code: "settings_wrong", title, text, person: None, way_on: WayOn::Nowhere },
-            &request,
-        ),
-    )
-}
+#[cfg(test)]
+mod tests;

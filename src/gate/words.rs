@@ -92,7 +92,7 @@ impl Rejection {
             Self::LockedDown => {
                 ("Closed for now", "The people who run this site have closed it for the moment. Try again later.")
             }
-            Self::Unsigned | Self::Internal => {
+            Self::Unsigned | Self::Internal | Self::Undecided => {
                 ("Something went wrong", "This is a fault of this site. Tell the people who run it.")
             }
         }
