@@ -26,7 +26,7 @@ pub use origin_secret::OriginSecret;
 use rule::RuleBook;
 pub use rule::{Access, Rule};
 use settings::{ProviderSettings, Settings};
-pub use tokens::Taken;
+pub use tokens::AcceptedTokens;
 use tokens::Tokens;
 
 use crate::{

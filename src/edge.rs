@@ -12,7 +12,7 @@ use crate::{
     keyring::{PublicPoint, SigningKey},
     oidc::{Algorithm, PublicKey},
     secret::Secret,
-    session::Held,
+    session::VerifiedCookies,
     time::{Lifetime, Timestamp},
 };
 
@@ -76,7 +76,7 @@ pub trait RequestHead {
         self.header("cookie").map(Cow::Owned)
     }
     /// What the value of `Cookie` holds, where that very text was read before.
-    fn held(&self) -> Option<&Held> {
+    fn verified_cookies(&self) -> Option<&VerifiedCookies> {
         None
     }
     /// The address it came from, as the platform saw it: never from a header that the client sends.

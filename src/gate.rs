@@ -19,13 +19,13 @@ mod callback;
 mod check;
 mod client;
 mod discovery;
+mod document_cache;
 mod endpoint;
 mod event;
 #[cfg(feature = "check")]
 mod explanation;
 mod forward;
 mod goal;
-mod kept;
 mod login;
 mod logout;
 mod method;
@@ -37,17 +37,17 @@ mod return_to;
 mod rule_match;
 mod same_origin;
 mod sign_in;
-mod switching;
+mod stripped_header;
+mod switch_state;
 mod trouble;
 mod visit;
-mod withheld;
 mod words;
 
 use std::{cell::RefCell, rc::Rc};
 
 pub use admission::{Admitted, Decision, Finding};
 pub use answer::Answer;
-use assertion::{Published, Signed};
+use assertion::{AssertionCache, AssertionKeys};
 pub use bearer::{MachineRejection, TOKEN_HEADER, Unchecked};
 use discovery::Knowledge;
 pub use endpoint::Endpoint;
@@ -61,10 +61,10 @@ pub use misconfigured::misconfigured;
 use redemption::RedeemedLogins;
 pub use rejection::{Denial, Rejection};
 pub use return_to::ReturnTo;
-use switching::Switching;
+pub use stripped_header::StrippedHeader;
+use switch_state::SwitchState;
 pub use trouble::Trouble;
-pub use visit::{Audience, Visit, path_and_query, scheme_and_host};
-pub use withheld::Withheld;
+pub use visit::{RequestKind, Visit, path_and_query, scheme_and_host};
 
 use crate::{
     config::{Config, ConfigError, Fact, SECRET, Secrets, SettingsText, Site},
@@ -74,7 +74,9 @@ use crate::{
     oidc::AccessToken,
     pages::{self, Page},
     policy::StepUp,
-    session::{Binding, CookieNames, Cookies, Held, Recent, Session, SessionError, SignedSession},
+    session::{
+        Binding, CookieNames, Cookies, Session, SessionError, SignedSession, VerificationCache, VerifiedCookies,
+    },
     time::Timestamp,
 };
 
@@ -89,11 +91,11 @@ pub struct Gate {
     keys: KeyRing,
     knowledge: RefCell<Knowledge>,
     redeemed: RefCell<RedeemedLogins>,
-    recent: RefCell<Recent<SignedSession>>,
-    tokens: RefCell<Recent<AccessToken>>,
-    switching: RefCell<Switching>,
-    signed: RefCell<Signed>,
-    published: RefCell<Option<Rc<Published>>>,
+    recent: RefCell<VerificationCache<SignedSession>>,
+    tokens: RefCell<VerificationCache<AccessToken>>,
+    switches: RefCell<SwitchState>,
+    assertions: RefCell<AssertionCache>,
+    published: RefCell<Option<Rc<AssertionKeys>>>,
 }
 
 /// How a request ends.
@@ -137,10 +139,10 @@ impl Gate {
             knowledge: RefCell::default(),
             redeemed: RefCell::default(),
             recent: RefCell::default(),
-            signed: RefCell::default(),
+            assertions: RefCell::default(),
             published: RefCell::default(),
             tokens: RefCell::default(),
-            switching: RefCell::default(),
+            switches: RefCell::default(),
         }))
     }
 
@@ -291,9 +293,9 @@ impl Gate {
 
     /// Reads a `Cookie` header for the requests that come with the same again; on a development host or on
     /// any other. `None` if there is nothing in it to remember.
-    pub fn hold(&self, header: String, development: bool) -> Option<Held> {
+    pub fn verify_cookies(&self, header: String, development: bool) -> Option<VerifiedCookies> {
         let names = CookieNames::new(development);
-        Held::read(header, names, &mut self.recent.borrow_mut(), &self.keys)
+        VerifiedCookies::read(header, names, &mut self.recent.borrow_mut(), &self.keys)
     }
 
     fn binding<'b>(&'b self, site: Site<'b>) -> Binding<'b> {

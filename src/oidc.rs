@@ -28,7 +28,8 @@ pub use access_token::{
     AccessToken, AccessTokenError, AddressedAccessToken, TokenIssuer, TokenType, UntrustedAccessToken,
 };
 pub use authorization::{
-    AuthorizationError, AuthorizationRequest, AuthorizationResponse, Outcome, ResponseError, Verifier, nonce,
+    AuthorizationError, AuthorizationOutcome, AuthorizationRequest, AuthorizationResponse, ResponseError, Verifier,
+    nonce,
 };
 #[cfg(test)]
 pub(crate) use claim::{claims_at, names_in};

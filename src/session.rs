@@ -7,23 +7,23 @@
 //! This room knows cookies, seals and what they hold; it knows no token endpoint and no policy.
 
 mod cookie;
-mod held;
 mod hint;
 mod pending;
-mod recent;
 mod seal;
 mod token;
+mod verification_cache;
+mod verified_cookies;
 
 use std::rc::Rc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 pub use cookie::{COOKIE_BYTES, CookieEdit, CookieNames, Cookies};
-pub use held::Held;
 pub use hint::LogoutHint;
 pub use pending::{LoginCookie, LoginId, LoginState, PENDING_LIFETIME, PENDING_LIMIT, PendingLogin};
-pub use recent::Recent;
 pub use seal::NotOurs;
 use serde_json::Value;
+pub use verification_cache::VerificationCache;
+pub use verified_cookies::VerifiedCookies;
 
 use crate::{
     claims::Claims,

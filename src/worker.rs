@@ -5,13 +5,13 @@
 //! is a plan of edits that the entry carries out on the platform's own objects. The other two tell the entry
 //! what it needs for that: [`read_cookies`] and [`managed_headers`].
 
+mod cookie_headers;
 mod crypto;
 #[cfg(feature = "drill")]
 mod drill;
 mod head;
 mod plan;
 mod platform;
-mod remembered;
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -24,7 +24,7 @@ use web_sys::{Headers, Request, Response, ResponseInit};
 
 use crate::{
     config::{ConfigError, Origin, SettingsText},
-    gate::{Answer, Decision, Gate, Outcome, Withheld, misconfigured},
+    gate::{Answer, Decision, Gate, Outcome, StrippedHeader, misconfigured},
 };
 
 thread_local! {
@@ -43,11 +43,11 @@ pub fn decide(request: &Request, lines: String, cookies: Option<f64>, millisecon
     if !gate.knows_switches(now) {
         return None;
     }
-    let held = match cookies {
-        Some(number) => Some(remembered::find(number)?),
+    let verified = match cookies {
+        Some(number) => Some(cookie_headers::find(number)?),
         None => None,
     };
-    let head = Head::read(request, lines, held.as_deref())?;
+    let head = Head::read(request, lines, verified.as_deref())?;
     #[cfg(feature = "drill")]
     drill::at_once(&head);
     match gate.decide(&head, now) {
@@ -60,7 +60,7 @@ pub fn decide(request: &Request, lines: String, cookies: Option<f64>, millisecon
 /// again: its number. Nothing if there is no session in it.
 #[wasm_bindgen]
 pub fn read_cookies(header: String, plain: bool) -> Option<f64> {
-    GATE.with_borrow(Clone::clone)?.hold(header, plain).and_then(remembered::remember)
+    GATE.with_borrow(Clone::clone)?.verify_cookies(header, plain).and_then(cookie_headers::remember)
 }
 
 /// Answers a request: a `Response`, or a plan to forward it by.
@@ -97,9 +97,9 @@ pub async fn respond(
 #[wasm_bindgen]
 pub fn managed_headers() -> Option<String> {
     let gate = GATE.with_borrow(Clone::clone)?;
-    let written = Withheld::here(&gate.config().headers).map(|withheld| match withheld {
-        Withheld::Name(name) => name.to_owned(),
-        Withheld::Spellings(name) => format!("~{name}"),
+    let written = StrippedHeader::here(&gate.config().headers).map(|withheld| match withheld {
+        StrippedHeader::Name(name) => name.to_owned(),
+        StrippedHeader::Spellings(name) => format!("~{name}"),
     });
     Some(written.collect::<Vec<_>>().join(","))
 }

@@ -173,7 +173,7 @@ fn every_header_that_is_sent_or_removed_is_in_the_settings_manual() {
     let header = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'-' | b',');
     let names = |file: &str, begin: &str, end: &str| quoted(between(&read(file), begin, end), header);
     let presets = names("src/config/headers.rs", "const X_AUTH:", "/// Headers that mean something");
-    let withheld = names("src/gate/withheld.rs", "const PATH_HEADERS", "const TOLD");
+    let withheld = names("src/gate/stripped_header.rs", "const PATH_HEADERS", "const TOLD");
     assert!(presets.len() > 15 && withheld.len() >= 8, "{presets:?} {withheld:?}");
     for name in presets.iter().chain(&withheld).flat_map(|names| names.split(',')) {
         assert!(manual.contains(&format!("`{name}`")), "{name}");
@@ -239,7 +239,7 @@ fn every_code_in_the_source_is_explained_and_no_other() {
     codes.extend(
         discovery.split("const KIND: &'static str = \"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()),
     );
-    let switching = read("src/gate/switching.rs");
+    let switching = read("src/gate/switch_state.rs");
     codes.extend(
         literals(between(&switching, "fn take_in(&mut self", "\n}\n"))
             .into_iter()

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::{ConfigError, Host, Origin, Taken, settings::ShortName, tokens::Tokens};
+use super::{AcceptedTokens, ConfigError, Host, Origin, settings::ShortName, tokens::Tokens};
 use crate::{
     json::{self, JsonError, Table},
     policy::{Policy, Selector},
@@ -32,7 +32,7 @@ pub struct Rule {
     /// What it asks for.
     pub access: Access,
     /// The tokens of machines that it takes; everywhere else `Authorization` is the origin's.
-    pub tokens: Option<Rc<Taken>>,
+    pub tokens: Option<Rc<AcceptedTokens>>,
     /// Other origins whose pages may act here with a visitor's cookie, and read what the gate
     /// answers to them.
     pub origins: Vec<String>,

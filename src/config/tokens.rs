@@ -19,7 +19,7 @@ use crate::{
 
 /// The tokens that a rule takes.
 #[derive(Clone, Debug, Default)]
-pub struct Taken {
+pub struct AcceptedTokens {
     /// Issuers whose access tokens count, in `Authorization: Bearer`.
     pub issuers: Vec<Rc<TokenIssuer>>,
     /// Service tokens that count, in `Portcullis-Token`.
@@ -28,7 +28,7 @@ pub struct Taken {
     pub forward: bool,
 }
 
-impl Taken {
+impl AcceptedTokens {
     /// Whether the other rule takes the same, in any order.
     pub fn is_like(&self, other: &Self) -> bool {
         self.is_within(other) && other.is_within(self) && self.forward == other.forward
@@ -108,8 +108,8 @@ impl Tokens {
         setting: &str,
         ids: Option<&[String]>,
         forward: bool,
-    ) -> Result<Option<Rc<Taken>>, ConfigError> {
-        let mut taken = Taken { forward, ..Taken::default() };
+    ) -> Result<Option<Rc<AcceptedTokens>>, ConfigError> {
+        let mut taken = AcceptedTokens { forward, ..AcceptedTokens::default() };
         for id in ids.unwrap_or_default() {
             let issuer = self.issuers.iter().find(|issuer| issuer.id == *id);
             let service = self.service.iter().find(|token| token.id == *id);

@@ -156,16 +156,16 @@ impl Gate {
         let rule = ruled.rules().rule;
         // The header is read once: for the session, and for what the origin gets of it.
         let names = CookieNames::new(site.development);
-        let held = head.held().filter(|held| held.is_under(names));
-        let header = if held.is_some() { None } else { head.cookie() };
+        let verified = head.verified_cookies().filter(|verified| verified.is_under(names));
+        let header = if verified.is_some() { None } else { head.cookie() };
         let cookies = header.as_deref().map(|header| Cookies::parse(header, names));
-        let edit = match (held, &cookies) {
-            (Some(held), _) => held.for_origin(),
+        let edit = match (verified, &cookies) {
+            (Some(verified), _) => verified.for_origin(),
             (None, Some(cookies)) => cookies.for_origin(),
             (None, None) => CookieEdit::Keep,
         };
-        let session = || match held {
-            Some(held) => self.check_session(held.session(), site, now).ok(),
+        let session = || match verified {
+            Some(verified) => self.check_session(verified.session(), site, now).ok(),
             None => cookies.as_ref().and_then(|cookies| self.session_of(cookies, site, now)),
         };
         // 7. Public. A rule that is switched to that still withholds from the origin the tokens it accepts.

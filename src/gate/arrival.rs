@@ -48,7 +48,7 @@ impl Gate {
             });
         }
         // 4. Our own, and the lock-down.
-        let locked_down = self.switching.borrow().is_locked_down(now);
+        let locked_down = self.switches.borrow().is_locked_down(now);
         if path.touches(&self.config.prefix) {
             let endpoint = path.is_plain().then(|| Endpoint::find(path.as_sent(), &self.config.prefix)).flatten();
             return Break(match endpoint {

@@ -2,7 +2,7 @@
 //! says who is there.
 //!
 //! # The walk
-//! 1. `decide` admits somebody. Where an assertion is asked for and one is at hand ([`Signed`]), the
+//! 1. `decide` admits somebody. Where an assertion is asked for and one is at hand ([`AssertionCache`]), the
 //!    request goes on at once.
 //! 2. Else it is [`Decision::Sign`], and `respond` has one signed by the platform, keeps it for the
 //!    requests that follow, and lets this one go on.
@@ -10,14 +10,14 @@
 //! Without a signature nothing goes on: an origin that asks for assertions must not get a request
 //! that merely lacks one.
 
-mod signed;
+mod cache;
 
 use std::rc::Rc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+pub(super) use cache::AssertionCache;
+use cache::Whom;
 use sha2::{Digest, Sha256};
-pub(super) use signed::Signed;
-use signed::Whom;
 
 use super::{Admitted, Answer, Decision, Forward, Gate, Outcome, Rejection, Request, rule_match::RuledRequest};
 use crate::{
@@ -44,7 +44,7 @@ const KEYS_LIFETIME: &str = "public, max-age=300";
 
 /// What is made of the public halves, once.
 #[derive(Debug)]
-pub(super) struct Published {
+pub(super) struct AssertionKeys {
     /// The header of every assertion, encoded.
     header: String,
     /// The key set.
@@ -65,7 +65,7 @@ impl Gate {
             && let Some(whom) = Whom::of(&admitted)
         {
             let arrival = ruled.arrival();
-            assertion = self.signed.borrow().find(&whom, arrival.site().address, arrival.now());
+            assertion = self.assertions.borrow().find(&whom, arrival.site().address, arrival.now());
             if assertion.is_none() {
                 return Decision::Sign(admitted, cookies, ruled.readable_visit());
             }
@@ -86,7 +86,7 @@ impl Gate {
             let Some(token) = &assertion else {
                 return Outcome::Answer(self.refuse(request, &Rejection::Unsigned));
             };
-            self.signed.borrow_mut().keep(whom, request.visit.site().address, token, request.now);
+            self.assertions.borrow_mut().keep(whom, request.visit.site().address, token, request.now);
         }
         Outcome::Forward(Forward::new(admitted, cookies, &self.config.headers, assertion))
     }
@@ -109,11 +109,11 @@ impl Gate {
     }
 
     /// What is made of the public halves. The platform computes them once per isolate.
-    async fn published<E: Edge>(&self, edge: &E) -> Option<Rc<Published>> {
+    async fn published<E: Edge>(&self, edge: &E) -> Option<Rc<AssertionKeys>> {
         if let Some(known) = self.published.borrow().as_ref() {
             return Some(Rc::clone(known));
         }
-        let mut published = Published { header: String::new(), keys: r#"{"keys":["#.to_owned() };
+        let mut published = AssertionKeys { header: String::new(), keys: r#"{"keys":["#.to_owned() };
         for generation in self.keys.generations() {
             published.add(&edge.public_point(generation.assertion()).await?);
         }
@@ -124,7 +124,7 @@ impl Gate {
     }
 }
 
-impl Published {
+impl AssertionKeys {
     /// The key that signs comes first.
     fn add(&mut self, PublicPoint { x, y }: &PublicPoint) {
         // RFC 7638: the digest of the members that every EC key has, in the order of their names.

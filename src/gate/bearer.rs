@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::{Answer, Denial, EventKind, Gate, Request, Trouble, discovery::Unproven, rejection};
 use crate::{
     claims::Claims,
-    config::Taken,
+    config::AcceptedTokens,
     edge::{Edge, RequestHead},
     oidc::{AccessTokenError, UntrustedAccessToken},
     policy::{Denied, StepUp},
@@ -42,7 +42,7 @@ pub(super) enum Shown {
 #[derive(Debug)]
 pub struct Unchecked {
     token: Secret<String>,
-    taken: Rc<Taken>,
+    taken: Rc<AcceptedTokens>,
 }
 
 /// How a token is shown, and so how the answer names what is asked for.
@@ -102,7 +102,7 @@ impl Gate {
     pub(super) fn shown(
         &self,
         head: &impl RequestHead,
-        taken: &Rc<Taken>,
+        taken: &Rc<AcceptedTokens>,
         now: Timestamp,
     ) -> Result<Option<Shown>, MachineRejection> {
         let authorization = if taken.issuers.is_empty() { None } else { head.header("authorization") };
@@ -120,7 +120,7 @@ impl Gate {
 
     /// An access token that this isolate verified a while ago counts at once, if its time is not over
     /// and it was checked as what this rule takes it for: it may be another issuer's on another rule.
-    fn access_token(&self, token: &str, taken: &Rc<Taken>, now: Timestamp) -> Result<Shown, MachineRejection> {
+    fn access_token(&self, token: &str, taken: &Rc<AcceptedTokens>, now: Timestamp) -> Result<Shown, MachineRejection> {
         let known = self.tokens.borrow().known(token);
         let claims = known.as_ref().map_or(Ok(None), |known| known.claims(&taken.issuers, now));
         Ok(match claims.map_err(|error| Scheme::Bearer.refuse(Why::AccessToken(error)))?.cloned() {
@@ -160,12 +160,12 @@ impl Gate {
 
 /// Whether `Authorization` holds a token that stays here, where nobody has to show one: what is meant for
 /// the gate is not the origin's, whoever is let pass.
-pub(super) fn keeps_token(head: &impl RequestHead, taken: &Taken) -> bool {
+pub(super) fn keeps_token(head: &impl RequestHead, taken: &AcceptedTokens) -> bool {
     let may_hold = !taken.issuers.is_empty() && !taken.forward;
     may_hold && head.header("authorization").is_some_and(|header| !matches!(bearer(&header), Ok(None)))
 }
 
-fn service_token(text: &str, taken: &Rc<Taken>, now: Timestamp) -> Result<Shown, MachineRejection> {
+fn service_token(text: &str, taken: &Rc<AcceptedTokens>, now: Timestamp) -> Result<Shown, MachineRejection> {
     let token = ServiceToken::find(&taken.service, text, now).map_err(|error| {
         Scheme::Service.refuse(match error {
             ServiceTokenError::Malformed => Why::Malformed,

@@ -3,15 +3,15 @@
 use std::rc::Rc;
 
 use super::{
-    Answer, Audience, EventKind, Gate, Goal, Rejection, Request, ReturnTo, Trouble, discovery::Unproven,
+    Answer, EventKind, Gate, Goal, Rejection, Request, RequestKind, ReturnTo, Trouble, discovery::Unproven,
     goal::SELECT_ACCOUNT, login::Start, redemption::RedeemableLogin,
 };
 use crate::{
     claims::Claims,
     edge::{Edge, RequestHead},
     oidc::{
-        AuthorizationError, AuthorizationResponse, IdToken, IdTokenError, Outcome, Registration, TokenError,
-        TokenResponse, UntrustedIdToken, UserInfo, UserInfoError, token_request, userinfo_request,
+        AuthorizationError, AuthorizationOutcome, AuthorizationResponse, IdToken, IdTokenError, Registration,
+        TokenError, TokenResponse, UntrustedIdToken, UserInfo, UserInfoError, token_request, userinfo_request,
     },
     pages::Page,
     secret::Secret,
@@ -53,7 +53,7 @@ impl Gate {
         let site = request.visit.site();
         let home = Goal::page(ReturnTo::home(site));
         // 1. One state, and a code or an error. A prefetch or a script spends nothing and starts nothing.
-        if Audience::of(request.head) != Audience::Navigation {
+        if RequestKind::of(request.head) != RequestKind::Navigation {
             return self.refuse_on_the_way(request, &Rejection::NotNavigation, &home);
         }
         let Ok(response) = AuthorizationResponse::parse(request.visit.query.as_deref().unwrap_or_default()) else {
@@ -117,8 +117,8 @@ impl Gate {
         let promised = metadata.names_issuer_in_response;
         let outcome = response.outcome_from(&provider.issuer, promised).map_err(|_| Rejection::ResponseIssuer)?;
         match outcome {
-            Outcome::Error(error) => Err(Rejection::Provider(error)),
-            Outcome::Code(code) => {
+            AuthorizationOutcome::Error(error) => Err(Rejection::Provider(error)),
+            AuthorizationOutcome::Code(code) => {
                 self.provider_keys(request, provider, &metadata).await.map_err(Rejection::KeysDown)?;
                 Ok(code)
             }

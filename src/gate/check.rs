@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Asked, Decision, Forward, Gate, Outcome, Rejection, Request, Withheld, rejection};
+use super::{Answer, Asked, Decision, Forward, Gate, Outcome, Rejection, Request, StrippedHeader, rejection};
 use crate::{
     config::{Check, Headers, Proxy},
     edge::{Edge, Original, RequestHead},
@@ -55,7 +55,7 @@ impl Gate {
         // outside ASCII is none (RFC 9110, 5.1), and what a server makes of it is anybody's guess.
         let names = request.head.names();
         if let Some(name) = names.into_iter().find(|name| {
-            !name.is_ascii() || Withheld::behind_a_proxy(&self.config.headers).any(|withheld| withheld.is(name))
+            !name.is_ascii() || StrippedHeader::behind_a_proxy(&self.config.headers).any(|withheld| withheld.is(name))
         }) {
             return in_terms_of(check.proxy, self.refuse(request, &Rejection::ForgedIdentity(name)), host);
         }

@@ -45,11 +45,11 @@ const LOST: Trouble = Trouble::Unreachable(Unreachable::Deadline);
 /// it, since the platform lets no request wait for a promise of another.
 #[derive(Debug, Default)]
 pub(super) struct Knowledge {
-    providers: HashMap<String, Known>,
+    providers: HashMap<String, ProviderDocuments>,
 }
 
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct ProviderDocuments {
     metadata: Shelf<Metadata>,
     keys: Shelf<KeySet>,
 }
@@ -57,7 +57,7 @@ pub(super) struct Known {
 /// One document of one provider, and the calls left for it.
 #[derive(Debug)]
 pub(super) struct Shelf<D> {
-    kept: Option<Kept<D>>,
+    kept: Option<Fetched<D>>,
     calls: Budget,
     /// Since when a call has been under way.
     under_way: Option<Timestamp>,
@@ -80,27 +80,27 @@ pub(super) enum Unproven {
 
 /// A document that was parsed.
 #[derive(Debug)]
-pub(super) struct Kept<D> {
+pub(super) struct Fetched<D> {
     pub(super) document: Rc<D>,
     pub(super) fetched: Timestamp,
 }
 
 impl<D> Shelf<D> {
     /// A call has ended: what it brought, or why it brought nothing.
-    fn end(&mut self, kept: Option<Kept<D>>, failed: Option<Trouble>) {
+    fn end(&mut self, kept: Option<Fetched<D>>, failed: Option<Trouble>) {
         self.under_way = None;
         self.failed = failed;
         self.kept = kept.or_else(|| self.kept.take());
     }
 }
 
-impl<D> Clone for Kept<D> {
+impl<D> Clone for Fetched<D> {
     fn clone(&self) -> Self {
         Self { document: Rc::clone(&self.document), fetched: self.fetched }
     }
 }
 
-impl<D> Kept<D> {
+impl<D> Fetched<D> {
     fn is_fresh(&self, now: Timestamp, provider: Publisher<'_>) -> bool {
         now.since(self.fetched) < provider.freshness
     }
@@ -111,10 +111,10 @@ impl<D> Kept<D> {
 }
 
 /// A document that providers publish.
-pub(super) trait Published: Sized + 'static {
+pub(super) trait ProviderDocument: Sized + 'static {
     const KIND: &'static str;
     fn parse(text: &str, provider: Publisher<'_>) -> Result<Self, String>;
-    fn shelf(known: &mut Known) -> &mut Shelf<Self>;
+    fn shelf(known: &mut ProviderDocuments) -> &mut Shelf<Self>;
 
     /// Whether a newer one is waited for where the kept one is no longer fresh, if there is one to be had.
     fn is_awaited(_: Publisher<'_>) -> bool {
@@ -122,19 +122,19 @@ pub(super) trait Published: Sized + 'static {
     }
 }
 
-impl Published for Metadata {
+impl ProviderDocument for Metadata {
     const KIND: &'static str = "metadata";
 
     fn parse(text: &str, provider: Publisher<'_>) -> Result<Self, String> {
         Self::parse(text, provider).map_err(|error| error.to_string())
     }
 
-    fn shelf(known: &mut Known) -> &mut Shelf<Self> {
+    fn shelf(known: &mut ProviderDocuments) -> &mut Shelf<Self> {
         &mut known.metadata
     }
 }
 
-impl Published for KeySet {
+impl ProviderDocument for KeySet {
     const KIND: &'static str = "keys";
 
     fn parse(text: &str, _: Publisher<'_>) -> Result<Self, String> {
@@ -142,7 +142,7 @@ impl Published for KeySet {
         if keys.is_empty() { Err("no usable key in it".to_owned()) } else { Ok(keys) }
     }
 
-    fn shelf(known: &mut Known) -> &mut Shelf<Self> {
+    fn shelf(known: &mut ProviderDocuments) -> &mut Shelf<Self> {
         &mut known.keys
     }
 
@@ -153,7 +153,7 @@ impl Published for KeySet {
     }
 }
 
-impl Default for Known {
+impl Default for ProviderDocuments {
     fn default() -> Self {
         Self {
             metadata: Shelf { kept: None, calls: Budget::single(), under_way: None, failed: None },
@@ -223,13 +223,13 @@ impl Gate {
         }
     }
 
-    async fn document<D: Published, E: Edge, H: RequestHead>(
+    async fn document<D: ProviderDocument, E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
         provider: Publisher<'_>,
         url: &str,
         patience: u32,
-    ) -> Result<Kept<D>, Trouble> {
+    ) -> Result<Fetched<D>, Trouble> {
         let (edge, now) = (request.edge, request.now);
         let mut kept = self.remembered::<D>(provider);
         if !kept.as_ref().is_some_and(|kept| kept.is_fresh(now, provider)) {
@@ -252,18 +252,18 @@ impl Gate {
         }
     }
 
-    fn shelf<D: Published>(&self, provider: Publisher<'_>) -> RefMut<'_, Shelf<D>> {
+    fn shelf<D: ProviderDocument>(&self, provider: Publisher<'_>) -> RefMut<'_, Shelf<D>> {
         RefMut::map(self.knowledge.borrow_mut(), |knowledge| {
             D::shelf(knowledge.providers.entry(provider.id.to_owned()).or_default())
         })
     }
 
-    fn remembered<D: Published>(&self, provider: Publisher<'_>) -> Option<Kept<D>> {
+    fn remembered<D: ProviderDocument>(&self, provider: Publisher<'_>) -> Option<Fetched<D>> {
         self.shelf::<D>(provider).kept.clone()
     }
 
     /// Remembers `found` if it is younger than what is remembered by now, and returns the younger.
-    fn younger<D: Published>(&self, found: Option<Kept<D>>, provider: Publisher<'_>) -> Option<Kept<D>> {
+    fn younger<D: ProviderDocument>(&self, found: Option<Fetched<D>>, provider: Publisher<'_>) -> Option<Fetched<D>> {
         let mut shelf = self.shelf::<D>(provider);
         let is_younger = found.as_ref().map(|kept| kept.fetched) > shelf.kept.as_ref().map(|kept| kept.fetched);
         if is_younger {
@@ -274,7 +274,7 @@ impl Gate {
 
     /// Calls the provider, within the budget, and waits for what comes of it: by looking, since no promise can
     /// be shared between requests.
-    async fn call<D: Published, E: Edge>(
+    async fn call<D: ProviderDocument, E: Edge>(
         self: &Rc<Self>,
         edge: &E,
         now: Timestamp,
@@ -282,7 +282,7 @@ impl Gate {
         provider: Publisher<'_>,
         url: &str,
         patience: u32,
-    ) -> Result<Kept<D>, Trouble> {
+    ) -> Result<Fetched<D>, Trouble> {
         self.begin::<D, E>(edge, now, request, provider, url)?;
         let mut waited = 0_u32;
         while waited < patience {
@@ -302,7 +302,7 @@ impl Gate {
 
     /// Begins a call unless one is under way. It is nobody's own: it goes on when who began it is gone, or whoever
     /// starts logins and hangs up would use up the calls of all others.
-    fn begin<D: Published, E: Edge>(
+    fn begin<D: ProviderDocument, E: Edge>(
         self: &Rc<Self>,
         edge: &E,
         now: Timestamp,
@@ -325,7 +325,7 @@ impl Gate {
         Ok(())
     }
 
-    fn fetch_anew<D: Published, E: Edge>(
+    fn fetch_anew<D: ProviderDocument, E: Edge>(
         self: Rc<Self>,
         edge: E,
         now: Timestamp,
@@ -339,7 +339,7 @@ impl Gate {
             let found = text.and_then(|text| Ok((D::parse(&text, provider).map_err(Trouble::Unusable)?, text)));
             match found {
                 Ok((document, text)) => {
-                    let kept = Some(Kept { document: Rc::new(document), fetched: now });
+                    let kept = Some(Fetched { document: Rc::new(document), fetched: now });
                     self.shelf::<D>(provider).end(kept, None);
                     self.store(D::KIND, &edge, provider, &url, &text, now).await;
                 }
@@ -368,7 +368,7 @@ async fn get<E: Edge>(edge: &E, url: &str) -> Result<String, Trouble> {
 async fn try_keys<E: Edge>(
     edge: &E,
     now: Timestamp,
-    keys: &Kept<KeySet>,
+    keys: &Fetched<KeySet>,
     provider: Publisher<'_>,
     signed: &Signed<'_>,
 ) -> Option<SignatureProof> {

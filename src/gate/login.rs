@@ -1,6 +1,6 @@
 //! Starting a login: `/.auth/login`, and the one silent restart.
 
-use super::{Answer, Audience, EventKind, Gate, Goal, Rejection, Request, ReturnTo, goal::prompt};
+use super::{Answer, EventKind, Gate, Goal, Rejection, Request, RequestKind, ReturnTo, goal::prompt};
 use crate::{
     edge::{Edge, RequestHead},
     oidc::{AuthorizationRequest, Registration, Verifier, nonce},
@@ -15,7 +15,7 @@ use url::form_urlencoded;
 const MOST_COOKIES: usize = 20;
 
 /// What `/.auth/login` was asked for.
-struct Wanted {
+struct LoginParameters {
     provider: Option<String>,
     goal: Goal,
 }
@@ -49,7 +49,7 @@ impl Gate {
     /// 5. the login starts, and a small page keeps the fragment on the way.
     pub(super) async fn login<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
         // 1. A page that a person opens.
-        if Audience::of(request.head) != Audience::Navigation {
+        if RequestKind::of(request.head) != RequestKind::Navigation {
             return self.refuse(request, &Rejection::NotNavigation);
         }
         if request.head.method() == "HEAD" {
@@ -154,7 +154,7 @@ impl Gate {
         format!("{}{}", request.visit.site().address, self.path_of(super::Endpoint::Callback))
     }
 
-    fn wanted<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Wanted {
+    fn wanted<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> LoginParameters {
         let query = request.visit.query.as_deref().unwrap_or_default();
         let value = |wanted: &str| {
             form_urlencoded::parse(query.as_bytes())
@@ -163,14 +163,14 @@ impl Gate {
         };
         let site = request.visit.site();
         let page = |name: &str| value(name).and_then(|text| ReturnTo::parse(&text, site, &self.config.prefix));
-        Wanted {
+        LoginParameters {
             provider: value("provider"),
             goal: Goal::of(page("return_to").unwrap_or_else(|| ReturnTo::home(site)), page("for"), value("method"))
                 .asking(prompt(value("prompt").as_deref())),
         }
     }
 
-    fn chooser(&self, wanted: &Wanted) -> Page {
+    fn chooser(&self, wanted: &LoginParameters) -> Page {
         let choices = self.config.providers.iter().map(|provider| {
             let query = form_urlencoded::Serializer::new(String::new()).append_pair("provider", &provider.id).finish();
             Choice { title: provider.title.clone(), address: format!("{}&{query}", self.login_path(&wanted.goal)) }

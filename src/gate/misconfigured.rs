@@ -1,6 +1,6 @@
 //! What everybody hears while the settings are wrong.
 
-use super::{Answer, Audience, Event, EventKind, problem::problem};
+use super::{Answer, Event, EventKind, RequestKind, problem::problem};
 use crate::{
     config::ConfigError,
     edge::{Edge, RequestHead},
@@ -16,7 +16,7 @@ pub fn misconfigured<E: Edge>(edge: &E, head: &impl RequestHead, error: &ConfigE
         "This site is not set up",
         "The gate in front of this site has wrong settings. Tell the people who run it; their log says what is wrong.",
     );
-    if Audience::of(head) == Audience::Script {
+    if RequestKind::of(head) == RequestKind::Script {
         return problem(500, "settings_wrong", title, text, &request, (None, None));
     }
     Answer::page(

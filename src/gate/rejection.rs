@@ -5,7 +5,7 @@
 
 pub(super) use super::problem::{challenge, problem, readable};
 use super::{
-    Answer, Audience, EventKind, Gate, Goal, MachineRejection, Request, ReturnTo, Trouble,
+    Answer, EventKind, Gate, Goal, MachineRejection, Request, RequestKind, ReturnTo, Trouble,
     goal::{LOGIN, SELECT_ACCOUNT},
 };
 use crate::{
@@ -362,7 +362,7 @@ impl Gate {
             _ => None,
         };
         let way_on = rejection.way_on(self, goal);
-        let answer = if Audience::of(request.head) == Audience::Script {
+        let answer = if RequestKind::of(request.head) == RequestKind::Script {
             let another = match &way_on {
                 WayOn::AnotherAccount { login, .. } => {
                     Some(format!("{}{}", request.visit.site().address, login.address))

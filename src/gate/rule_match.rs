@@ -10,7 +10,7 @@ use super::{
     same_origin::allowed_origin,
 };
 use crate::{
-    config::{Access, Rule, Site, Taken},
+    config::{AcceptedTokens, Access, Rule, Site},
     edge::RequestHead,
     rules::{Ambiguous, PathError, RequestPath, Target},
     switch::Mode,
@@ -134,7 +134,7 @@ impl Gate {
     /// What a rule asks for now: what it was deployed with, or what it is switched to. Switched on, it
     /// asks for what it was deployed with if that is sign-in, and for sign-in alone if not.
     pub(super) fn access<'g>(&'g self, rule: &'g Rule, now: Timestamp) -> &'g Access {
-        match (self.switching.borrow().mode(rule.id.as_deref(), now), &rule.access) {
+        match (self.switches.borrow().mode(rule.id.as_deref(), now), &rule.access) {
             (Some(Mode::Off), _) => &Access::Public,
             (Some(Mode::Optional), _) => &Access::Optional,
             (Some(Mode::On | Mode::LockedDown), Access::Public | Access::Optional) => &self.config.rule(None).access,
@@ -143,7 +143,7 @@ impl Gate {
     }
 
     /// The tokens that count: where several rules have to admit, only if each takes the same ones.
-    pub(super) fn accepted_tokens<'g>(&'g self, rules: &RuleMatch<'g>) -> Option<&'g Rc<Taken>> {
+    pub(super) fn accepted_tokens<'g>(&'g self, rules: &RuleMatch<'g>) -> Option<&'g Rc<AcceptedTokens>> {
         let taken = rules.rule.tokens.as_ref()?;
         let is_like = |beside: &Rule| beside.tokens.as_ref().is_some_and(|other| other.is_like(taken));
         self.beside(rules).all(is_like).then_some(taken)

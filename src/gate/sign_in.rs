@@ -1,6 +1,6 @@
 //! What a visitor without a session gets: a login, a page that offers one, or a 401.
 
-use super::{Answer, Audience, Endpoint, Gate, Goal, Request, ReturnTo, rejection};
+use super::{Answer, Endpoint, Gate, Goal, Request, RequestKind, ReturnTo, rejection};
 use crate::{
     edge::{Edge, RequestHead},
     pages::Page,
@@ -25,14 +25,14 @@ impl Gate {
         let site = request.visit.site();
         let page = ReturnTo::parse(&request.visit.address(), site, &self.config.prefix)
             .unwrap_or_else(|| ReturnTo::home(site));
-        let answer = match Audience::of(request.head) {
-            Audience::Navigation => {
+        let answer = match RequestKind::of(request.head) {
+            RequestKind::Navigation => {
                 return Answer::redirect(302, &format!("{}{}", site.address, self.login_path(&Goal::page(page))));
             }
-            Audience::Framed => self
+            RequestKind::Framed => self
                 .page(request, 401, &Page::SignInFirst { sign_in: self.login_path(&self.goal_of(request, page)) })
                 .with("www-authenticate", &challenge(site.host, step_up)),
-            Audience::Script => {
+            RequestKind::Script => {
                 let answer = self.unauthenticated(request, page, step_up);
                 rejection::readable(answer, &request.visit)
             }

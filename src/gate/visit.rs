@@ -1,4 +1,4 @@
-//! [`Visit`]: where a request came to; [`Audience`]: what kind of answer its sender can use.
+//! [`Visit`]: where a request came to; [`RequestKind`]: what kind of answer its sender can use.
 
 use crate::{config::Site, edge::RequestHead, session::CookieNames};
 
@@ -20,7 +20,7 @@ pub struct Visit {
 
 /// What kind of answer the sender of a request can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
+pub enum RequestKind {
     /// A person who opened a page in a tab: it can be sent elsewhere.
     Navigation,
     /// A person who looks at a frame or sent a form: a page, but not another address.
@@ -107,7 +107,7 @@ impl Visit {
     }
 }
 
-impl Audience {
+impl RequestKind {
     /// Who asks, by Fetch metadata where there is any, else by `Accept`. This chooses the form of
     /// an answer, never the verdict.
     pub fn of(head: &impl RequestHead) -> Self {

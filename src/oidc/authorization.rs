@@ -99,13 +99,13 @@ impl AuthorizationRequest<'_> {
 pub struct AuthorizationResponse {
     /// The state, as it came.
     pub state: String,
-    outcome: Outcome,
+    outcome: AuthorizationOutcome,
     issuer: Option<String>,
 }
 
 /// What the provider decided.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum AuthorizationOutcome {
     /// Signed in: the code to exchange.
     Code(Secret<String>),
     /// Not signed in, and why.
@@ -165,11 +165,11 @@ impl AuthorizationResponse {
             }
         }
         let outcome = match (code.filter(|code| !code.is_empty()), error) {
-            (Some(code), None) => Outcome::Code(Secret::new(code)),
+            (Some(code), None) => AuthorizationOutcome::Code(Secret::new(code)),
             (None, Some(error)) if expired && error == "temporarily_unavailable" => {
-                Outcome::Error(AuthorizationError::EXPIRED)
+                AuthorizationOutcome::Error(AuthorizationError::EXPIRED)
             }
-            (None, Some(error)) => Outcome::Error(AuthorizationError::from_code(&error)),
+            (None, Some(error)) => AuthorizationOutcome::Error(AuthorizationError::from_code(&error)),
             _ => return Err(ResponseError::Malformed),
         };
         Ok(Self { state: state.ok_or(ResponseError::Malformed)?, outcome, issuer })
@@ -178,7 +178,9 @@ impl AuthorizationResponse {
     /// The error, unless another attempt may end otherwise. It may be anybody's until the issuer was checked.
     pub fn declined(&self) -> Option<AuthorizationError> {
         match &self.outcome {
-            Outcome::Error(error @ (AuthorizationError::AccessDenied | AuthorizationError::Refused(_))) => Some(*error),
+            AuthorizationOutcome::Error(
+                error @ (AuthorizationError::AccessDenied | AuthorizationError::Refused(_)),
+            ) => Some(*error),
             _ => None,
         }
     }
@@ -187,7 +189,7 @@ impl AuthorizationResponse {
     ///
     /// # Errors
     /// [`ResponseError::Issuer`]
-    pub fn outcome_from(self, asked: &Issuer, promised: bool) -> Result<Outcome, ResponseError> {
+    pub fn outcome_from(self, asked: &Issuer, promised: bool) -> Result<AuthorizationOutcome, ResponseError> {
         self.check_issuer(asked, promised)?;
         Ok(self.outcome)
     }
@@ -357,7 +359,9 @@ mod tests {
 
     #[test]
     fn rfc6749_4_1_2_1_what_the_provider_writes_is_never_repeated() {
-        let Outcome::Error(error) = AuthorizationResponse::parse("state=s&error=<script>").unwrap().outcome else {
+        let AuthorizationOutcome::Error(error) =
+            AuthorizationResponse::parse("state=s&error=<script>").unwrap().outcome
+        else {
             panic!("an error")
         };
         assert_eq!(error.as_str(), "other");

@@ -8,7 +8,7 @@ use web_sys::Request;
 
 use crate::{
     edge::{Original, RequestHead},
-    session::Held,
+    session::VerifiedCookies,
 };
 
 /// What most decisions need is read at once; the rest is read on demand.
@@ -16,7 +16,7 @@ pub(super) struct Head<'r> {
     request: &'r Request,
     lines: Lines,
     /// What the `Cookie` header holds, where it was read before; then it is not among the lines.
-    held: Option<&'r Held>,
+    verified: Option<&'r VerifiedCookies>,
     /// Whether the request asks about this one, and is not it.
     reported: bool,
     /// Whether it may have a `Destination`: what the entry wrote lines of has none.
@@ -35,8 +35,8 @@ struct Lines {
 impl<'r> Head<'r> {
     /// With the lines that the entry wrote, and what the `Cookie` header was found to hold. `None` if the lines
     /// are not five; then the entry asks [`respond`](super::respond), which reads the request itself.
-    pub(super) fn read(request: &'r Request, lines: String, held: Option<&'r Held>) -> Option<Self> {
-        Some(Self { request, lines: Lines::read(lines)?, held, reported: false, may_lead: false })
+    pub(super) fn read(request: &'r Request, lines: String, verified: Option<&'r VerifiedCookies>) -> Option<Self> {
+        Some(Self { request, lines: Lines::read(lines)?, verified, reported: false, may_lead: false })
     }
 
     pub(super) fn of(request: &'r Request) -> Self {
@@ -44,11 +44,11 @@ impl<'r> Head<'r> {
         // The method is text, since the worker crate's own type turns unknown ones into GET.
         let headers = ["upgrade", "origin", "cookie"].map(header);
         let lines = Lines::write(&request.method(), &request.url(), headers.each_ref().map(Option::as_deref));
-        Self { request, lines, held: None, reported: false, may_lead: true }
+        Self { request, lines, verified: None, reported: false, may_lead: true }
     }
 
     fn cookies(&self) -> Option<&str> {
-        self.held.map(Held::header).or_else(|| self.lines.cookie())
+        self.verified.map(VerifiedCookies::header).or_else(|| self.lines.cookie())
     }
 }
 
@@ -121,8 +121,8 @@ impl RequestHead for Head<'_> {
         self.cookies().map(Cow::Borrowed)
     }
 
-    fn held(&self) -> Option<&Held> {
-        self.held
+    fn verified_cookies(&self) -> Option<&VerifiedCookies> {
+        self.verified
     }
 
     /// The platform sets this header itself, whatever the client sends.
@@ -147,6 +147,6 @@ impl RequestHead for Head<'_> {
     fn of_original(&self, original: Original) -> Self {
         let Original { method, url, upgrade } = original;
         let lines = Lines::write(&method, &url, [upgrade.as_deref(), self.lines.origin(), self.cookies()]);
-        Self { request: self.request, lines, held: None, reported: true, may_lead: self.may_lead }
+        Self { request: self.request, lines, verified: None, reported: true, may_lead: self.may_lead }
     }
 }

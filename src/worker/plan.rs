@@ -21,16 +21,16 @@ const MOST: usize = 64;
 const LONGEST: usize = 8_192;
 
 thread_local! {
-    static KEPT: RefCell<Kept> = const { RefCell::new(Kept { plans: Vec::new(), next: 0 }) };
+    static PLANS: RefCell<PlanCache> = const { RefCell::new(PlanCache { plans: Vec::new(), next: 0 }) };
 }
 
 /// The plans written last, in a ring: what they carry out, and the array.
-struct Kept {
+struct PlanCache {
     plans: Vec<(Forward, Array)>,
     next: usize,
 }
 
-impl Kept {
+impl PlanCache {
     fn find(&self, forward: &Forward) -> Option<Array> {
         self.plans.iter().find(|(kept, _)| kept == forward).map(|(_, plan)| plan.clone())
     }
@@ -51,11 +51,11 @@ pub(super) fn plan(forward: Forward, config: &Config, head: &Head<'_>) -> Array 
     if is_of_one_address || matches!(&forward.cookies, CookieEdit::Replace(cookies) if cookies.len() > LONGEST) {
         return array(&forward, config, head);
     }
-    if let Some(plan) = KEPT.with_borrow(|kept| kept.find(&forward)) {
+    if let Some(plan) = PLANS.with_borrow(|kept| kept.find(&forward)) {
         return plan;
     }
     let plan = array(&forward, config, head);
-    KEPT.with_borrow_mut(|kept| kept.keep(forward, plan.clone()));
+    PLANS.with_borrow_mut(|kept| kept.keep(forward, plan.clone()));
     plan
 }
 

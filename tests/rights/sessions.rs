@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     config,
     support::{
-        held::decide,
+        verified_cookies::decide,
         world::{HOST, Head, Isolate, SECRET, World, settings},
     },
 };

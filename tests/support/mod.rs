@@ -11,11 +11,11 @@
 
 pub mod browser;
 pub mod head;
-pub mod held;
 pub mod kv;
 pub mod machine;
 pub mod operator;
 pub mod outcome;
 pub mod provider;
 pub mod signature;
+pub mod verified_cookies;
 pub mod world;

@@ -215,8 +215,8 @@ fn what_contradicts_itself_is_refused_by_name() {
 #[test]
 fn what_is_withheld_from_every_origin_is_no_name_for_an_identity_header() {
     let headers = headers("{}");
-    let others = crate::gate::Withheld::here(&headers).map(|withheld| match withheld {
-        crate::gate::Withheld::Name(name) | crate::gate::Withheld::Spellings(name) => name,
+    let others = crate::gate::StrippedHeader::here(&headers).map(|withheld| match withheld {
+        crate::gate::StrippedHeader::Name(name) | crate::gate::StrippedHeader::Spellings(name) => name,
     });
     let others: Vec<&str> = others.filter(|name| !X_AUTH.contains(name)).collect();
     assert!(others.len() > 20, "{others:?}");

@@ -1,4 +1,4 @@
-//! [`Signed`]: the assertions that an isolate has signed, each for as long as it counts.
+//! [`AssertionCache`]: the assertions that an isolate has signed, each for as long as it counts.
 
 use std::rc::Rc;
 
@@ -16,8 +16,8 @@ const MOST: usize = 256;
 
 /// The assertions signed last, in a ring.
 #[derive(Debug, Default)]
-pub(in crate::gate) struct Signed {
-    assertions: Vec<Kept>,
+pub(in crate::gate) struct AssertionCache {
+    assertions: Vec<CachedAssertion>,
     next: usize,
 }
 
@@ -31,7 +31,7 @@ pub(super) enum Whom {
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedAssertion {
     /// When the session began: cheap to compare, and different for nearly all.
     began: Option<Timestamp>,
     whom: Whom,
@@ -74,7 +74,7 @@ impl Whom {
     }
 }
 
-impl Kept {
+impl CachedAssertion {
     fn is_of(&self, whom: &Whom, site: &str) -> bool {
         self.began == whom.began() && self.whom.is(whom) && self.site == site
     }
@@ -85,7 +85,7 @@ impl Kept {
     }
 }
 
-impl Signed {
+impl AssertionCache {
     /// The assertion about somebody at this site, if there is one with enough time left.
     pub(super) fn find(&self, whom: &Whom, site: &str, now: Timestamp) -> Option<String> {
         let kept = self.assertions.iter().find(|kept| kept.is_of(whom, site))?;
@@ -96,7 +96,8 @@ impl Signed {
     /// oldest.
     pub(super) fn keep(&mut self, whom: Whom, site: &str, token: &str, now: Timestamp) {
         let last = self.assertions.iter().position(|last| last.is_of(&whom, site));
-        let kept = Kept { began: whom.began(), whom, site: site.to_owned(), token: token.to_owned(), signed: now };
+        let kept =
+            CachedAssertion { began: whom.began(), whom, site: site.to_owned(), token: token.to_owned(), signed: now };
         let place = last.unwrap_or(self.next);
         match self.assertions.get_mut(place) {
             Some(oldest) => *oldest = kept,
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn an_assertion_is_found_while_a_minute_is_left() {
-        let mut signed = Signed::default();
+        let mut signed = AssertionCache::default();
         let ada = session(&Counting::default(), person(), 0);
         signed.keep(person_of(&ada), SITE, "one", at(100));
         for (second, found) in
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn it_is_that_sessions_at_that_site_with_those_claims() {
-        let mut signed = Signed::default();
+        let mut signed = AssertionCache::default();
         let entropy = Counting::default();
         let ada = session(&entropy, person(), 0);
         signed.keep(person_of(&ada), SITE, "ada", at(1));
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn no_more_than_so_many_are_kept_and_the_oldest_goes_first() {
-        let mut signed = Signed::default();
+        let mut signed = AssertionCache::default();
         let entropy = Counting::default();
         let sessions: Vec<_> = (0..MOST + 3).map(|_| session(&entropy, person(), 0)).collect();
         for session in &sessions {

@@ -8,21 +8,21 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Gate,
-    discovery::{Kept, Published, STALE},
+    discovery::{Fetched, ProviderDocument, STALE},
 };
 use crate::{edge::Edge, oidc::Publisher, time::Timestamp};
 
 impl Gate {
     /// Reads a document from KV. Without our MAC, or unreadable, it is as good as not there.
-    pub(super) async fn load<D: Published, E: Edge>(
+    pub(super) async fn load<D: ProviderDocument, E: Edge>(
         &self,
         edge: &E,
         provider: Publisher<'_>,
         url: &str,
-    ) -> Option<Kept<D>> {
+    ) -> Option<Fetched<D>> {
         let entry = edge.load(&key(D::KIND, provider, url)).await?;
         let (fetched, text) = self.opened(D::KIND, &entry, provider, url)?;
-        Some(Kept { document: Rc::new(D::parse(text, provider).ok()?), fetched })
+        Some(Fetched { document: Rc::new(D::parse(text, provider).ok()?), fetched })
     }
 
     /// Writes a document to KV when it is another than the one there, or that one is half through

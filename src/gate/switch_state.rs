@@ -34,7 +34,7 @@ const BETWEEN_CHECKS: u32 = 5;
 
 /// What an isolate knows of the switches. Plain data.
 #[derive(Debug, Default)]
-pub(super) struct Switching {
+pub(super) struct SwitchState {
     current: Switches,
     /// When the last look began.
     began: Option<Timestamp>,
@@ -46,12 +46,12 @@ pub(super) struct Switching {
 
 /// Whether there is something to decide on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    Well,
+enum Freshness {
+    Fresh,
     /// A look is due.
     Due,
     /// Nothing was ever looked at, or not for too long.
-    No,
+    Unknown,
 }
 
 /// What a look finds: an entry that was read, no entry, or nothing at all.
@@ -61,7 +61,7 @@ impl Gate {
     /// Whether a request can be decided at once, without a look at the switches. Always, unless the
     /// settings have `switch = true`.
     pub fn knows_switches(&self, now: Timestamp) -> bool {
-        !self.config.switch || self.switching.borrow().known(now) == Known::Well
+        !self.config.switch || self.switches.borrow().known(now) == Freshness::Fresh
     }
 
     /// Looks at the switches if a look is due, and waits for it if nothing is known. The look is nobody's
@@ -70,11 +70,11 @@ impl Gate {
         if self.knows_switches(edge.now()) {
             return;
         }
-        let known = self.switching.borrow().known(edge.now());
-        if !self.switching.borrow().is_under_way(edge.now()) {
+        let known = self.switches.borrow().known(edge.now());
+        if !self.switches.borrow().is_under_way(edge.now()) {
             edge.in_background(self.look(edge));
         }
-        if known == Known::Due {
+        if known == Freshness::Due {
             return;
         }
         for _ in 0..CHECKS {
@@ -88,7 +88,7 @@ impl Gate {
 
     /// A look at KV, from now on under way.
     fn look<E: Edge>(self: &Rc<Self>, edge: &E) -> Pin<Box<dyn Future<Output = ()>>> {
-        self.switching.borrow_mut().begin(edge.now());
+        self.switches.borrow_mut().begin(edge.now());
         let (gate, edge) = (Rc::clone(self), edge.clone());
         Box::pin(async move {
             let entry = edge.read(KEY).await;
@@ -105,11 +105,11 @@ impl Gate {
     fn take_in(&self, entry: Result<Option<String>, Unreachable>, request: &str, now: Timestamp) -> Vec<Event> {
         let serves = |host: &str| self.config.hosts.iter().any(|served| served.is(host));
         let found = entry.map(|entry| entry.map(|entry| Switches::read(&entry, &self.keys, serves)));
-        self.switching.borrow_mut().take_in(found, |id| self.config.has_rule(id), request, now)
+        self.switches.borrow_mut().take_in(found, |id| self.config.has_rule(id), request, now)
     }
 }
 
-impl Switching {
+impl SwitchState {
     pub(super) fn is_locked_down(&self, now: Timestamp) -> bool {
         self.current.is_locked_down(now)
     }
@@ -119,12 +119,12 @@ impl Switching {
         self.current.mode(rule?, now)
     }
 
-    fn known(&self, now: Timestamp) -> Known {
+    fn known(&self, now: Timestamp) -> Freshness {
         let within = |time: Option<Timestamp>, limit| time.is_some_and(|time| now.since(time) < limit);
         match (within(self.looked, STALE), within(self.began, REFRESH)) {
-            (true, true) => Known::Well,
-            (true, false) => Known::Due,
-            (false, _) => Known::No,
+            (true, true) => Freshness::Fresh,
+            (true, false) => Freshness::Due,
+            (false, _) => Freshness::Unknown,
         }
     }
 

@@ -1,4 +1,4 @@
-//! [`Withheld`]: the headers of a client that go no further, since an origin could take one for the gate's
+//! [`StrippedHeader`]: the headers of a client that go no further, since an origin could take one for the gate's
 //! word, or be led by it elsewhere than was judged.
 
 use super::{TOKEN_HEADER, method::METHOD_HEADERS};
@@ -39,14 +39,14 @@ const EXPECT: &str = "expect";
 /// A header that goes no further, in any spelling that a server could take for it: letters in either case, and
 /// any mark for `-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Withheld<'n> {
+pub enum StrippedHeader<'n> {
     /// In every spelling.
     Name(&'n str),
     /// In every spelling but this one.
     Spellings(&'n str),
 }
 
-impl<'n> Withheld<'n> {
+impl<'n> StrippedHeader<'n> {
     /// What the gate removes from a request on its way to the origin. A service token is for the gate, whoever
     /// asked for it.
     pub fn here(headers: &'n Headers) -> impl Iterator<Item = Self> {

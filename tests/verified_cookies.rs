@@ -13,7 +13,7 @@ use portcullis::{
 use serde_json::json;
 use support::{
     browser::Browser,
-    held::{Again, decide},
+    verified_cookies::{Again, decide},
     world::{HOST, Head, Isolate, World, settings},
 };
 
@@ -88,7 +88,7 @@ fn a_header_that_was_read_for_one_kind_of_host_is_read_again_for_the_other() {
     let (isolate, session) = site();
     let now = isolate.world.now();
     let cookie = format!("{NAME}={session}");
-    let held = isolate.gate.hold(cookie.clone(), false).unwrap();
+    let held = isolate.gate.verify_cookies(cookie.clone(), false).unwrap();
     let head = Again::new(get("http://localhost:8787/open/x", &cookie), &held);
     // Nothing of ours reaches the origin here either.
     let Decision::Forward(forward) = isolate.gate.decide(&head, now) else { panic!("not admitted") };
@@ -110,8 +110,8 @@ fn nothing_is_remembered_but_a_session_that_our_key_signed() {
         format!("a=1,{NAME}={session}"),
         format!("__HOST-portcullis={session}"),
     ] {
-        assert!(isolate.gate.hold(cookie.clone(), false).is_none(), "{cookie}");
+        assert!(isolate.gate.verify_cookies(cookie.clone(), false).is_none(), "{cookie}");
     }
-    assert!(isolate.gate.hold(format!("{NAME}={session}"), true).is_none());
-    assert!(isolate.gate.hold(format!("portcullis={session}"), true).is_some());
+    assert!(isolate.gate.verify_cookies(format!("{NAME}={session}"), true).is_none());
+    assert!(isolate.gate.verify_cookies(format!("portcullis={session}"), true).is_some());
 }

@@ -1,27 +1,27 @@
-//! [`Held`]: what a `Cookie` header holds, for as long as the same header comes again.
+//! [`VerifiedCookies`]: what a `Cookie` header holds, for as long as the same header comes again.
 
 use std::rc::Rc;
 
-use super::{CookieEdit, CookieNames, Cookies, Recent, SignedSession};
+use super::{CookieEdit, CookieNames, Cookies, SignedSession, VerificationCache};
 use crate::keyring::KeyRing;
 
 /// A `Cookie` header in which a session was verified: it is neither read nor verified again while it is, byte
 /// for byte, the same. Whether the session counts here and now is checked each time all the same.
 #[derive(Debug)]
-pub struct Held {
+pub struct VerifiedCookies {
     header: String,
     names: CookieNames,
     session: Rc<SignedSession>,
     for_origin: CookieEdit,
 }
 
-impl Held {
+impl VerifiedCookies {
     /// What `header` holds under these names. `None` without a session that one of the keys signed: what else
     /// there is in a header is not worth the place.
     pub fn read(
         header: String,
         names: CookieNames,
-        recent: &mut Recent<SignedSession>,
+        recent: &mut VerificationCache<SignedSession>,
         keys: &KeyRing,
     ) -> Option<Self> {
         let cookies = Cookies::parse(&header, names);

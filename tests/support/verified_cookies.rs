@@ -5,7 +5,7 @@ use std::{borrow::Cow, cell::Cell};
 use portcullis::{
     edge::{Original, RequestHead},
     gate::{Decision, Gate},
-    session::Held,
+    session::VerifiedCookies,
     time::Timestamp,
 };
 
@@ -14,13 +14,13 @@ use super::world::Head;
 /// The request, with what was read of its header.
 pub struct Again<'h> {
     head: Head,
-    held: Option<&'h Held>,
+    verified: Option<&'h VerifiedCookies>,
     rereads: Cell<bool>,
 }
 
 impl<'h> Again<'h> {
-    pub fn new(head: Head, held: &'h Held) -> Self {
-        Self { head, held: Some(held), rereads: Cell::new(false) }
+    pub fn new(head: Head, verified: &'h VerifiedCookies) -> Self {
+        Self { head, verified: Some(verified), rereads: Cell::new(false) }
     }
 }
 
@@ -42,8 +42,8 @@ impl RequestHead for Again<'_> {
         self.head.cookie()
     }
 
-    fn held(&self) -> Option<&Held> {
-        self.held
+    fn verified_cookies(&self) -> Option<&VerifiedCookies> {
+        self.verified
     }
 
     fn client_address(&self) -> Option<String> {
@@ -59,7 +59,7 @@ impl RequestHead for Again<'_> {
     }
 
     fn of_original(&self, original: Original) -> Self {
-        Self { head: self.head.of_original(original), held: None, rereads: Cell::default() }
+        Self { head: self.head.of_original(original), verified: None, rereads: Cell::default() }
     }
 }
 
@@ -67,8 +67,8 @@ impl RequestHead for Again<'_> {
 pub fn decide(gate: &Gate, head: Head, now: Timestamp) -> Decision {
     let development = head.url().starts_with("http:");
     let decision = gate.decide(&head, now);
-    if let Some(held) = head.header("cookie").and_then(|cookie| gate.hold(cookie, development)) {
-        let again = Again::new(head, &held);
+    if let Some(verified) = head.header("cookie").and_then(|cookie| gate.verify_cookies(cookie, development)) {
+        let again = Again::new(head, &verified);
         assert_eq!(format!("{decision:?}"), format!("{:?}", gate.decide(&again, now)));
         assert!(!again.rereads.get(), "the header is read again");
     }

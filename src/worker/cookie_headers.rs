@@ -3,28 +3,28 @@
 use std::{cell::RefCell, rc::Rc};
 
 use super::platform;
-use crate::session::Held;
+use crate::session::VerifiedCookies;
 
 /// Headers remembered per isolate: the lowest byte of a number is the place.
 const MOST: usize = 256;
 
 thread_local! {
-    static REMEMBERED: RefCell<Remembered> = const { RefCell::new(Remembered { held: Vec::new(), next: 0 }) };
+    static HEADERS: RefCell<CookieHeaders> = const { RefCell::new(CookieHeaders { verified: Vec::new(), next: 0 }) };
 }
 
-struct Remembered {
-    held: Vec<(u64, Rc<Held>)>,
+struct CookieHeaders {
+    verified: Vec<(u64, Rc<VerifiedCookies>)>,
     next: usize,
 }
 
 /// Remembers what a header holds, in the place of the oldest. Its number is drawn at random, so that one of an
 /// instance that is gone, or of a place that was given away, finds nothing.
-pub(super) fn remember(held: Held) -> Option<f64> {
+pub(super) fn remember(verified: VerifiedCookies) -> Option<f64> {
     let drawn = platform::draw()?;
-    REMEMBERED.with_borrow_mut(|Remembered { held: all, next }| {
+    HEADERS.with_borrow_mut(|CookieHeaders { verified: all, next }| {
         // 52 bits, all of which a float keeps: 44 of chance, and the place.
         let number = drawn >> 20 << 8 | u64::try_from(*next).ok()?;
-        let known = (number, Rc::new(held));
+        let known = (number, Rc::new(verified));
         match all.get_mut(*next) {
             Some(oldest) => *oldest = known,
             None => all.push(known),
@@ -35,11 +35,11 @@ pub(super) fn remember(held: Held) -> Option<f64> {
 }
 
 /// What was remembered under `number`.
-pub(super) fn find(number: f64) -> Option<Rc<Held>> {
+pub(super) fn find(number: f64) -> Option<Rc<VerifiedCookies>> {
     let number = number as u64;
     let place = usize::try_from(number & 0xff).ok()?;
-    REMEMBERED.with_borrow(|remembered| {
-        let (known, held) = remembered.held.get(place)?;
-        (*known == number).then(|| Rc::clone(held))
+    HEADERS.with_borrow(|remembered| {
+        let (known, verified) = remembered.verified.get(place)?;
+        (*known == number).then(|| Rc::clone(verified))
     })
 }

@@ -1,4 +1,4 @@
-//! [`Recent`]: the sessions that an isolate has verified, so that a page with twenty pictures costs
+//! [`VerificationCache`]: the sessions that an isolate has verified, so that a page with twenty pictures costs
 //! one signature and not twenty-one.
 //!
 //! A cookie is found here only if it is, byte for byte, one whose signature was checked; whether it
@@ -22,7 +22,7 @@ const TAIL: usize = 8;
 
 /// The signed texts that were verified last, with what they say, in a ring.
 #[derive(Debug)]
-pub struct Recent<T> {
+pub struct VerificationCache<T> {
     verified: Vec<Verified<T>>,
     next: usize,
 }
@@ -34,7 +34,7 @@ struct Verified<T> {
     says: Rc<T>,
 }
 
-impl<T> Recent<T> {
+impl<T> VerificationCache<T> {
     /// What `text` says, if it was verified.
     pub(crate) fn known(&self, text: &str) -> Option<Rc<T>> {
         let tail: [u8; TAIL] = *text.as_bytes().last_chunk()?;
@@ -58,7 +58,7 @@ impl<T> Recent<T> {
     }
 }
 
-impl Recent<SignedSession> {
+impl VerificationCache<SignedSession> {
     /// The session of `cookie`: remembered, or verified now.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Recent<SignedSession> {
     }
 }
 
-impl<T> Default for Recent<T> {
+impl<T> Default for VerificationCache<T> {
     fn default() -> Self {
         Self { verified: Vec::new(), next: 0 }
     }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_remembered_session_is_the_verified_one() {
-        let (mut recent, keys) = (Recent::default(), ring(1, None));
+        let (mut recent, keys) = (VerificationCache::default(), ring(1, None));
         for cookie in cookies(3) {
             let first = recent.verify(&cookie, &keys).unwrap();
             assert!(Rc::ptr_eq(&first, &recent.verify(&cookie, &keys).unwrap()));
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_cookie_that_shares_its_end_with_a_remembered_one_is_verified_for_itself() {
-        let (mut recent, keys) = (Recent::default(), ring(1, None));
+        let (mut recent, keys) = (VerificationCache::default(), ring(1, None));
         let cookie = cookies(1).remove(0);
         recent.verify(&cookie, &keys).unwrap();
         for position in 0..cookie.len() - TAIL {
@@ -139,12 +139,12 @@ mod tests {
 
     #[test]
     fn no_more_than_so_many_are_remembered_and_nothing_that_is_not_ours() {
-        let (mut recent, keys) = (Recent::default(), ring(1, None));
+        let (mut recent, keys) = (VerificationCache::default(), ring(1, None));
         for cookie in cookies(MOST + 50) {
             recent.verify(&cookie, &keys).unwrap();
         }
         assert_eq!(recent.verified.len(), MOST);
-        let mut strangers: Recent<SignedSession> = Recent::default();
+        let mut strangers: VerificationCache<SignedSession> = VerificationCache::default();
         for cookie in cookies(3) {
             assert!(strangers.verify(&cookie, &ring(2, None)).is_err());
         }
