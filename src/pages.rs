@@ -68,7 +68,7 @@ pub enum Page {
         /// What to do.
         text: &'static str,
         /// Who is signed in, when that matters.
-        person: Option<String>,
+        person: Option<Person>,
         /// Where to go from here.
         way_on: WayOn,
     },
@@ -89,18 +89,22 @@ pub enum WayOn {
     /// A new login.
     TryAgain(LoginLink),
     /// A new login, with another account.
-    AnotherAccount {
-        /// That login.
-        login: LoginLink,
-        /// The logout, for who is signed in: some providers let nobody choose an account.
-        sign_out: Option<String>,
-    },
+    AnotherAccount(LoginLink),
     /// The site's home page.
     Home,
     /// The logout.
     SignOut(String),
     /// There is nothing to link to.
     Nowhere,
+}
+
+/// Who is signed in, and where to sign out: some providers let nobody choose another account.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// What to call the person.
+    pub name: String,
+    /// The logout.
+    pub sign_out: String,
 }
 
 /// A link to a new login, which takes the fragment along.
@@ -130,9 +134,7 @@ pub fn render(page: &Page, request: &str) -> Document {
         Page::Arrive { .. } => Some(script::RESTORE_FRAGMENT),
         Page::Chooser { .. }
         | Page::SignInFirst { .. }
-        | Page::Refusal { way_on: WayOn::TryAgain(_) | WayOn::AnotherAccount { .. }, .. } => {
-            Some(script::CARRY_FRAGMENT)
-        }
+        | Page::Refusal { way_on: WayOn::TryAgain(_) | WayOn::AnotherAccount(_), .. } => Some(script::CARRY_FRAGMENT),
         Page::SignedIn => Some(script::END_WINDOW),
         _ => None,
     };
@@ -219,15 +221,13 @@ fn content(page: &Page) -> (&str, Markup) {
         Page::Refusal { title, text, person, way_on, .. } => (
             title,
             html! {
-                @if let Some(person) = person { p { "You are signed in as " strong { (person) } "." } }
+                @if let Some(Person { name, sign_out }) = person {
+                    p { "You are signed in as " strong { (name) } ". " a.quiet href=(sign_out) target="_top" { "Sign out" } }
+                }
                 p { (text) }
                 @match way_on {
                     WayOn::TryAgain(login) => p.actions { a.button href=(login.address) data-key=[&login.key] target="_top" { "Try again" } },
-                    WayOn::AnotherAccount { login, sign_out } => p.actions {
-                        a.button href=(login.address) data-key=[&login.key] target="_top" { "Use another account" }
-                        @if let Some(address) = sign_out { a.quiet href=(address) target="_top" { "Sign out" } }
-                        a.quiet href="/" target="_top" { "Home page" }
-                    },
+                    WayOn::AnotherAccount(login) => p.actions { a.button href=(login.address) data-key=[&login.key] target="_top" { "Use another account" } a.quiet href="/" target="_top" { "Home page" } },
                     WayOn::Home => p.actions { a.button href="/" target="_top" { "Home page" } },
                     WayOn::SignOut(address) => p.actions { a.button href=(address) target="_top" { "Sign out" } },
                     WayOn::Nowhere => {},
@@ -246,7 +246,7 @@ mod tests {
             code: "not_allowed",
             title: "No",
             text: "Ask.",
-            person: Some(person.into()),
+            person: Some(Person { name: person.into(), sign_out: "/.auth/logout".into() }),
             way_on: WayOn::Home,
         };
         render(&page, "req-1")
@@ -308,7 +308,7 @@ mod tests {
             code: "session_not_kept_by_the_browser",
             title: "Your browser does not keep cookies of this site",
             text: "Allow cookies for this site in your browser's settings, and try again; if that does not help, tell the people who run this site what stands below.",
-            person: person(),
+            person: person().map(|name| Person { name, sign_out: "/.auth/logout".into() }),
             way_on,
         };
         let pages = [
@@ -329,7 +329,7 @@ mod tests {
             Page::SignedOut { sign_in: login.clone() },
             Page::SignedIn,
             refusal(WayOn::TryAgain(link())),
-            refusal(WayOn::AnotherAccount { login: link(), sign_out: Some("/.auth/logout".into()) }),
+            refusal(WayOn::AnotherAccount(link())),
             refusal(WayOn::Home),
             refusal(WayOn::SignOut("/.auth/logout".into())),
             refusal(WayOn::Nowhere),

@@ -12,7 +12,7 @@ use crate::{
     claims::Claims,
     edge::{Edge, RequestHead, Unreachable},
     oidc::{AuthorizationError, IdTokenError, TokenError, UserInfoError},
-    pages::{LoginLink, Page, WayOn},
+    pages::{LoginLink, Page, Person, WayOn},
     rules::{Ambiguous, PathError},
 };
 
@@ -278,12 +278,7 @@ impl Rejection {
     fn way_on(&self, gate: &Gate, goal: &Goal) -> WayOn {
         match self {
             Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims => {
-                // Who is denied here is signed in.
-                let is_here = matches!(self, Self::Denied { .. });
-                WayOn::AnotherAccount {
-                    login: gate.login_link(&goal.asking(Some(SELECT_ACCOUNT))),
-                    sign_out: is_here.then(|| gate.path_of(super::Endpoint::Logout)),
-                }
+                WayOn::AnotherAccount(gate.login_link(&goal.asking(Some(SELECT_ACCOUNT))))
             }
             // By signing in anew: some providers pass over `max_age` and `acr_values`, and all know this one.
             Self::StepUpUnmet => WayOn::TryAgain(gate.login_link(&goal.asking(Some(LOGIN)))),
@@ -364,15 +359,14 @@ impl Gate {
         let way_on = rejection.way_on(self, goal);
         let answer = if RequestKind::of(request.head) == RequestKind::Script {
             let another = match &way_on {
-                WayOn::AnotherAccount { login, .. } => {
-                    Some(format!("{}{}", request.visit.site().address, login.address))
-                }
+                WayOn::AnotherAccount(login) => Some(format!("{}{}", request.visit.site().address, login.address)),
                 _ => None,
             };
             // Whose pages may read this need not be told who is signed in.
             let person = person.as_deref().filter(|_| request.visit.reader.is_none());
             problem(status, rejection.code(), title, text, &request.id, (person, another.as_deref()))
         } else {
+            let person = person.map(|name| Person { name, sign_out: self.path_of(super::Endpoint::Logout) });
             self.page(request, status, &Page::Refusal { code: rejection.code(), title, text, person, way_on })
         };
         let answer = match rejection {

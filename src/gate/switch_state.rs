@@ -61,7 +61,7 @@ impl Gate {
     /// Whether a request can be decided at once, without a look at the switches. Always, unless the
     /// settings have `switch = true`.
     pub fn knows_switches(&self, now: Timestamp) -> bool {
-        !self.config.switch || self.switches.borrow().known(now) == Freshness::Fresh
+        !self.config.switch || self.switches.borrow().freshness(now) == Freshness::Fresh
     }
 
     /// Looks at the switches if a look is due, and waits for it if nothing is known. The look is nobody's
@@ -70,7 +70,7 @@ impl Gate {
         if self.knows_switches(edge.now()) {
             return;
         }
-        let known = self.switches.borrow().known(edge.now());
+        let known = self.switches.borrow().freshness(edge.now());
         if !self.switches.borrow().is_under_way(edge.now()) {
             edge.in_background(self.look(edge));
         }
@@ -119,7 +119,7 @@ impl SwitchState {
         self.current.mode(rule?, now)
     }
 
-    fn known(&self, now: Timestamp) -> Freshness {
+    fn freshness(&self, now: Timestamp) -> Freshness {
         let within = |time: Option<Timestamp>, limit| time.is_some_and(|time| now.since(time) < limit);
         match (within(self.looked, STALE), within(self.began, REFRESH)) {
             (true, true) => Freshness::Fresh,
