@@ -73,7 +73,8 @@ fn a_call_whose_client_went_away_is_waited_for_no_longer_than_it_could_take() {
     isolate.cut_off(&login);
     // Who comes in the meantime cannot know, and waits for the rest of that time.
     world.pass(7);
-    (world.take_pauses(), world.take_waited());
+    world.take_pauses();
+    world.take_waited();
     assert_eq!(sign_in(&isolate), Err("metadata_unavailable".into()));
     let waited = world.take_waited();
     assert!((1_000..=2_000).contains(&waited), "{waited} ms");

@@ -3,8 +3,11 @@
 use std::rc::Rc;
 
 use super::{
-    Answer, EventKind, Gate, Goal, Rejection, Request, RequestKind, ReturnTo, Trouble, discovery::Unproven,
-    goal::SELECT_ACCOUNT, login::Start, redemption::RedeemableLogin,
+    Answer, EventKind, Gate, Goal, Rejection, Request, RequestKind, ReturnTo, Trouble,
+    discovery::Unproven,
+    goal::{LOGIN, SELECT_ACCOUNT},
+    login::Start,
+    redemption::RedeemableLogin,
 };
 use crate::{
     claims::Claims,
@@ -81,11 +84,12 @@ impl Gate {
             Err(Rejection::Provider(AuthorizationError::EXPIRED)) if state.attempt == 0 => {
                 return self.resume(request, &cookies, &state, None, &goal).await;
             }
-            // Not all providers know how to let people choose; all let them sign in.
+            // It may not know `select_account`, and few do not know `login`; without any, all let people sign in.
             Err(Rejection::Provider(error))
-                if state.attempt == 0 && goal.prompt() == Some(SELECT_ACCOUNT) && error.may_be_about_the_prompt() =>
+                if state.attempt == 0 && goal.prompt().is_some() && error.may_be_about_the_prompt() =>
             {
-                return self.resume(request, &cookies, &state, None, &goal.asking(Some("login"))).await;
+                let other = (goal.prompt() == Some(SELECT_ACCOUNT)).then_some(LOGIN);
+                return self.resume(request, &cookies, &state, None, &goal.asking(other)).await;
             }
             Err(rejection) => return self.finish_without(request, &state, &rejection, &goal),
         };

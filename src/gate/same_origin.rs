@@ -20,7 +20,11 @@ impl SameOrigin {
         if read && head.header("upgrade").is_none() && !(foreign() && overrides_method(head)) {
             return Some(Self(()));
         }
-        (is_same_origin(head, site) || allowed_origin(head, trusted).is_some()).then_some(Self(()))
+        let is_trusted = || match is_passed_on_as_own(head) {
+            true => is_referred_by(head, |origin| trusted.iter().any(|one| one == origin)),
+            false => allowed_origin(head, trusted).is_some(),
+        };
+        (is_same_origin(head, site) || is_trusted()).then_some(Self(()))
     }
 }
 
@@ -34,14 +38,15 @@ pub(super) fn is_same_origin(head: &impl RequestHead, site: Site<'_>) -> bool {
         Some(relation) => {
             relation == "same-origin"
                 && origin.is_none_or(|origin| origin == "null" || origin == site.address)
-                && (!is_passed_on_as_own(head) || is_referred_by(head, site))
+                && (!is_passed_on_as_own(head) || is_referred_by(head, |origin| origin == site.address))
         }
         None => origin.is_some_and(|origin| origin == site.address),
     }
 }
 
-fn is_referred_by(head: &impl RequestHead, site: Site<'_>) -> bool {
-    head.header("referer").is_some_and(|page| Address::split(&page).is_some_and(|address| address.base == site.address))
+/// Whether the page that sent a request is of such an origin.
+fn is_referred_by(head: &impl RequestHead, is_such: impl Fn(&str) -> bool) -> bool {
+    head.header("referer").is_some_and(|page| Address::split(&page).is_some_and(|address| is_such(address.base)))
 }
 
 /// The origin of the page that sent a request, if it is one of the `trusted`.

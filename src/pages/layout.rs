@@ -20,7 +20,7 @@ strong{color:var(--ink);overflow-wrap:anywhere}\
 .choices .button{display:block;text-align:center}\
 .button{display:inline-block;border:0;border-radius:9px;padding:.7rem 1.3rem;background:var(--accent);color:var(--on-accent);font:inherit;font-weight:600;text-decoration:none;cursor:pointer}\
 .button:hover{filter:brightness(1.1)}\
-.quiet{color:var(--accent)}\
+.quiet{display:inline-block;color:var(--accent)}\
 .button:focus-visible,.quiet:focus-visible{outline:3px solid var(--accent);outline-offset:3px}\
 footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem;overflow-wrap:anywhere}\
 code{font:inherit;font-family:ui-monospace,monospace}";

@@ -7,6 +7,7 @@ mod unauthenticated;
 
 use portcullis::gate::{Cacheable, Outcome};
 use portcullis::session::CookieEdit;
+use serde_json::json;
 use support::{
     browser::Browser,
     outcome::forwarded,
@@ -112,7 +113,22 @@ fn a_change_or_a_websocket_admitted_by_cookie_must_come_from_us() {
             Outcome::Answer(answer) => assert_eq!((passes, answer.status), (false, 403), "{headers:?}"),
         }
     }
-    // What a service worker passes on in Firefox has the worker's origin, whoever sent it, and the sender's referrer.
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        forwarded(ada.send(&isolate, Head::new(method, "/page").with("origin", "https://evil.test")));
+    }
+    // Where nothing hangs on the cookie, nothing is asked.
+    isolate.forward(&Head::new("POST", "/open/x").with("origin", "https://evil.test"));
+}
+
+/// What a service worker of the site passes on in Firefox has the worker's origin, whoever sent it, and the sender's
+/// referrer.
+#[test]
+fn a_form_that_a_service_worker_passes_on_must_come_from_us_by_its_referrer() {
+    let world = World::new();
+    let mut settings = settings();
+    settings["rules"] = json!([{ "path": "/shared", "origins": ["https://partner.test"] }]);
+    let (isolate, ada) = (world.isolate(&settings), Browser::new("ada"));
+    ada.open(&isolate, "/page").at_origin();
     let passed_on = [
         ("origin", HOST),
         ("sec-fetch-site", "same-origin"),
@@ -121,21 +137,22 @@ fn a_change_or_a_websocket_admitted_by_cookie_must_come_from_us() {
         ("upgrade-insecure-requests", "1"),
     ];
     let page = format!("{HOST}/page");
-    for (referer, passes) in [
-        (Some(page.as_str()), true),
-        (Some("https://evil.test/"), false),
-        (Some("https://app.test.evil.test/"), false),
-        (None, false),
+    for (path, referer, passes) in [
+        ("/page", Some(page.as_str()), true),
+        ("/page", Some("https://evil.test/"), false),
+        ("/page", Some("https://docs.example.com.evil.test/"), false),
+        ("/page", Some("https://partner.test/"), false),
+        ("/page", None, false),
+        // Where a rule names others, theirs count.
+        ("/shared", Some(page.as_str()), true),
+        ("/shared", Some("https://partner.test/form"), true),
+        ("/shared", Some("https://evil.test/"), false),
+        ("/shared", None, false),
     ] {
-        let head = passed_on.iter().fold(Head::new("POST", "/page"), |head, (name, value)| head.with(name, value));
+        let head = passed_on.iter().fold(Head::new("POST", path), |head, (name, value)| head.with(name, value));
         let head = referer.into_iter().fold(head, |head, page| head.with("referer", page));
-        assert_eq!(matches!(ada.send(&isolate, head), Outcome::Forward(_)), passes, "{referer:?}");
+        assert_eq!(matches!(ada.send(&isolate, head), Outcome::Forward(_)), passes, "{path} {referer:?}");
     }
-    for method in ["GET", "HEAD", "OPTIONS"] {
-        forwarded(ada.send(&isolate, Head::new(method, "/page").with("origin", "https://evil.test")));
-    }
-    // Where nothing hangs on the cookie, nothing is asked.
-    isolate.forward(&Head::new("POST", "/open/x").with("origin", "https://evil.test"));
 }
 
 #[test]

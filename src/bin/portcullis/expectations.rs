@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let expectations = Expectations::parse(&text).map_err(|problem| given(format!("{file}: {problem}")))?;
     let mut tap = Tap::default();
     for (rank, expectation) in expectations.tests.iter().enumerate() {
-        let told = expectations.verify_cookies(&bench, expectation, &mut tap);
+        let told = expectations.hold(&bench, expectation, &mut tap);
         told.map_err(|failure| match failure {
             Failure::Given(problem) => given(format!("{file}: tests[{rank}]: {problem}")),
             failure => failure,
@@ -119,7 +119,7 @@ impl Expectations {
     }
 
     /// Holds every request of an expectation against the gate.
-    fn verify_cookies(&self, bench: &Bench, expectation: &Expectation, tap: &mut Tap) -> Result<(), Failure> {
+    fn hold(&self, bench: &Bench, expectation: &Expectation, tap: &mut Tap) -> Result<(), Failure> {
         expectation.check(bench)?;
         let nobody = [NOBODY.to_owned()];
         let people = expectation.people.as_ref().map_or(nobody.as_slice(), OneOrMore::all);
