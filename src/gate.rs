@@ -162,7 +162,7 @@ impl Gate {
         }
     }
 
-    /// What a decision comes to that is not about an own endpoint.
+    /// Turns a decision into an outcome; own endpoints go to [`Gate::answer`].
     async fn conclude<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         asked: Asked<'_, E, H>,
@@ -177,7 +177,7 @@ impl Gate {
             if let Err(rejection) = self.verify(&request, &unchecked).await {
                 return Outcome::Answer(self.refuse(&request, &Rejection::Machine(rejection)));
             }
-            // Now it is known, and judged where everything is; what is to be reported was.
+            // The token is remembered now, so `decide` judges it. Its findings were logged above.
             decision = match self.decide(asked.head, asked.now) {
                 Decision::Watched(inner, ..) => *inner,
                 decision => decision,
@@ -195,7 +195,7 @@ impl Gate {
             Decision::StepUp(step_up, visit) => {
                 return Outcome::Answer(self.ask_to_sign_in(&asked.at(visit), &step_up));
             }
-            // None stands within another.
+            // A `Watched` never contains another.
             Decision::Watched(_, _, visit) => (Rejection::Undecided, visit),
             Decision::Secure(visit) => match url::Url::parse(&visit.secure_address()) {
                 Ok(address) => return Outcome::Answer(Answer::redirect(308, address.as_str())),

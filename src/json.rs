@@ -246,7 +246,7 @@ impl JsonError {
         Self::new(format!("invalid type: {found}, expected {expected}"))
     }
 
-    /// The same of a value within which it stands.
+    /// The same error, placed within the member `name`.
     pub(crate) fn at(mut self, name: &str) -> Self {
         if !self.place.is_empty() && !self.place.starts_with('[') {
             self.place.insert(0, '.');

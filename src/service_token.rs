@@ -21,9 +21,9 @@ pub struct ServiceToken {
     pub id: String,
     /// The SHA-256 of the token's whole text.
     pub hash: [u8; 32],
-    /// From when on it is worth nothing.
+    /// When it expires.
     pub expires: Timestamp,
-    /// What it stands for: the token itself vouches for itself.
+    /// The claims it stands for; their provider is its own id.
     pub claims: Rc<Claims>,
 }
 

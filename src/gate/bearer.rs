@@ -175,8 +175,8 @@ fn service_token(text: &str, taken: &Rc<AcceptedTokens>, now: Timestamp) -> Resu
     Ok(Shown::Machine(Machine { scheme: Scheme::Service, claims: Rc::clone(&token.claims), forward: false }))
 }
 
-/// The token of `Authorization`: `Bearer`, spaces, and the letters of RFC 6750, 2.1. Several lines
-/// come joined by commas; a token among them that stands not alone is one too many.
+/// The token of `Authorization`: `Bearer`, spaces, and the letters of RFC 6750, 2.1. Several lines come joined by
+/// commas; a bearer token that is not the only credential is refused.
 fn bearer(header: &str) -> Result<Option<&str>, Why> {
     let scheme = |credentials: &str| {
         let name = credentials.trim_start().split([' ', '\t']).next().unwrap_or_default();
@@ -249,7 +249,7 @@ impl MachineRejection {
         }
     }
 
-    /// Whom what denied, if that is it.
+    /// Who was denied, and by what, if the policy denied.
     pub(super) fn denial(&self) -> Option<&Denial> {
         match &self.why {
             Why::Denied(denial) | Why::StepUp(denial, _) => Some(denial),

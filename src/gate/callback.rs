@@ -80,7 +80,7 @@ impl Gate {
             Err(rejection @ (Rejection::ProviderDown(_) | Rejection::KeysDown(_))) => {
                 return self.refuse_on_the_way(request, &rejection, &goal);
             }
-            // No answer, but a wish to be asked again.
+            // Keycloak's `authentication_expired` asks us to start over.
             Err(Rejection::Provider(AuthorizationError::EXPIRED)) if state.attempt == 0 => {
                 return self.resume(request, &cookies, &state, None, &goal).await;
             }
@@ -254,7 +254,7 @@ impl Gate {
         self.go_back(request, goal).with_cookies(lines)
     }
 
-    /// Whether a new sign-in would still be asked for.
+    /// Whether the session still lacks what the page's rule asks of a sign-in.
     fn lacks<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
@@ -279,9 +279,9 @@ impl Gate {
     /// The login is not pending here (any more): the back button, a reload, a tab that was open
     /// over night, a browser that keeps no cookies.
     ///
-    /// * A session that is what the login was for: on to the page; one that still lacks what was to come
-    ///   with it counts as none, and at the second attempt is told so.
-    /// * None, and the provider said no: that, for who was declined is not sent there again unasked.
+    /// * A session that is what the login was for: on to the page. If the step-up it wanted is missing, it counts as
+    ///   none; the second attempt says so.
+    /// * No session, and the provider declined: say so. Nobody is sent back there unasked.
     /// * None, and the first attempt: once more, without a question. The code is left alone.
     /// * None, and the second attempt: a browser that shows no cookie of ours, though they have not run
     ///   out, keeps none, and is told so. The attempt is sealed in the state, so there is no third.

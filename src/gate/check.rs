@@ -147,9 +147,9 @@ fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names:
     headers.into_iter().fold(Answer::empty(202), |answer, (name, value)| answer.with(name.to_owned(), value))
 }
 
-/// What a proxy can do something with. Caddy and Traefik hand the answer to the client as it is. nginx
-/// knows 401 and 403, and makes its own answer of them; everything else is a 500 to it. So it learns in
-/// a header where a navigation should go: to the login, or what came over plain http to https.
+/// The answer in a form that the proxy can use. Caddy and Traefik hand the answer to the client as it is. nginx knows
+/// 401 and 403, and makes its own answer of them; everything else is a 500 to it. So it learns in a header where a
+/// navigation should go: to the login, or what came over plain http to https.
 fn in_terms_of(proxy: Proxy, answer: Answer, host: &str) -> Answer {
     if proxy != Proxy::Nginx || answer.status == 401 {
         return answer;

@@ -244,7 +244,7 @@ impl Gate {
                 Ok(newer.unwrap_or(kept))
             }
             Some(kept) if kept.is_believed(now, provider) => {
-                // Who asks is served; what goes wrong is logged there.
+                // The caller gets the stale document; the background call logs its own failure.
                 let _begun = self.begin::<D, E>(edge, now, &request.id, provider, url);
                 Ok(kept)
             }

@@ -30,7 +30,7 @@ pub(super) struct Start<'s> {
 
 /// The ways into the provider's sign-in page.
 pub(super) struct Started {
-    /// The address without a fragment kept.
+    /// The address to go to when the page had no fragment.
     pub(super) address: String,
     /// The same login, with a state that says the browser keeps a fragment under this key.
     pub(super) with_fragment: (String, String),

@@ -246,7 +246,7 @@ impl Rejection {
         }
     }
 
-    /// What the operator reads beside the code: whom what denied, or one `detail`. What others wrote stands in a field
+    /// The fields logged beside the code: who was denied by what, or one `detail`. What others wrote stands in a field
     /// of its own, so that it cannot pass for what the gate says.
     fn fields(&self) -> Vec<(&'static str, String)> {
         match self {
@@ -325,7 +325,7 @@ impl Gate {
     pub(super) fn refuse<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, rejection: &Rejection) -> Answer {
         let here = ReturnTo::parse(&request.visit.address(), request.visit.site(), &self.config.prefix);
         let here = here.unwrap_or_else(|| ReturnTo::home(request.visit.site()));
-        // Another account is for this request; what else is refused may be dear to read again.
+        // Only a denial offers a login for this very request; other paths may be expensive to parse again.
         let goal = match rejection {
             Rejection::Denied { .. } => self.goal_of(request, here),
             _ => Goal::page(here),
@@ -362,7 +362,7 @@ impl Gate {
                 WayOn::AnotherAccount(login) => Some(format!("{}{}", request.visit.site().address, login.address)),
                 _ => None,
             };
-            // Whose pages may read this need not be told who is signed in.
+            // Another origin's page may read this, so it is not told who is signed in.
             let person = person.as_deref().filter(|_| request.visit.reader.is_none());
             problem(status, rejection.code(), title, text, &request.id, (person, another.as_deref()))
         } else {

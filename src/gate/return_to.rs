@@ -3,8 +3,8 @@
 use super::Endpoint;
 use crate::{config::Site, rules::RequestPath};
 
-/// The longest page address carried through a login, in bytes of path and query. It travels twice,
-/// sealed, in `state`; with it an authorization request stays below the 8 KB that servers take.
+/// The longest page address carried through a login, in bytes of path and query. It travels sealed in `state`, to the
+/// provider and back; with it an authorization request stays below the 8 KB that servers take.
 const LONGEST: usize = 1_024;
 
 /// A page of the site itself, outside the gate's own prefix: a path with its query.

@@ -22,8 +22,8 @@ use crate::{
 pub(super) struct RuleMatch<'g> {
     pub(super) rank: Option<usize>,
     pub(super) rule: &'g Rule,
-    /// The ranks of the rules that may mean what is at the path as well, where `rule` decides because a page of its
-    /// own may be served there. Only the origin knows which of them it is, so all have to admit.
+    /// Ranks of other rules that may be about the same file: `rule` matched where the assets binding may serve one of
+    /// its pages. Only the origin knows whose file it is, so all must admit.
     pub(super) beside: Vec<usize>,
     /// It is a preflight that the rules let pass.
     pub(super) preflight: bool,

@@ -28,12 +28,11 @@ const HOST_HEADERS: [&str; 6] =
 /// Those by which proxies say the true host or path, or their own.
 const PROXYS: [&str; 5] = ["x-forwarded-host", "forwarded", "x-forwarded-server", "x-forwarded-uri", "x-original-uri"];
 
-/// What an origin is told of the address that was asked for, in other spellings: itself it is the gate's to set, or
-/// the platform's.
+/// Set by the gate or the platform under this name; any other spelling is a client's.
 const TOLD: &str = "x-forwarded-proto";
 
-/// By which a client asks the server to say that it will take the body (RFC 9110, 10.1.1). The gate has taken it by
-/// then, and the runtime takes that word of an origin for its answer.
+/// `Expect` (RFC 9110, 10.1.1) goes no further: the gate has accepted the body, and the runtime would take the
+/// origin's 100 for its answer.
 const EXPECT: &str = "expect";
 
 /// A header that goes no further, in any spelling that a server could take for it: letters in either case, and

@@ -14,7 +14,7 @@ pub struct Visit {
     pub query: Option<String>,
     /// Another origin whose pages may read what the gate answers here (CORS).
     pub reader: Option<String>,
-    /// Whether access tokens count here, so that who shows nothing is told.
+    /// Whether access tokens count here, so that a 401 offers `Bearer` too.
     pub takes_bearer: bool,
 }
 

@@ -190,8 +190,8 @@ impl PinnedJws<'_> {
 }
 
 impl SignatureProof {
-    /// States that `key`, which was the issuer's `as_of` then, verified the signature. To be called where that has
-    /// just happened, and nowhere else.
+    /// States that `key` verified the signature and was known at `as_of` to be the issuer's. To be called where that
+    /// has just happened, and nowhere else.
     pub(crate) fn assertion(signed: &Signed<'_>, _key: &PublicKey, as_of: Timestamp) -> Self {
         Self { message: Sha256::digest(signed.message).into(), as_of }
     }

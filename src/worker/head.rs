@@ -17,7 +17,7 @@ pub(super) struct Head<'r> {
     lines: Lines,
     /// What the `Cookie` header holds, where it was read before; then it is not among the lines.
     verified: Option<&'r VerifiedCookies>,
-    /// Whether the request asks about this one, and is not it.
+    /// Whether this is the original that a proxy's sub-request describes.
     reported: bool,
     /// Whether it may have a `Destination`: what the entry wrote lines of has none.
     may_lead: bool,

@@ -46,7 +46,7 @@ impl PlanCache {
 
 /// The plan of `forward`.
 pub(super) fn plan(forward: Forward, config: &Config, head: &Head<'_>) -> Array {
-    // With an address of its own, the origin's plan says what was asked for.
+    // A plan for `Origin::Address` contains the URL, so it cannot be reused.
     let is_of_one_address = matches!(config.origin, Origin::Address(_));
     if is_of_one_address || matches!(&forward.cookies, CookieEdit::Replace(cookies) if cookies.len() > LONGEST) {
         return array(&forward, config, head);
