@@ -23,12 +23,12 @@ const STYLE = [
   '.choices .button{display:block;text-align:center}',
   '.button{display:inline-block;border:0;border-radius:9px;padding:.7rem 1.3rem;background:var(--accent);color:var(--on-accent);font:inherit;font-weight:600;text-decoration:none;cursor:pointer}',
   '.button:hover{filter:brightness(1.1)}',
-  '.quiet{color:var(--accent)}',
+  '.quiet{display:inline-block;color:var(--accent)}',
   '.button:focus-visible,.quiet:focus-visible{outline:3px solid var(--accent);outline-offset:3px}',
   'footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem;overflow-wrap:anywhere}',
   'code{font:inherit;font-family:ui-monospace,monospace}',
 ].join('');
-const STYLE_HASH = 'sha256-MRjvVjn852BfvU4KtIL8ckqbnYyOIOW7JhR37mynacQ=';
+const STYLE_HASH = 'sha256-OWypPTNvMh42sVfrhZqdI7oRXBze+5NGOtwEjfs/nsc=';
 
 const OURS = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff', 'retry-after': '1' };
 const OF_A_TEXT = { ...OURS, 'content-type': 'text/plain; charset=utf-8' };
