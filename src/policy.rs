@@ -33,8 +33,8 @@ pub struct Facts<'f> {
     pub country: Option<&'f str>,
 }
 
-/// Who, of those signed in, may pass: nobody whom `deny` selects, only those whom each selector of
-/// `require` selects, and of those, where there is an `allow`, only whom one of it selects.
+/// Who, of those signed in, may pass: nobody whom `deny` selects; only those whom every selector of `require` selects;
+/// and, where there is an `allow`, of those only whom one of its selectors selects.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
     allow: Option<Vec<Selector>>,

@@ -83,8 +83,8 @@ impl Rules {
     }
 
     /// The rules that have to admit as well as that of `rank`, since what is served at this path may be theirs: the
-    /// assets binding serves `/a.html` at `/a`, so a rule for `/a.html` may be about the page at `/a`. They are those
-    /// behind it of whose pages that is so, up to the first that is about the path itself.
+    /// assets binding serves `/a.html` at `/a`, so a rule for `/a.html` may be about the page at `/a`. They are the
+    /// later rules with such pages, up to and including the first that is about the path itself.
     ///
     /// # Errors
     /// [`Ambiguous`] when the readings of the path do not agree on them.

@@ -32,10 +32,10 @@ thread_local! {
     static GATE: RefCell<Option<Rc<Gate>>> = const { RefCell::new(None) };
 }
 
-/// Decides a request that needs no I/O: the plan to forward it by, or nothing, and then [`respond`]
-/// has the word. What most decisions read comes as `lines` (see `Head`), since the entry reads it for a
-/// fraction of what calls from here cost; the request itself is for the rest. A `Cookie` header that was
-/// [read](read_cookies) comes as its number, and is not among the lines.
+/// Decides a request that needs no I/O: the plan to forward it by, or nothing, which leaves it to [`respond`]. What
+/// most decisions read comes as `lines` (see `Head`), since the entry reads it for a fraction of what calls from here
+/// cost; the request itself is for the rest. A `Cookie` header that was [read](read_cookies) comes as its number, and
+/// is not among the lines.
 #[wasm_bindgen]
 pub fn decide(request: &Request, lines: String, cookies: Option<f64>, milliseconds: f64) -> Option<Array> {
     let gate = GATE.with_borrow(Clone::clone)?;

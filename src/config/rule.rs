@@ -132,7 +132,8 @@ impl RuleBook {
                     "{name} makes public whatever no earlier rule names, and so every spelling and every address next to those that {guarded} guards: name what is public, and leave the rest to sign-in"
                 ));
             }
-            // What lets everybody in guards nothing: with more addresses than its own it would only open them.
+            // Aliases widen a rule: safe where it asks for sign-in; one that lets everybody in would open more than it
+            // names.
             let has_pages = matches!((&access, origin), (Access::SignedIn(_), Origin::Assets(_)));
             let aliases = if has_pages { pattern.page_aliases() } else { Vec::new() };
             book.matcher.push(scope, pattern, aliases, watches);

@@ -68,7 +68,7 @@ pub(super) enum Identity {
     Anyone,
     /// Everybody, and nobody is signed in.
     Nobody,
-    /// This session's person, whom the rule's policy granted it, if it has one.
+    /// The person of this session. The rule's policy granted it, if the rule has one.
     Person(Session),
     /// A machine with a token that the rule takes, whom its policy granted it.
     Machine(Machine),
@@ -124,8 +124,8 @@ impl Gate {
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404), and the gate is not
     ///    locked down (else 503);
     /// 5. its path and its method would reach the origin exactly as they are judged (else 400);
-    /// 6. every reading of the path chooses the same rule, no header overrides the method where a rule asks for it, and
-    ///    the path that it is to be copied or moved to chooses that rule too (else 400);
+    /// 6. every reading of the path chooses the same rule, no header overrides the method where a rule names methods,
+    ///    and the destination of a copy or move chooses that rule too (else 400);
     /// 7. the rule is public, or lets this preflight pass, or
     /// 8. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
     /// 9. there is a session, unless sign-in is optional,
@@ -168,7 +168,7 @@ impl Gate {
             Some(verified) => self.check_session(verified.session(), site, now).ok(),
             None => cookies.as_ref().and_then(|cookies| self.session_of(cookies, site, now)),
         };
-        // 7. Public. A rule that is switched to that still withholds from the origin the tokens it accepts.
+        // 7. Public. A rule that is switched to public still does not pass on the tokens it accepts.
         let keeps = || rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
         if ruled.rules().preflight {
             return self.pass_anyone(Admitted::anyone(&ruled).keeping(keeps()), edit);
@@ -202,7 +202,7 @@ impl Gate {
         let Some(session) = session() else {
             return Decision::SignIn(ruled.readable_visit());
         };
-        // 10. Whose doing it is.
+        // 10. Not another site's doing.
         let Some(same_origin) = SameOrigin::check(head, site, ruled.rules().trusted()) else {
             return Decision::Refuse(Rejection::CrossSite, ruled.visit());
         };
@@ -222,7 +222,7 @@ impl Gate {
         }
     }
 
-    /// Which of several rules denies, and by what of it.
+    /// Which of several rules denies, and by which part of it.
     fn blame<'g>(
         &'g self,
         rules: &RuleMatch<'g>,

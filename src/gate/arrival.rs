@@ -1,4 +1,4 @@
-//! [`Arrival`]: a request that is the origin's, if a rule lets it pass.
+//! [`Arrival`]: a request that goes to the origin if a rule lets it pass.
 
 use core::ops::ControlFlow::{self, Break, Continue};
 
@@ -20,7 +20,7 @@ pub(super) struct Arrival<'h, H> {
 }
 
 impl Gate {
-    /// Steps 1 to 5 of [`Gate::decide`]; or what becomes of a request that does not come through them.
+    /// Steps 1 to 5 of [`Gate::decide`], or the decision where one of them settles it.
     pub(super) fn arrive<'h, H: RequestHead>(
         &self,
         head: &'h H,

@@ -85,7 +85,7 @@ impl Machine {
         self.scheme == Scheme::Bearer && !self.forward
     }
 
-    /// What the policy's no becomes.
+    /// The rejection that a denial by the policy becomes.
     pub(super) fn denied(&self, rule: &str, denied: Denied) -> MachineRejection {
         let denial = Box::new(Denial::new(&self.claims, rule, denied.by));
         self.scheme.refuse(match denied.step_up {
@@ -118,8 +118,8 @@ impl Gate {
         }
     }
 
-    /// An access token that this isolate verified a while ago counts at once, if its time is not over
-    /// and it was checked as what this rule takes it for: it may be another issuer's on another rule.
+    /// An access token that this isolate verified before counts at once if it has not expired and was checked for the
+    /// issuer that this rule takes it for: another rule may take it for another's.
     fn access_token(&self, token: &str, taken: &Rc<AcceptedTokens>, now: Timestamp) -> Result<Shown, MachineRejection> {
         let known = self.tokens.borrow().known(token);
         let claims = known.as_ref().map_or(Ok(None), |known| known.claims(&taken.issuers, now));
@@ -158,8 +158,8 @@ impl Gate {
     }
 }
 
-/// Whether `Authorization` holds a token that stays here, where nobody has to show one: what is meant for
-/// the gate is not the origin's, whoever is let pass.
+/// Whether `Authorization` holds a token that stays here, where nobody has to show one: a token for the gate is not the
+/// origin's, even where everybody passes.
 pub(super) fn keeps_token(head: &impl RequestHead, taken: &AcceptedTokens) -> bool {
     let may_hold = !taken.issuers.is_empty() && !taken.forward;
     may_hold && head.header("authorization").is_some_and(|header| !matches!(bearer(&header), Ok(None)))

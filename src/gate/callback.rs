@@ -84,7 +84,8 @@ impl Gate {
             Err(Rejection::Provider(AuthorizationError::EXPIRED)) if state.attempt == 0 => {
                 return self.resume(request, &cookies, &state, None, &goal).await;
             }
-            // It may not know `select_account`, and few do not know `login`; without any, all let people sign in.
+            // Some providers do not know `select_account`, a few not even `login`; without a prompt, all let people
+            // sign in.
             Err(Rejection::Provider(error))
                 if state.attempt == 0 && goal.prompt().is_some() && error.may_be_about_the_prompt() =>
             {
@@ -107,8 +108,8 @@ impl Gate {
         }
     }
 
-    /// Step 4: by what the response says of itself, then by what the provider promises. The keys are
-    /// looked for here too, so that a provider that does not show them costs nobody a code.
+    /// Step 4: by what the response says of itself, then by what the provider promises. The keys are fetched here too,
+    /// so that no code is spent if they cannot be had.
     async fn code_of<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
@@ -238,7 +239,7 @@ impl Gate {
         let lines = [
             names.line(&names.session(), &cookie, "/", lifetime),
             landed,
-            // A hint that does not fit takes the one of an earlier login away with it.
+            // If the hint does not fit, the one of an earlier login is deleted all the same.
             hint.unwrap_or_else(|| names.deletion(&names.hint(), &logout)),
         ];
         request.log(
@@ -246,8 +247,8 @@ impl Gate {
             "finished",
             &[("provider", &provider.id), ("subject", &subject), ("session", session.id())],
         );
-        // Core 3.1.3.7, steps 12 and 13: what was needed beyond a sign-in was asked of the provider, once;
-        // whether it came is for the rule to say that needs it.
+        // Core 3.1.3.7, steps 12 and 13: what was needed beyond a sign-in was asked of the provider once; the rule that
+        // needs it says whether it came.
         if state.step_up && self.lacks(request, goal, &session, edge.now()) {
             return self.refuse_on_the_way(request, &Rejection::StepUpUnmet, goal).with_cookies(lines);
         }
@@ -282,9 +283,9 @@ impl Gate {
     /// * A session that is what the login was for: on to the page. If the step-up it wanted is missing, it counts as
     ///   none; the second attempt says so.
     /// * No session, and the provider declined: say so. Nobody is sent back there unasked.
-    /// * None, and the first attempt: once more, without a question. The code is left alone.
-    /// * None, and the second attempt: a browser that shows no cookie of ours, though they have not run
-    ///   out, keeps none, and is told so. The attempt is sealed in the state, so there is no third.
+    /// * No session, and the first attempt: once more, without a question. The code is left alone.
+    /// * No session, and the second attempt: a browser that shows none of our cookies, though they have not expired,
+    ///   keeps none, and is told so. The attempt is sealed in the state, so there is no third.
     async fn resume<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
@@ -336,9 +337,9 @@ impl Gate {
     }
 }
 
-/// Whether a session will do in the place of a login that was lost: one that began since then, or one of
-/// the same provider if a sign-in was all that was wanted. Else who lacks a second factor, or wants another
-/// account, would be sent back to where that is asked for, and so round and round.
+/// Whether a session will do in place of a login that was lost: one that began since then, or one of the same provider
+/// if a sign-in was all that was wanted. Otherwise whoever lacks a second factor, or wants another account, would be
+/// sent round in circles.
 fn is_what_was_asked_for(session: &Session, state: &LoginState) -> bool {
     let wanted_more = state.step_up || state.prompt.is_some() || session.claims().provider() != state.provider;
     !wanted_more || session.issued() >= state.issued

@@ -101,7 +101,7 @@ fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection
     if !matches!(scheme.as_str(), "http" | "https") {
         return Err(Rejection::SubRequest(family[1]));
     }
-    // These two are the client's words. Together they must not make another address than each alone.
+    // The client chose these two. Joined, neither may change what the other means.
     if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte)) {
         return Err(Rejection::host(&host));
     }
@@ -109,14 +109,14 @@ fn original(proxy: Proxy, head: &impl RequestHead) -> Result<Original, Rejection
         return Err(Rejection::Path(PathError::NotAbsolute));
     }
     let url = scheme + "://" + &host.to_ascii_lowercase() + &path;
-    // Proxies drop `Upgrade` on the way; what a WebSocket's handshake has besides they keep.
+    // Proxies drop `Upgrade` on the way, but keep the other headers of a WebSocket's handshake.
     let upgrade = ["upgrade", "sec-websocket-key", "sec-websocket-version"];
     let upgrade = upgrade.into_iter().find_map(|name| head.header(name));
     Ok(Original { method, url, upgrade })
 }
 
-/// Go on: with who it is, and with what an origin gets of the client's cookies and of `Authorization`,
-/// for the proxy to put in the place of the client's.
+/// Let it pass: with the identity, and with the cookies and the `Authorization` that an origin gets, for the proxy to
+/// put in place of the client's.
 fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names: &Headers) -> Answer {
     let cookies = match &forward.cookies {
         CookieEdit::Keep => original.header("cookie"),

@@ -29,7 +29,7 @@ pub(super) const STALE: Lifetime = Lifetime::from_seconds(86_400);
 /// How long a request looks for a document that is being fetched, in milliseconds: for as long as that call may take, and
 /// one look more.
 const PATIENCE: u32 = 8_100;
-/// How long one does that can do without it: three seconds.
+/// The same for a request that can do without it: three seconds.
 const LITTLE_PATIENCE: u32 = 3_000;
 /// How long it waits between two looks, in milliseconds; and when a call has taken longer than most do, since each look
 /// costs whoever waits some of the time that the platform gives a request.
@@ -116,7 +116,7 @@ pub(super) trait ProviderDocument: Sized + 'static {
     fn parse(text: &str, provider: Publisher<'_>) -> Result<Self, String>;
     fn shelf(known: &mut ProviderDocuments) -> &mut Shelf<Self>;
 
-    /// Whether a newer one is waited for where the kept one is no longer fresh, if there is one to be had.
+    /// Whether a request waits for a newer one when the kept one is no longer fresh.
     fn is_awaited(_: Publisher<'_>) -> bool {
         false
     }
@@ -174,7 +174,8 @@ impl Gate {
             .map(|kept| kept.document)
     }
 
-    /// The provider's metadata, for who can do without: a provider that does not answer soon is one that is not there.
+    /// The provider's metadata, for a caller that can do without: a provider that does not answer soon counts as
+    /// absent.
     pub(super) async fn metadata_soon<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
@@ -300,8 +301,8 @@ impl Gate {
         Err(LOST)
     }
 
-    /// Begins a call unless one is under way. It is nobody's own: it goes on when who began it is gone, or whoever
-    /// starts logins and hangs up would use up the calls of all others.
+    /// Begins a call unless one is under way. It belongs to no request: it goes on when the one that began it is gone,
+    /// or whoever starts logins and hangs up would use up everybody's calls.
     fn begin<D: ProviderDocument, E: Edge>(
         self: &Rc<Self>,
         edge: &E,
@@ -363,8 +364,8 @@ async fn get<E: Edge>(edge: &E, url: &str) -> Result<String, Trouble> {
     if reply.status == 200 { Ok(reply.body) } else { Err(Trouble::Status(reply.status)) }
 }
 
-/// Tries the keys that may have signed it: a handful at most. The proof is as old as the keys, so that one of a key that
-/// is withdrawn ends with them; where no fresh ones were to be had, it stands for as long as nobody is asked again.
+/// Tries the keys that may have signed it: a handful at most. A proof is dated by its keys, so one by a key withdrawn
+/// since ends when they do. With stale keys only, it lasts until the issuer may be asked again ([`PAUSE`]).
 async fn try_keys<E: Edge>(
     edge: &E,
     now: Timestamp,

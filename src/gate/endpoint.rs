@@ -61,8 +61,8 @@ impl Endpoint {
         }
     }
 
-    /// Whether it answers while the gate is locked down: what tells that it runs, the way out, keys, which
-    /// an origin that asks for them meanwhile should not lose, and what a proxy hears of it by.
+    /// Whether it answers while the gate is locked down: the health check, the way out, the keys, which an origin
+    /// should not lose meanwhile, and the check by which a proxy hears of the lock-down.
     pub const fn answers_locked_down(self) -> bool {
         matches!(self, Self::Health | Self::Logout | Self::SignedOut | Self::Jwks | Self::Check)
     }

@@ -31,7 +31,7 @@ pub struct Explanation {
     pub preflight: bool,
     /// Every reading of the path and the rule it chooses; empty where no rule was looked for.
     pub readings: Vec<Reading>,
-    /// Who asks, where somebody or something does who is known.
+    /// Who asks, if that is known.
     pub claims: Option<Claims>,
     /// Whether that is a machine with a token that the rule takes.
     pub machine: bool,
@@ -137,8 +137,8 @@ impl Explanation {
 }
 
 impl Gate {
-    /// The value of the `Cookie` header with which a person would come to `url` whom the provider of
-    /// this id vouched for just now. `None` where the host is none of the settings'.
+    /// The value of the `Cookie` header that a person would send to `url` if the provider of this id had just vouched
+    /// for them. `None` where the host is none of the settings'.
     ///
     /// # Errors
     /// See [`NotSupposed`].
@@ -164,8 +164,8 @@ impl Gate {
         Ok(Some(format!("{}={cookie}", visit.cookie_names().session())))
     }
 
-    /// The value of the `Authorization` header with which a machine would come whom the token issuer of
-    /// this id vouched for just now.
+    /// The value of the `Authorization` header that a machine would send if the token issuer of this id had just
+    /// vouched for it.
     ///
     /// # Errors
     /// See [`NotSupposed`].
@@ -217,7 +217,7 @@ impl Gate {
         let Ok(path) = RequestPath::parse(address.path) else { return };
         let matcher = self.config.matcher();
         let found = self.rules_of(&path, head, site);
-        // A preflight that passes, or cannot be told, was judged by the method it asks for.
+        // A preflight that passes, or whose rule is ambiguous, was judged by the method it asks for.
         let asked = preflight_for(head).filter(|method| {
             let is_told = matcher.first_match(&path, Target { host: site.host, method }).is_ok();
             !is_told || matches!(&found, Ok(rules) if rules.preflight)

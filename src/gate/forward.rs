@@ -14,8 +14,8 @@ use crate::{
     session::CookieEdit,
 };
 
-/// What stands for itself in a header value: visible ASCII and space, but not `%`, so that a
-/// reader can decode every value alike, nor what was outside ASCII.
+/// What is escaped in a header value, besides what is outside ASCII: control characters, and `%`, so that a reader can
+/// decode every value alike.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 
 /// An admitted request, and the edits to make. Two that are equal are carried out alike.

@@ -12,8 +12,8 @@ pub(super) const LOGIN: &str = "login";
 /// The longest method that a login is told of: the longest registered one has 17 letters.
 const LONGEST_METHOD: usize = 32;
 
-/// What a login is for. Mostly that is the page to which it leads, opened; else it is said beside it, since the rules
-/// of that request say what to ask of the provider.
+/// What a login is for. Usually a GET of the page it returns to. Where another page or method needs the login, that is
+/// carried too, since its rule says what to ask of the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Goal {
     return_to: ReturnTo,
@@ -30,8 +30,8 @@ impl Goal {
         Self { return_to, needed_by: None, method: None, prompt: None, fragment: None, provider: None }
     }
 
-    /// A login that leads to one page and that another may need, for something else than to open it. The same page
-    /// again, the method that opens it, and what is no method are left out.
+    /// A login that leads to one page and may be needed by another, or for more than to open it. The same page again,
+    /// the method that opens it, and what is no method are left out.
     pub(super) fn of(return_to: ReturnTo, needed_by: Option<ReturnTo>, method: Option<String>) -> Self {
         let needed_by = needed_by.filter(|page| page.path() != return_to.path());
         let method = method.filter(|method| method != OPENED && is_method(method));
@@ -87,8 +87,8 @@ impl Goal {
         self.prompt
     }
 
-    /// The path of the page that needs the login, where that is another than it leads to, and the method, where that
-    /// does more than to open it: for a state.
+    /// For a state: the path of the page that needs the login, if the login leads to another, and the method, if it
+    /// does more than open the page.
     pub(super) fn beside(&self) -> (Option<String>, Option<String>) {
         (self.needed_by.as_ref().map(|page| page.path().to_owned()), self.method.clone())
     }

@@ -178,8 +178,8 @@ impl Gate {
         Page::Chooser { choices: choices.collect() }
     }
 
-    /// The deletion of what logins left behind, if one was finished a moment ago and there is no
-    /// session all the same: sending the browser to the provider again would go on for ever.
+    /// If a login finished within the last minute and there is no session: the deletions of the cookies that say it
+    /// finished. Another round would loop.
     ///
     /// A session that was made under other settings did stay, and a login renews it; but not three
     /// times within a minute: while a deployment spreads, old and new settings may answer in turn.

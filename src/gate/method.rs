@@ -2,9 +2,9 @@
 
 use crate::edge::RequestHead;
 
-/// Headers by which some origins take a request for one with another method. A request with one is refused
-/// where a rule turns on the method, and counts as a write where it comes from another site's page. A spelling that
-/// only such an origin would read as one of them (`_` for `-`, RFC 3875, 4.1.18) has no honest use.
+/// Headers that make some origins treat a request as one with another method. A request with one is refused where a
+/// rule turns on the method, and counts as a write where it comes from another site's page. A spelling that only such
+/// an origin would read as one of them (`_` for `-`, RFC 3875, 4.1.18) has no honest use.
 pub const METHOD_HEADERS: [&str; 4] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"];
 
@@ -14,9 +14,9 @@ pub(super) fn preflight_for(head: &impl RequestHead) -> Option<String> {
     preflight.then(|| head.header("access-control-request-method")).flatten()
 }
 
-/// Whether the method is not one to pass on, whatever the rules say. With `Upgrade` the platform makes a GET of every
-/// method, as a WebSocket's handshake is one (RFC 6455, 4.1): the origin would do what nobody judged. And an answer to
-/// TRACE is the request, with all that the gate added for the origin alone (RFC 9110, 9.3.8).
+/// Whether the method is not one to pass on, whatever the rules say. With `Upgrade` the platform turns every method
+/// into GET, the one of a WebSocket's handshake (RFC 6455, 4.1): the origin would do what nobody judged. And an answer
+/// to TRACE repeats the request, with all that the gate added for the origin alone (RFC 9110, 9.3.8).
 pub(super) fn has_unpassable_method(head: &impl RequestHead) -> bool {
     let method = head.method();
     let echoes = ["TRACE", "TRACK"].into_iter().any(|echo| method.eq_ignore_ascii_case(echo));

@@ -91,9 +91,9 @@ pub enum Rejection {
     ForgedIdentity(String),
     /// The platform signs no assertion, and without one nothing goes to the origin.
     Unsigned,
-    /// What does not happen: nothing can be sealed for a login.
+    /// Should not happen: nothing can be sealed for a login.
     Internal,
-    /// What does not happen either: a decision stands within another.
+    /// Should not happen either: no decision is reached.
     Undecided,
     /// A token of a machine does not count here.
     Machine(MachineRejection),

@@ -12,7 +12,7 @@ const LONGEST: usize = 1_024;
 /// It is parsed as a browser parses it, against the site's address, so that no spelling of another
 /// site's address passes for one of ours. A fragment is cut off: it stays in the browser.
 ///
-/// One page of the gate's own is a case beside it: the one at which a login in a pop-up ends.
+/// The one exception under the prefix is the page that ends a pop-up's login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnTo {
     site: String,

@@ -67,7 +67,7 @@ impl<'g, 'h, H: RequestHead> RuledRequest<'g, 'h, H> {
 }
 
 impl Gate {
-    /// Step 6 of [`Gate::decide`]; or what becomes of a request of which it is not certain which rules it is about.
+    /// Step 6 of [`Gate::decide`], or the refusal of a request when it is not certain which rules it is about.
     pub(super) fn find_rule<'h, H: RequestHead>(
         &self,
         arrival: Arrival<'h, H>,
@@ -166,8 +166,8 @@ impl Gate {
     }
 }
 
-/// The path of an address of `site`, in the site's own spelling, or of a path. What has two slashes in front names
-/// a host, and a space stands between two lines of a header.
+/// The path of an address of `site`, in the site's own spelling, or of a path. Two slashes in front name a host, and a
+/// space shows that two lines of a header were joined.
 fn path_of<'d>(destination: &'d str, site: Site<'_>) -> Option<&'d str> {
     let path = destination.strip_prefix(site.address).unwrap_or(destination);
     let is_bare = path.len() == destination.len();

@@ -67,8 +67,8 @@ impl Gate {
             .with("www-authenticate", &challenge(site.host, step_up))
     }
 
-    /// What a login is for that this request needs: where rules differ by method, it may ask for more than one that
-    /// opens the page.
+    /// The goal of the login that this request needs: where rules differ by method, it may ask for more than a login
+    /// that opens the page.
     pub(super) fn goal_of<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, page: ReturnTo) -> Goal {
         let (method, visit) = (request.head.method(), &request.visit);
         let turns_on_method = RequestPath::parse(&visit.path)

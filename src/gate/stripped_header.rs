@@ -53,8 +53,8 @@ impl<'n> StrippedHeader<'n> {
         names.map(Self::Name).chain(METHOD_HEADERS.into_iter().chain([TOLD]).map(Self::Spellings))
     }
 
-    /// What a proxy has to have removed that asks about a request: the same, but for what is its own to send
-    /// on or to take away.
+    /// What a proxy must remove before it asks about a request: the same, but for what it may itself send on or take
+    /// away.
     pub(super) fn behind_a_proxy(headers: &'n Headers) -> impl Iterator<Item = Self> {
         Self::here(headers).map(|withheld| match withheld {
             Self::Name(name) if matches!(name, TOKEN_HEADER | EXPECT) || PROXYS.contains(&name) => {

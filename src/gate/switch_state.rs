@@ -50,7 +50,7 @@ enum Freshness {
     Fresh,
     /// A look is due.
     Due,
-    /// Nothing was ever looked at, or not for too long.
+    /// There was no look yet, or none for too long.
     Unknown,
 }
 
@@ -64,8 +64,8 @@ impl Gate {
         !self.config.switch || self.switches.borrow().freshness(now) == Freshness::Fresh
     }
 
-    /// Looks at the switches if a look is due, and waits for it if nothing is known. The look is nobody's
-    /// own: it goes on when who began it is gone, and others that wait see it end.
+    /// Looks at the switches if a look is due, and waits for it if nothing is known. The look belongs to no request: it
+    /// goes on when the one that began it is gone, and others that wait see it end.
     pub(super) async fn look_at_switches<E: Edge>(self: &Rc<Self>, edge: &E) {
         if self.knows_switches(edge.now()) {
             return;
@@ -132,8 +132,8 @@ impl SwitchState {
         self.began = Some(now);
     }
 
-    /// To be asked where a look is due or nothing is known. After a look that ended that is not so for [`REFRESH`], which
-    /// is longer than [`LOST`].
+    /// Whether a look is running. Asked only when one is due or nothing is known: never within [`REFRESH`], which is
+    /// longer than [`LOST`], of the start of one that ended.
     fn is_under_way(&self, now: Timestamp) -> bool {
         self.began.is_some_and(|began| now.since(began) < LOST)
     }

@@ -139,8 +139,8 @@ impl RequestKind {
     }
 }
 
-/// A page that a service worker of the site asks for in its browser's place, by `fetch(event.request)`; its destination
-/// is `empty` then. No script makes a request that is a navigation, other than this one; a frame looks the same.
+/// A page that a service worker of the site requests for the browser, by `fetch(event.request)`; its destination is
+/// `empty` then. Scripts can make a navigation request in no other way; one for a frame looks the same.
 fn is_passed_on(head: &impl RequestHead, mode: &str) -> bool {
     let empty = || head.header("sec-fetch-dest").is_some_and(|destination| destination == "empty");
     let page = || head.header("accept").is_some_and(|accept| accept.contains("text/html"));

@@ -267,9 +267,8 @@ impl AddressedAccessToken<'_> {
 }
 
 impl AccessToken {
-    /// What an issuer would say if it said this, which nobody signed, for an hour: for the command that
-    /// explains decisions. It does not exist in the Worker: the feature does not compile for it (see
-    /// `lib.rs`).
+    /// A token with these claims that nobody signed, valid for an hour: for the command that explains decisions. It
+    /// does not exist in the Worker: the feature does not compile for it (see `lib.rs`).
     ///
     /// # Errors
     /// [`AccessTokenError::Payload`] and [`AccessTokenError::Subject`], as for a token that was sent.
@@ -306,7 +305,7 @@ impl AccessToken {
         // A moment that lies ahead would be fresh for ever.
         let authenticated = claims.get("auth_time").and_then(moment);
         let said = Said {
-            // Nobody says that it is theirs, so that it keeps out where it is named, and admits nobody.
+            // Nobody vouches for it, so it can keep somebody out where it is named, but admits nobody.
             email: text(claims, "email").map(str::to_owned),
             email_unread: is_unread(claims, "email"),
             groups: names(&issuer.groups_claim),

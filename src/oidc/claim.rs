@@ -1,5 +1,5 @@
-//! A claim that a token says, or a userinfo answer: where it stands, and what can be read of it. What is there in a form
-//! that cannot be read is told from what is not there, since a rule that keeps out must not take it for a no.
+//! A claim of a token or of a userinfo answer: where it stands, and what can be read of it. One in a form that cannot
+//! be read is told from one that is not there, since a rule that keeps out must not take it for a no.
 
 use std::collections::BTreeMap;
 
@@ -48,9 +48,9 @@ fn is_elsewhere(claims: &BTreeMap<String, Value>, path: &str) -> bool {
     claims.get("_claim_names").is_some_and(|names| names.get(path).or(names.get(first)).is_some()) || has_groups()
 }
 
-/// The names at `path` in the first of the sources that has some: a list, or a single name. What has another form,
-/// as several names in one text, or is to be had elsewhere (Core 5.6.2; so Entra ID says of many groups), is known not
-/// to be known.
+/// The names at `path` in the first of the sources that has some: a list, or a single name. Any other form, such as
+/// several names in one text, or a reference to another place (Core 5.6.2; Entra ID gives one for many groups), is
+/// recorded as unread.
 pub(crate) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Names {
     let mut and_unread = false;
     for claims in sources {

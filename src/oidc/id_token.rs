@@ -195,9 +195,8 @@ impl AddressedIdToken<'_> {
 }
 
 impl IdToken {
-    /// What a provider would say if it said this, which nobody signed: for the command that explains
-    /// decisions, whose gate has a key of its own and no origin. It does not exist in the Worker: the
-    /// feature does not compile for it (see `lib.rs`).
+    /// A token with these claims that nobody signed: for the command that explains decisions, whose gate has a key of
+    /// its own and no origin. It does not exist in the Worker: the feature does not compile for it (see `lib.rs`).
     ///
     /// # Errors
     /// [`IdTokenError::Payload`] and [`IdTokenError::Subject`], as for a token that was sent.

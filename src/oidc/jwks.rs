@@ -125,8 +125,7 @@ impl KeySet {
             .take(MOST_CANDIDATES)
     }
 
-    /// Whether a token with this `kid` has a key to be held against, whatever comes of it. One
-    /// without `kid` has.
+    /// Whether there is a key to check a token with this `kid` against, whatever the result. Without a `kid` there is.
     pub fn knows(&self, key_id: Option<&str>) -> bool {
         key_id.is_none() || self.keys.iter().any(|key| key.id.as_deref() == key_id)
     }

@@ -189,7 +189,7 @@ fn closure(path: String) -> Result<Vec<String>, PathError> {
         |path| decode(path, |byte| !is_separator(byte)),
         |path| decode(path, is_separator),
         |path| Ok(path.replace('\\', "/")),
-        // A pattern for names of files, in which it takes its meaning from what is behind it.
+        // As in a pattern for names of files, where it escapes what follows.
         |path| Ok(path.replace('\\', "")),
         |path| Ok(in_segments(path, |segment| segment.split(';').next().unwrap_or_default())),
         |path| Ok(in_segments(path, without_last_dots)),
@@ -285,8 +285,8 @@ fn without_last_dots(segment: &str) -> &str {
     if matches!(segment, "." | "..") { segment } else { segment.trim_end_matches('.') }
 }
 
-/// A reference that begins with two slashes names a host (RFC 3986, 4.2), and what parses the path as one takes its
-/// path from behind that; for a URL parser, more slashes are two.
+/// A reference that begins with two slashes names a host (RFC 3986, 4.2), and whatever parses the path as one takes
+/// what is behind the host as the path; to a URL parser, more slashes are two.
 fn cut_authority(path: &str) -> String {
     let Some(rest) = path.strip_prefix("//") else { return path.to_owned() };
     let host = rest.trim_start_matches('/');

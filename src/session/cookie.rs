@@ -115,10 +115,10 @@ impl CookieNames {
 impl<'h> Cookies<'h> {
     /// Sorts the value of a `Cookie` header.
     ///
-    /// A browser guards the prefixes of names, and not what stands within the values of others: a
-    /// sibling host may set `x="1,__Host-portcullis=…"`, and a name that is ours only once some
-    /// Unicode space is cut off. Such a piece never counts as a cookie of ours; it is kept from the
-    /// origin all the same, since several header lines arrive joined by a comma.
+    /// A browser guards the prefixes of names, but not the values of other cookies: a sibling host may set
+    /// `x="1,__Host-portcullis=…"`, or a name that is ours only once some Unicode space is cut off. Such a piece never
+    /// counts as a cookie of ours; it is kept from the origin all the same, since several header lines arrive joined by
+    /// a comma.
     pub fn parse(header: &'h str, names: CookieNames) -> Self {
         let mut cookies = Self::default();
         for piece in header.split(';') {

@@ -68,7 +68,7 @@ pub struct LoginState {
     pub return_to: String,
     /// The path of the page that needs the login, where that is another than it goes back to.
     pub needed_by: Option<String>,
-    /// What is to be done with that page, where it is not to be opened.
+    /// The method that needs the login, if it is not the one that opens a page.
     pub method: Option<String>,
     /// What the person asked the provider to do, for the restart: `login` or `select_account`.
     pub prompt: Option<String>,

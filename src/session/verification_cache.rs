@@ -46,7 +46,7 @@ impl<T> VerificationCache<T> {
     pub(crate) fn remember(&mut self, text: &str, says: Rc<T>) {
         let Some(tail) = text.as_bytes().last_chunk().copied() else { return };
         let verified = Verified { tail, text: text.to_owned(), says };
-        // An entry of the same tail, which is the same text checked anew, gives its place.
+        // Replaces an entry of the same tail: the same text, checked again.
         let place = self.verified.iter().position(|known| known.tail == tail).unwrap_or(self.next);
         match self.verified.get_mut(place) {
             Some(old) => *old = verified,

@@ -97,7 +97,7 @@ class Managed {
     this.shapes = new Set([...this.names, ...this.spelled].map(shape));
   }
 
-  /** Whether it could: bytes outside ASCII, which no name has (RFC 9110, 5.1), are not found again by it. */
+  /** Whether it could: a name with bytes outside ASCII, which are not allowed (RFC 9110, 5.1), cannot be deleted. */
   remove(names, headers) {
     let found;
     for (const name of names) {

@@ -19,7 +19,7 @@ pub(super) struct Head<'r> {
     verified: Option<&'r VerifiedCookies>,
     /// Whether this is the original that a proxy's sub-request describes.
     reported: bool,
-    /// Whether it may have a `Destination`: what the entry wrote lines of has none.
+    /// Whether it may have a `Destination`: a request that the entry wrote lines for has none.
     may_lead: bool,
 }
 

@@ -59,11 +59,11 @@ pub(super) fn plan(forward: Forward, config: &Config, head: &Head<'_>) -> Array 
     plan
 }
 
-/// A line each: what kind of origin; where it is; what becomes of the `Cookie` header (`=` it stays, `-` it
-/// goes, `+` it is to be what the next line says); that; who may keep the answer (`*` as the origin says, `1`
-/// the visitor alone, `-` behind it: `Authorization` goes). Then names and values of headers to set: what was
-/// asked for, where the origin has an address of its own; the origin's secret; who is there. No part has a
-/// line break in it: header values come without, and ours are escaped.
+/// A line each: what kind of origin; where it is; what becomes of the `Cookie` header (`=` it stays, `-` it goes, `+`
+/// it becomes the next line); that line; who may keep the answer (`*` as the origin says, `1` the visitor alone; with a
+/// `-` behind it, `Authorization` goes). Then names and values of headers to set: what was asked for, where the origin
+/// has an address of its own; the origin's secret; who is there. No part has a line break in it: header values come
+/// without, and ours are escaped.
 fn array(forward: &Forward, config: &Config, head: &Head<'_>) -> Array {
     let mut plan = String::new();
     plan.extend(match &config.origin {

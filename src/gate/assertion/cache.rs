@@ -64,7 +64,7 @@ impl Whom {
         }
     }
 
-    /// What was verified anew is another copy of the same: all of it is compared.
+    /// Compares all of it, since what is verified again is another copy.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Person(one), Self::Person(other)) => one == other,
