@@ -280,7 +280,7 @@ impl Rejection {
             Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims => {
                 WayOn::AnotherAccount(gate.login_link(&goal.asking(Some(SELECT_ACCOUNT))))
             }
-            // By signing in anew: some providers pass over `max_age` and `acr_values`, and all know this one.
+            // By signing in anew: some providers pass over `max_age` and `acr_values`, and nearly all know this one.
             Self::StepUpUnmet => WayOn::TryAgain(gate.login_link(&goal.asking(Some(LOGIN)))),
             Self::SessionNotKept
             | Self::LoginNotKept
