@@ -1,9 +1,10 @@
 //! The gate: one request in, one outcome out.
 //!
 //! # The walk of a request
-//! 1. [`Gate::decide`] (`admission.rs`), synchronous and pure, takes the head of the request and
-//!    the time: host, path, scheme, own address or rule, session, same-origin, policy. A request
-//!    that is admitted ends here as a [`Forward`], with no I/O of the gate's own.
+//! 1. [`Gate::decide`], synchronous and pure, takes the head of the request and the time. It arrives
+//!    (`arrival.rs`: host, path, scheme, own address), its rule is found (`rule_match.rs`), and it is
+//!    admitted (`admission.rs`: token or session, same-origin, policy). What is admitted ends here as a
+//!    [`Forward`], with no I/O of the gate's own.
 //! 2. [`Gate::respond`] takes what is left, asynchronously: a login to start, an own endpoint to
 //!    answer, a refusal to explain.
 //!
@@ -91,7 +92,7 @@ pub struct Gate {
     keys: KeyRing,
     knowledge: RefCell<Knowledge>,
     redeemed: RefCell<RedeemedLogins>,
-    recent: RefCell<VerificationCache<SignedSession>>,
+    sessions: RefCell<VerificationCache<SignedSession>>,
     tokens: RefCell<VerificationCache<AccessToken>>,
     switches: RefCell<SwitchState>,
     assertions: RefCell<AssertionCache>,
@@ -138,7 +139,7 @@ impl Gate {
             keys,
             knowledge: RefCell::default(),
             redeemed: RefCell::default(),
-            recent: RefCell::default(),
+            sessions: RefCell::default(),
             assertions: RefCell::default(),
             published: RefCell::default(),
             tokens: RefCell::default(),
@@ -274,7 +275,7 @@ impl Gate {
 
     fn open_session(&self, cookies: &Cookies<'_>, site: Site<'_>, now: Timestamp) -> Result<Session, SessionError> {
         let cookie = cookies.session().ok_or(SessionError::Absent)?;
-        let signed = self.recent.borrow_mut().verify(cookie, &self.keys)?;
+        let signed = self.sessions.borrow_mut().verify(cookie, &self.keys)?;
         self.check_session(&signed, site, now)
     }
 
@@ -295,7 +296,7 @@ impl Gate {
     /// any other. `None` if there is nothing in it to remember.
     pub fn verify_cookies(&self, header: String, development: bool) -> Option<VerifiedCookies> {
         let names = CookieNames::new(development);
-        VerifiedCookies::read(header, names, &mut self.recent.borrow_mut(), &self.keys)
+        VerifiedCookies::read(header, names, &mut self.sessions.borrow_mut(), &self.keys)
     }
 
     fn binding<'b>(&'b self, site: Site<'b>) -> Binding<'b> {

@@ -37,3 +37,32 @@ impl RedeemableLogin {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{edge::tests::Counting, secret::Secret, time::Timestamp};
+
+    #[test]
+    fn a_login_is_redeemed_once_while_it_is_among_the_last() {
+        let entropy = Counting::default();
+        let secret = || Secret::new("s".to_owned());
+        let login = || PendingLogin {
+            id: LoginId::new(&entropy),
+            provider: "work".into(),
+            issuer: "https://id.example".into(),
+            nonce: secret(),
+            verifier: secret(),
+            started: Timestamp::from_seconds(1),
+        };
+        let (mut redeemed, first) = (RedeemedLogins::default(), login());
+        assert!(redeemed.redeem(first.clone()).is_some());
+        for _ in 1..MOST {
+            assert!(redeemed.redeem(login()).is_some());
+        }
+        assert!(redeemed.redeem(first.clone()).is_none());
+        // What is remembered has a bound.
+        assert!(redeemed.redeem(login()).is_some());
+        assert!(redeemed.redeem(first).is_some() && redeemed.0.len() == MOST);
+    }
+}
