@@ -189,6 +189,7 @@ pub mod keyring;
 pub mod oidc;
 pub mod pages;
 pub mod policy;
+mod ring;
 pub mod rules;
 pub mod secret;
 pub mod service_token;

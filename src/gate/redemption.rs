@@ -1,8 +1,9 @@
 //! [`RedeemableLogin`]: a pending login whose code may be exchanged, as it may once.
 
-use std::collections::VecDeque;
-
-use crate::session::{LoginId, PendingLogin};
+use crate::{
+    ring::Ring,
+    session::{LoginId, PendingLogin},
+};
 
 /// Logins remembered as redeemed, per isolate: more than can be pending at once in ten minutes at a hundred logins a
 /// minute.
@@ -10,7 +11,7 @@ const MOST: usize = 1_024;
 
 /// The logins whose code this isolate has exchanged.
 #[derive(Debug, Default)]
-pub(super) struct RedeemedLogins(VecDeque<LoginId>);
+pub(super) struct RedeemedLogins(Ring<LoginId, MOST>);
 
 /// A pending login whose code may be exchanged. Only [`RedeemedLogins::redeem`] makes one.
 #[derive(Debug)]
@@ -20,13 +21,10 @@ impl RedeemedLogins {
     /// The login, to be redeemed now; `None` if it was before: one token call per pending login, also when a browser
     /// sends the callback twice at once.
     pub(super) fn redeem(&mut self, pending: PendingLogin) -> Option<RedeemableLogin> {
-        if self.0.contains(&pending.id) {
+        if self.0.find(|redeemed| *redeemed == pending.id).is_some() {
             return None;
         }
-        if self.0.len() >= MOST {
-            self.0.pop_front();
-        }
-        self.0.push_back(pending.id.clone());
+        self.0.keep(pending.id.clone());
         Some(RedeemableLogin(pending))
     }
 }
@@ -63,6 +61,6 @@ mod tests {
         assert!(redeemed.redeem(first.clone()).is_none());
         // What is remembered has a bound.
         assert!(redeemed.redeem(login()).is_some());
-        assert!(redeemed.redeem(first).is_some() && redeemed.0.len() == MOST);
+        assert!(redeemed.redeem(first).is_some());
     }
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use subtle::ConstantTimeEq;
 
 use super::{SessionError, SignedSession};
-use crate::keyring::KeyRing;
+use crate::{keyring::KeyRing, ring::Ring};
 
 /// Texts remembered per isolate. With the longest cookie of 4 KB and as much again for what it
 /// says, this is 2 MB of the 128 that an isolate has, and 6 MB with the longest tokens; only what was
@@ -20,12 +20,9 @@ const MOST: usize = 256;
 /// base64url holds four, or two).
 const TAIL: usize = 8;
 
-/// The signed texts that were verified last, with what they say, in a ring.
+/// The signed texts that were verified last, with what they say.
 #[derive(Debug)]
-pub struct VerificationCache<T> {
-    verified: Vec<Verified<T>>,
-    next: usize,
-}
+pub struct VerificationCache<T>(Ring<Verified<T>, MOST>);
 
 #[derive(Debug)]
 struct Verified<T> {
@@ -38,7 +35,7 @@ impl<T> VerificationCache<T> {
     /// What `text` says, if it was verified.
     pub(crate) fn known(&self, text: &str) -> Option<Rc<T>> {
         let tail: [u8; TAIL] = *text.as_bytes().last_chunk()?;
-        let known = self.verified.iter().find(|known| known.tail == tail)?;
+        let known = self.0.find(|known| known.tail == tail)?;
         is_same(known.text.as_bytes(), text.as_bytes()).then(|| Rc::clone(&known.says))
     }
 
@@ -46,15 +43,8 @@ impl<T> VerificationCache<T> {
     pub(crate) fn remember(&mut self, text: &str, says: Rc<T>) {
         let Some(tail) = text.as_bytes().last_chunk().copied() else { return };
         let verified = Verified { tail, text: text.to_owned(), says };
-        // Replaces an entry of the same tail: the same text, checked again.
-        let place = self.verified.iter().position(|known| known.tail == tail).unwrap_or(self.next);
-        match self.verified.get_mut(place) {
-            Some(old) => *old = verified,
-            None => self.verified.push(verified),
-        }
-        if place == self.next {
-            self.next = self.next.saturating_add(1) % MOST;
-        }
+        // One of the same tail is the same text, checked again.
+        self.0.replace(verified, |known, new| known.tail == new.tail);
     }
 }
 
@@ -75,7 +65,7 @@ impl VerificationCache<SignedSession> {
 
 impl<T> Default for VerificationCache<T> {
     fn default() -> Self {
-        Self { verified: Vec::new(), next: 0 }
+        Self(Ring::new())
     }
 }
 
@@ -140,14 +130,15 @@ mod tests {
     #[test]
     fn no_more_than_so_many_are_remembered_and_nothing_that_is_not_ours() {
         let (mut recent, keys) = (VerificationCache::default(), ring(1, None));
-        for cookie in cookies(MOST + 50) {
-            recent.verify(&cookie, &keys).unwrap();
+        let cookies = cookies(MOST + 3);
+        for cookie in &cookies {
+            recent.verify(cookie, &keys).unwrap();
         }
-        assert_eq!(recent.verified.len(), MOST);
+        assert_eq!(cookies.iter().filter(|cookie| recent.known(cookie).is_some()).count(), MOST);
         let mut strangers: VerificationCache<SignedSession> = VerificationCache::default();
-        for cookie in cookies(3) {
-            assert!(strangers.verify(&cookie, &ring(2, None)).is_err());
+        for cookie in &cookies {
+            assert!(strangers.verify(cookie, &ring(2, None)).is_err());
+            assert!(strangers.known(cookie).is_none());
         }
-        assert!(strangers.verified.is_empty());
     }
 }

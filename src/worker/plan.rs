@@ -12,6 +12,7 @@ use crate::{
     config::{Config, Origin},
     edge::RequestHead,
     gate::{Cacheable, Forward, path_and_query, scheme_and_host},
+    ring::Ring,
     session::CookieEdit,
 };
 
@@ -21,27 +22,8 @@ const MOST: usize = 64;
 const LONGEST: usize = 8_192;
 
 thread_local! {
-    static PLANS: RefCell<PlanCache> = const { RefCell::new(PlanCache { plans: Vec::new(), next: 0 }) };
-}
-
-/// The plans written last, in a ring: what they carry out, and the array.
-struct PlanCache {
-    plans: Vec<(Forward, Array)>,
-    next: usize,
-}
-
-impl PlanCache {
-    fn find(&self, forward: &Forward) -> Option<Array> {
-        self.plans.iter().find(|(kept, _)| kept == forward).map(|(_, plan)| plan.clone())
-    }
-
-    fn keep(&mut self, forward: Forward, plan: Array) {
-        match self.plans.get_mut(self.next) {
-            Some(oldest) => *oldest = (forward, plan),
-            None => self.plans.push((forward, plan)),
-        }
-        self.next = self.next.saturating_add(1) % MOST;
-    }
+    /// The plans written last: what they carry out, and the array.
+    static PLANS: RefCell<Ring<(Forward, Array), MOST>> = const { RefCell::new(Ring::new()) };
 }
 
 /// The plan of `forward`.
@@ -51,11 +33,13 @@ pub(super) fn plan(forward: Forward, config: &Config, head: &Head<'_>) -> Array 
     if is_of_one_address || matches!(&forward.cookies, CookieEdit::Replace(cookies) if cookies.len() > LONGEST) {
         return array(&forward, config, head);
     }
-    if let Some(plan) = PLANS.with_borrow(|kept| kept.find(&forward)) {
+    if let Some(plan) =
+        PLANS.with_borrow(|plans| plans.find(|(kept, _)| *kept == forward).map(|(_, plan)| plan.clone()))
+    {
         return plan;
     }
     let plan = array(&forward, config, head);
-    PLANS.with_borrow_mut(|kept| kept.keep(forward, plan.clone()));
+    PLANS.with_borrow_mut(|plans| plans.keep((forward, plan.clone())));
     plan
 }
 

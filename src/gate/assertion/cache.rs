@@ -6,6 +6,7 @@ use super::{LEAST_LEFT, LIFETIME};
 use crate::{
     claims::Claims,
     gate::{Admitted, admission::Identity},
+    ring::Ring,
     session::Session,
     time::Timestamp,
 };
@@ -14,12 +15,9 @@ use crate::{
 /// has 6: with the sessions this is 3 MB of the 128 that an isolate has.
 const MOST: usize = 256;
 
-/// The assertions signed last, in a ring.
+/// The assertions signed last.
 #[derive(Debug, Default)]
-pub(in crate::gate) struct AssertionCache {
-    assertions: Vec<CachedAssertion>,
-    next: usize,
-}
+pub(in crate::gate) struct AssertionCache(Ring<CachedAssertion, MOST>);
 
 /// Whom an assertion is about.
 #[derive(Debug)]
@@ -88,24 +86,16 @@ impl CachedAssertion {
 impl AssertionCache {
     /// The assertion about somebody at this site, if there is one with enough time left.
     pub(super) fn find(&self, whom: &Whom, site: &str, now: Timestamp) -> Option<String> {
-        let kept = self.assertions.iter().find(|kept| kept.is_of(whom, site))?;
+        let kept = self.0.find(|kept| kept.is_of(whom, site))?;
         kept.counts(now).then(|| kept.token.clone())
     }
 
     /// Keeps an assertion that was signed `now`, in the place of the last one about the same, or of the
     /// oldest.
     pub(super) fn keep(&mut self, whom: Whom, site: &str, token: &str, now: Timestamp) {
-        let last = self.assertions.iter().position(|last| last.is_of(&whom, site));
-        let kept =
+        let signed =
             CachedAssertion { began: whom.began(), whom, site: site.to_owned(), token: token.to_owned(), signed: now };
-        let place = last.unwrap_or(self.next);
-        match self.assertions.get_mut(place) {
-            Some(oldest) => *oldest = kept,
-            None => self.assertions.push(kept),
-        }
-        if last.is_none() {
-            self.next = self.next.saturating_add(1) % MOST;
-        }
+        self.0.replace(signed, |last, new| last.is_of(&new.whom, &new.site));
     }
 }
 
@@ -150,7 +140,6 @@ mod tests {
         }
         signed.keep(person_of(&ada), SITE, "two", at(341));
         assert_eq!(signed.find(&person_of(&ada), SITE, at(341)).as_deref(), Some("two"));
-        assert_eq!(signed.assertions.len(), 1);
     }
 
     #[test]
@@ -192,7 +181,6 @@ mod tests {
         for session in &sessions {
             signed.keep(person_of(session), SITE, session.id(), at(1));
         }
-        assert_eq!(signed.assertions.len(), MOST);
         for (rank, session) in sessions.iter().enumerate() {
             let expected = (rank >= 3).then(|| session.id().to_owned());
             assert_eq!(signed.find(&person_of(session), SITE, at(1)), expected, "{rank}");
