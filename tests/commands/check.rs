@@ -177,3 +177,26 @@ fn the_secrets_that_the_settings_need_are_named_with_the_command_that_stores_the
         all.map(|line| format!("{line} --config other.toml --env production"))
     );
 }
+
+/// Wrangler writes a date of TOML as its text into the variable, and a text of JSON goes to the gate as it is.
+#[test]
+fn the_variable_is_read_as_the_worker_gets_it() {
+    let directory = Directory::new("check-variable", &json!({}));
+    directory.write("portcullis.json", "{}");
+    let settings = with_rules(json!([{ "path": "/admin/**" }]));
+    directory.write("wrangler.toml", &format!("{WRANGLER}[vars]\nPORTCULLIS = '{settings}'\n"));
+    directory.says(&["check"]);
+    assert!(directory.says(&["explain", "/admin/x"]).contains("rules[0] (/admin/**)"));
+    let token = "[[vars.PORTCULLIS.tokens]]\nid = \"ci\"\nhash = \"3ed9c861ae0bf4553aa475a2abb03accea60646b43166644fc3287cc5fdef663\"\n";
+    let file = |expires: &str| {
+        format!(
+            "{WRANGLER}[vars.PORTCULLIS]\nhosts = [\"docs.example.com\"]\n[[vars.PORTCULLIS.providers]]\nid = \"work\"\ntitle = \"Work\"\nissuer = \"https://id.example\"\nclient_id = \"c\"\n{token}expires = {expires}\n"
+        )
+    };
+    directory.write("wrangler.toml", &file("2040-01-01"));
+    directory.says(&["check"]);
+    directory.says(&["explain", "--machine", "ci", "/x"]);
+    directory.write("wrangler.toml", &file("2040-01-01T00:00:00Z"));
+    let (good, text) = directory.run(&["check"]);
+    assert!(!good && text.starts_with("wrong: tokens[0].expires: is not a day"), "{text}");
+}

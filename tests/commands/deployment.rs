@@ -112,6 +112,15 @@ fn routes_and_hosts_that_do_not_meet_are_told_of() {
             vec![partly("docs.example.com")],
         ),
         (DOCS, "routes = [\"https://docs.example.com/*\"]", vec![partly("docs.example.com")]),
+        // A custom domain with addresses for every version beside it.
+        (
+            DOCS,
+            "routes = [{ pattern = \"docs.example.com\", custom_domain = true, previews_enabled = true }]",
+            vec![
+                "the custom domain \"docs.example.com\" has previews_enabled: every version gets an address of its own"
+                    .to_owned(),
+            ],
+        ),
         // This machine.
         (&["docs.example.com", "localhost"], "routes = [\"docs.example.com/*\"]", vec![local("localhost")]),
         (
@@ -220,4 +229,35 @@ fn of_the_demo_there_is_nothing_to_warn() {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && !text.contains("warning"), "{text}");
+}
+
+/// A custom domain has no server behind it: what the gate fetches there is itself.
+#[test]
+fn an_origin_that_is_the_gate_itself_is_told_of() {
+    let directory = Directory::new("check-origins", &json!({}));
+    let custom = "routes = [{ pattern = \"docs.example.com\", custom_domain = true }]";
+    let route = "routes = [{ pattern = \"docs.example.com/*\", zone_name = \"example.com\" }]";
+    let told = |fetch: &str| {
+        format!(
+            "origin.fetch is {fetch:?}, and behind the custom domain \"docs.example.com\" there is no server but the gate"
+        )
+    };
+    for (lines, fetch, expected) in [
+        (custom, "zone", true),
+        (custom, "https://docs.example.com", true),
+        (custom, "https://origin.example.com", false),
+        (route, "zone", false),
+        (route, "https://docs.example.com", false),
+    ] {
+        let mut settings = with_rules(json!([{ "path": "/x" }]));
+        settings["hosts"] = json!(["docs.example.com"]);
+        settings["origin"] = json!({ "fetch": fetch, "secret_header": true });
+        directory.write("portcullis.json", &settings.to_string());
+        directory.write("wrangler.toml", &format!("{lines}\n{WRANGLER}"));
+        let text = directory.says(&["check"]);
+        let expected = expected.then(|| told(fetch));
+        let warning =
+            text.lines().find_map(|line| line.strip_prefix("warning: ").filter(|line| line.starts_with("origin")));
+        assert_eq!(warning, expected.as_deref(), "{lines}: {text}");
+    }
 }

@@ -60,11 +60,7 @@ impl Deployment {
         if secrets.contains_key("PORTCULLIS_SECRET") {
             Secrets::parse(|name| secrets.get(name).cloned())?;
         }
-        let variable = self
-            .variable()
-            .map(serde_json::to_string)
-            .transpose()
-            .map_err(|error| wrong("vars.PORTCULLIS", error.to_string()))?;
+        let variable = self.variable();
         if variable.as_ref().is_some_and(|text| text.len() > 5_000) {
             return Err(wrong(
                 "vars.PORTCULLIS",
@@ -95,12 +91,15 @@ impl Deployment {
 
     /// The settings as they are written, wherever that is.
     pub(crate) fn written(&self) -> serde_json::Value {
-        let variable = self.variable().and_then(|variable| serde_json::to_value(variable).ok());
-        variable.or_else(|| serde_json::from_str(&self.module()).ok()).unwrap_or_default()
+        serde_json::from_str(&self.variable().unwrap_or_else(|| self.module())).unwrap_or_default()
     }
 
-    fn variable(&self) -> Option<&Value> {
-        self.table.get("vars").and_then(|vars| vars.get("PORTCULLIS"))
+    /// The variable as the Worker gets it: a table as JSON, and a text as it is.
+    fn variable(&self) -> Option<String> {
+        match self.table.get("vars").and_then(|vars| vars.get("PORTCULLIS"))? {
+            Value::String(text) => Some(text.clone()),
+            value => Some(json(value).to_string()),
+        }
     }
 
     fn module(&self) -> String {
@@ -299,6 +298,16 @@ impl Deployment {
             );
         }
         warnings
+    }
+}
+
+/// A value as wrangler writes it into a variable: a date as its text.
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Datetime(date) => date.to_string().into(),
+        Value::Array(list) => list.iter().map(json).collect(),
+        Value::Table(table) => table.iter().map(|(name, value)| (name.clone(), json(value))).collect(),
+        other => serde_json::to_value(other).unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Route`]: which addresses lead to the Worker, as `wrangler.toml` says, held against the hosts that are served.
 
-use portcullis::config::{Config, Host};
+use portcullis::config::{Config, Host, Origin};
 use toml::{Table, Value};
 
 /// A pattern of Cloudflare's: `docs.example.com/*`, `*.example.com/*`, or a custom domain's host alone.
@@ -12,19 +12,25 @@ struct Route<'t> {
     any_before: bool,
     /// Whether it covers every path of the host, over https.
     whole: bool,
+    /// Whether it is a custom domain, which has no server behind it.
+    custom: bool,
+    /// Whether every version has an address of its own beside it.
+    previews: bool,
 }
 
 impl<'t> Route<'t> {
     fn read(entry: &'t Value) -> Option<Self> {
         let pattern = entry.as_str().or_else(|| entry.get("pattern")?.as_str())?;
-        let custom = entry.get("custom_domain") == Some(&Value::Boolean(true));
+        let is = |name: &str| entry.get(name) == Some(&Value::Boolean(true));
+        let (custom, previews) = (is("custom_domain"), is("previews_enabled"));
         let (scheme, rest) = pattern.split_once("://").map_or((None, pattern), |(scheme, rest)| (Some(scheme), rest));
         let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
         let (host, open) =
             host.strip_suffix('*').filter(|host| !host.is_empty()).map_or((host, false), |host| (host, true));
         let any_before = host.starts_with('*');
         let name = host.trim_start_matches('*').to_ascii_lowercase();
-        Some(Self { pattern, name, any_before, whole: custom || scheme.is_none() && (open || path == "/*") })
+        let whole = custom || scheme.is_none() && (open || path == "/*");
+        Some(Self { pattern, name, any_before, whole, custom, previews })
     }
 
     /// Whether it leads here from `host`, or from a part of it. The settings write every name in ASCII: one that is
@@ -69,5 +75,19 @@ pub(crate) fn warnings(table: &Table, config: &Config) -> Vec<String> {
             None
         }
     });
-    unserved.chain(unreached).collect()
+    let previews = routes.iter().filter(|route| route.previews).map(|route| {
+        format!("the custom domain {:?} has previews_enabled: every version gets an address of its own", route.pattern)
+    });
+    let of_itself = routes.iter().filter(|route| route.custom).filter_map(|route| {
+        let fetched = match &config.origin {
+            Origin::Zone => "zone",
+            Origin::Address(address) if address.strip_prefix("https://") == Some(&route.name) => address,
+            _ => return None,
+        };
+        let pattern = route.pattern;
+        Some(format!(
+            "origin.fetch is {fetched:?}, and behind the custom domain {pattern:?} there is no server but the gate"
+        ))
+    });
+    unserved.chain(unreached).chain(previews).chain(of_itself).collect()
 }
