@@ -5,6 +5,7 @@ mod check;
 mod deployment;
 mod expectations;
 mod explain;
+mod misplaced;
 mod paper;
 #[path = "../support/mod.rs"]
 mod support;
@@ -41,8 +42,14 @@ impl Directory {
 
     /// Runs a command of the crate here: whether it ended well, and what it said.
     fn run(&self, arguments: &[&str]) -> (bool, String) {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(&self.0).args(arguments).output().unwrap();
+        self.within("", arguments)
+    }
+
+    /// The same where `CLOUDFLARE_ENV` names an environment.
+    fn within(&self, environment: &str, arguments: &[&str]) -> (bool, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.current_dir(&self.0).args(arguments).env("CLOUDFLARE_ENV", environment);
+        let output = command.output().unwrap();
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
     }

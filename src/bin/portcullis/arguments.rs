@@ -69,6 +69,15 @@ impl Arguments {
         self.flags.iter().any(|own| own == flag)
     }
 
+    /// The one value that is no option, if it is there.
+    pub(crate) fn value(&self) -> Result<Option<&str>, Failure> {
+        match self.values.as_slice() {
+            [] => Ok(None),
+            [value] => Ok(Some(value)),
+            [_, more, ..] => Err(given(format!("one argument too many: {more:?}"))),
+        }
+    }
+
     /// The values that are no options, with these in the place of those that are not there. An empty
     /// one must be given.
     pub(crate) fn values<const N: usize>(&self, instead: [&str; N]) -> Result<[String; N], Failure> {

@@ -13,13 +13,13 @@ use crate::{
 
 pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let arguments = Arguments::parse(arguments, &["--config", "--env"], &[])?;
-    let config = arguments.option("--config");
-    let [file] = arguments.values([config.unwrap_or("wrangler.toml")])?;
-    if config.is_some_and(|config| config != file) {
-        return Err(given(format!("--config says another file than {file:?}: give one of them")));
-    }
-    let environment = arguments.option("--env");
-    let deployment = Deployment::read(file.as_ref(), environment)?;
+    let file = match (arguments.option("--config"), arguments.value()?) {
+        (Some(config), Some(file)) if config != file => {
+            return Err(given(format!("--config says another file than {file:?}: give one of them")));
+        }
+        (config, file) => config.or(file),
+    };
+    let deployment = Deployment::read(file, arguments.option("--env"))?;
     let config = deployment.settings()?;
     deployment.check(&config)?;
     let mut report = String::from("The settings are right.\n");
@@ -39,8 +39,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     }
     for (name, may_be_public) in config.secrets() {
         let unless = if may_be_public { ", unless the client is public" } else { "" };
-        let command = deployment.command_to_store(&name, environment);
+        let command = deployment.command_to_store(&name);
         report.push_str(&format!("  needs the secret{unless}: {command}\n"));
+    }
+    let others = deployment.others();
+    if !others.is_empty() {
+        let others: Vec<String> = others.iter().map(|name| format!("[env.{name}]")).collect();
+        report.push_str(&format!("  is not about {}: check them with --env\n", others.join(", ")));
     }
     let warnings = deployment.warnings(&config);
     for warning in warnings.iter().map(String::as_str).chain(config.warnings().iter().map(String::as_str)) {

@@ -14,7 +14,7 @@ use portcullis::{
 };
 use toml::{Table, Value};
 
-use crate::routes;
+use crate::{misplaced, routes, wrangler_file};
 
 /// Stand for secrets of 32 bytes that are stored at the deployment: of the form that is asked for, nobody's,
 /// and two, since no secret may be two.
@@ -25,6 +25,8 @@ const STORED_ORIGIN: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAy";
 pub(crate) struct Deployment {
     file: PathBuf,
     directory: PathBuf,
+    /// Which environment; the top of the file otherwise.
+    environment: Option<String>,
     /// The file, all environments in it.
     whole: Table,
     /// What counts of it where the Worker is deployed.
@@ -36,12 +38,14 @@ pub(crate) fn wrong(setting: impl Into<String>, problem: impl Into<String>) -> C
 }
 
 impl Deployment {
-    pub(crate) fn read(file: &Path, environment: Option<&str>) -> Result<Self, ConfigError> {
+    /// Reads `file`, and of it what counts in `environment`; where one is not given, that which wrangler takes.
+    pub(crate) fn read(file: Option<&str>, environment: Option<&str>) -> Result<Self, ConfigError> {
+        let (file, environment) = (Path::new(wrangler_file::file(file)?), wrangler_file::environment(environment));
         let name = file.display().to_string();
         let text = fs::read_to_string(file).map_err(|error| wrong(&name, error.to_string()))?;
         let whole: Table = text.parse().map_err(|error: toml::de::Error| wrong(&name, error.to_string()))?;
         let mut table = whole.clone();
-        if let Some(environment) = environment {
+        if let Some(environment) = &environment {
             let chosen = table.get("env").and_then(|all| all.get(environment)).and_then(Value::as_table).cloned();
             let chosen = chosen.ok_or_else(|| wrong("--env", format!("{environment:?} is not in {name}")))?;
             // Variables and bindings are not inherited; the rest is.
@@ -51,11 +55,14 @@ impl Deployment {
             table.extend(chosen);
         }
         let directory = file.parent().map(Path::to_path_buf).unwrap_or_default();
-        Ok(Self { file: file.to_path_buf(), directory, whole, table })
+        Ok(Self { file: file.to_path_buf(), directory, environment, whole, table })
     }
 
     /// The settings, with the secrets of this machine where there are some.
     pub(crate) fn settings(&self) -> Result<Config, ConfigError> {
+        if let Some(error) = misplaced::find(&self.whole) {
+            return Err(error);
+        }
         let secrets = self.local_secrets();
         if secrets.contains_key("PORTCULLIS_SECRET") {
             Secrets::parse(|name| secrets.get(name).cloned())?;
@@ -192,7 +199,7 @@ impl Deployment {
             let mut names = variables.and_then(Value::as_table).into_iter().flat_map(Table::keys);
             if let Some(name) = names.find(|name| name.starts_with("PORTCULLIS_")) {
                 let within = environment.map(|environment| format!("env.{environment}.")).unwrap_or_default();
-                let command = self.command_to_store(name, environment);
+                let command = self.command_in(name, environment);
                 return Err(wrong(
                     format!("{within}vars.{name}"),
                     format!(
@@ -204,8 +211,18 @@ impl Deployment {
         Ok(())
     }
 
-    /// The command that stores a secret of this Worker, or of its environment.
-    pub(crate) fn command_to_store(&self, name: &str, environment: Option<&str>) -> String {
+    /// The command that stores a secret of what is deployed.
+    pub(crate) fn command_to_store(&self, name: &str) -> String {
+        self.command_in(name, self.environment.as_deref())
+    }
+
+    /// The environments of the file, where none of them was chosen.
+    pub(crate) fn others(&self) -> Vec<&str> {
+        let environments = self.whole.get("env").and_then(Value::as_table).filter(|_| self.environment.is_none());
+        environments.into_iter().flat_map(Table::keys).map(String::as_str).collect()
+    }
+
+    fn command_in(&self, name: &str, environment: Option<&str>) -> String {
         let file = self.file.display();
         let config = if self.file == Path::new("wrangler.toml") { String::new() } else { format!(" --config {file}") };
         let environment = environment.map(|name| format!(" --env {name}")).unwrap_or_default();

@@ -87,8 +87,7 @@ enum OneOrMore {
 pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let arguments = Arguments::parse(arguments, &["--config", "--env"], &[])?;
     let [file] = arguments.values(["policy.tests.toml"])?;
-    let settings = arguments.option("--config").unwrap_or("wrangler.toml");
-    let bench = Bench::new(&Deployment::read(settings.as_ref(), arguments.option("--env"))?)?;
+    let bench = Bench::new(&Deployment::read(arguments.option("--config"), arguments.option("--env"))?)?;
     let text = fs::read_to_string(&file).map_err(|error| given(format!("{file}: {error}")))?;
     let expectations = Expectations::parse(&text).map_err(|problem| given(format!("{file}: {problem}")))?;
     let mut tap = Tap::default();

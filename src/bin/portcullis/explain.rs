@@ -31,8 +31,7 @@ const OPTIONS: [&str; 11] = [
 pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let arguments = Arguments::parse(arguments, &OPTIONS, &["--json"])?;
     let [target] = arguments.values([""])?;
-    let file = arguments.option("--config").unwrap_or("wrangler.toml");
-    let bench = Bench::new(&Deployment::read(file.as_ref(), arguments.option("--env"))?)?;
+    let bench = Bench::new(&Deployment::read(arguments.option("--config"), arguments.option("--env"))?)?;
 
     let mut supposed = Supposition {
         method: arguments.option("--method").unwrap_or("GET").to_owned(),

@@ -8,11 +8,13 @@ mod check;
 mod deployment;
 mod expectations;
 mod explain;
+mod misplaced;
 mod record;
 mod routes;
 mod supposition;
 mod verdict;
 mod words;
+mod wrangler_file;
 
 use std::{
     io::{self, Write},
