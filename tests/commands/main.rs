@@ -7,6 +7,7 @@ mod expectations;
 mod explain;
 mod misplaced;
 mod paper;
+mod slips;
 #[path = "../support/mod.rs"]
 mod support;
 

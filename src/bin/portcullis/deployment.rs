@@ -14,7 +14,7 @@ use portcullis::{
 };
 use toml::{Table, Value};
 
-use crate::{misplaced, routes, wrangler_file};
+use crate::{misplaced, routes, slips, wrangler_file};
 
 /// Stand for secrets of 32 bytes that are stored at the deployment: of the form that is asked for, nobody's,
 /// and two, since no secret may be two.
@@ -255,6 +255,7 @@ impl Deployment {
     /// What may be meant, and is a way round the gate, or none to it, if it is not.
     pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
         let mut warnings = routes::warnings(&self.table, config);
+        warnings.extend(slips::warnings(&self.written()));
         let is = |name: &str, wanted: bool| self.table.get(name).and_then(Value::as_bool) == Some(wanted);
         if !is("workers_dev", false) {
             warnings

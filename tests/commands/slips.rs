@@ -1,0 +1,88 @@
+//! `check`: what the settings may say, and hardly mean.
+
+use serde_json::{Value, json};
+
+use crate::{Directory, with_rules};
+
+fn warnings(directory: &Directory, rules: Value, change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let mut settings = with_rules(rules);
+    change(&mut settings);
+    directory.write("portcullis.json", &settings.to_string());
+    let text = directory.says(&["check"]);
+    let of_the_file = ["workers_dev", "preview_urls", "there is no KV"];
+    let warnings = text.lines().filter_map(|line| line.strip_prefix("warning: "));
+    warnings.filter(|line| !of_the_file.iter().any(|begin| line.starts_with(begin))).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_text_with_a_space_around_it_or_an_unseen_character_in_it_is_told_of() {
+    let directory = Directory::new("check-spaces", &json!({}));
+    let unseen = |setting: &str, text: &str| {
+        vec![format!("{setting} is {text:?}, with a space at an end or an unseen character in it")]
+    };
+    for text in ["admins ", " admins", "admins\t", "ad\u{200b}mins", "\u{feff}admins", "admins\u{a0}", "ad\u{ad}mins"] {
+        let rules = json!([{ "path": "/x", "deny": [{ "any": [{ "group": ["staff", text] }] }] }]);
+        assert_eq!(warnings(&directory, rules, |_| ()), unseen("rules[0].deny[0].any[0].group[1]", text), "{text:?}");
+    }
+    let client = |settings: &mut Value| settings["providers"][0]["client_id"] = json!("c\n");
+    assert_eq!(warnings(&directory, json!([{ "path": "/x" }]), client), unseen("providers[0].client_id", "c\n"));
+    let rules = json!([{ "path": "/café x/**", "allow": [{ "group": "Équipe « A »" }] }]);
+    assert!(warnings(&directory, rules, |_| ()).is_empty());
+}
+
+#[test]
+fn a_method_that_nobody_registered_is_told_of() {
+    let directory = Directory::new("check-methods", &json!({}));
+    let rule = |method: &str| json!([{ "path": "/x", "methods": ["GET", method] }]);
+    for method in ["POSTT", "DELTE", "PUTS", "ALL", "ANY"] {
+        let expected = format!("rules[0].methods names {method:?}, which is no registered method: is it meant so?");
+        assert_eq!(warnings(&directory, rule(method), |_| ()), [expected]);
+    }
+    for method in ["POST", "PATCH", "OPTIONS", "PROPFIND", "MKCALENDAR", "M-SEARCH", "QUERY", "PURGE"] {
+        assert!(warnings(&directory, rule(method), |_| ()).is_empty(), "{method}");
+    }
+}
+
+/// Elsewhere a `*` stands for everything below, and paths are regular expressions or have parameters.
+#[test]
+fn a_guard_of_a_path_as_it_is_written_elsewhere_is_told_of() {
+    let directory = Directory::new("check-paths", &json!({}));
+    let one = |path: &str, whole: &str| {
+        format!(
+            "rules[0].path is {path:?}, which is one name below and no deeper: {whole:?} is all of it, and what is below matches other rules, or none"
+        )
+    };
+    let literal = |path: &str, segment: &str| {
+        format!(
+            "rules[0].path is {path:?}, and there is no pattern in {segment:?}: write \"*\" for any name, \"**\" for any number of them"
+        )
+    };
+    for guard in [
+        json!({ "allow": [{ "group": "a" }] }),
+        json!({ "require": [{ "amr": "otp" }] }),
+        json!({ "deny": [{ "group": "a" }] }),
+    ] {
+        let rule = |path: &str| {
+            let mut rule = guard.clone();
+            rule["path"] = json!(path);
+            rule
+        };
+        let told = |rules: Value| warnings(&directory, rules, |_| ());
+        assert_eq!(told(json!([rule("/admin/*")])), [one("/admin/*", "/admin/**")]);
+        assert_eq!(told(json!([rule("/*")])), [one("/*", "/**")]);
+        assert_eq!(told(json!([rule("/users/:id")])), [literal("/users/:id", ":id")]);
+        assert_eq!(told(json!([rule("/admin/.*")])), [literal("/admin/.*", ".*")]);
+        assert_eq!(told(json!([rule("/admin/.+/x")])), [literal("/admin/.+/x", ".+")]);
+        assert_eq!(told(json!([rule("/users/<id>")])), [literal("/users/<id>", "<id>")]);
+        assert_eq!(told(json!([rule("/users/[id]")])), [literal("/users/[id]", "[id]")]);
+        assert_eq!(told(json!([rule("/admin$")])), [literal("/admin$", "admin$")]);
+        for path in ["/admin/**", "/admin/*/x", "/admin/*.html", "/.well-known/x", "/a:b", "/admin"] {
+            assert!(told(json!([rule(path)])).is_empty(), "{path}");
+        }
+        // What is below is named by another rule, so that it was thought of.
+        assert!(told(json!([rule("/admin/*"), { "path": "/admin/**", "sso": false }])).is_empty());
+        assert!(told(json!([{ "path": "/admin/x/**" }, rule("/admin/*"), { "path": "/admin/*/*" }])).is_empty());
+    }
+    let rules = json!([{ "path": "/assets/*", "sso": false }, { "path": "/x/*" }]);
+    assert!(warnings(&directory, rules, |_| ()).is_empty());
+}
