@@ -223,7 +223,7 @@ impl Gate {
         let session =
             Session::begin(claims, provider.issuer.as_str(), self.binding(request.visit.site()), edge.now(), edge);
         let Ok(cookie) = session.sign(&self.keys) else {
-            return self.finish_without(request, state, &Rejection::TooManyClaims, goal);
+            return self.finish_without(request, state, &Rejection::TooManyClaims(subject), goal);
         };
         let Ok(landed) = LoginCookie::land(&state.id, &self.keys, names, host, request.now, edge) else {
             return self.finish_without(request, state, &Rejection::Internal, goal);
@@ -250,7 +250,7 @@ impl Gate {
         // Core 3.1.3.7, steps 12 and 13: what was needed beyond a sign-in was asked of the provider once; the rule that
         // needs it says whether it came.
         if state.step_up && self.lacks(request, goal, &session, edge.now()) {
-            return self.refuse_on_the_way(request, &Rejection::StepUpUnmet, goal).with_cookies(lines);
+            return self.refuse_on_the_way(request, &Rejection::StepUpUnmet(subject), goal).with_cookies(lines);
         }
         self.go_back(request, goal).with_cookies(lines)
     }
@@ -296,18 +296,19 @@ impl Gate {
     ) -> Answer {
         let session = self.session_of(cookies, request.visit.site(), request.now);
         let session = session.filter(|session| is_what_was_asked_for(session, state));
-        let lacks = |session: &Session| self.lacks(request, goal, session, request.now);
-        let is_lacking = state.step_up && session.as_ref().is_some_and(lacks);
-        if session.is_some() && !is_lacking {
+        let lacks = |session: &&Session| state.step_up && self.lacks(request, goal, session, request.now);
+        let lacking = session.as_ref().filter(lacks);
+        if session.is_some() && lacking.is_none() {
             return self.go_back(request, goal);
         }
         if let Some(error) = declined {
             return self.refuse_on_the_way(request, &Rejection::Provider(error), goal);
         }
-        if state.attempt > 0 && is_lacking {
-            return self.refuse_on_the_way(request, &Rejection::StepUpUnmet, goal);
-        }
         if state.attempt > 0 {
+            if let Some(session) = lacking {
+                let subject = session.claims().subject().to_owned();
+                return self.refuse_on_the_way(request, &Rejection::StepUpUnmet(subject), goal);
+            }
             let lost = cookies.are_none_of_ours() && request.now.since(state.issued) <= PENDING_LIFETIME;
             let rejection = if lost { Rejection::LoginNotKept } else { Rejection::Response };
             return self.refuse_on_the_way(request, &rejection, goal);

@@ -45,8 +45,8 @@ pub enum Rejection {
         /// For the log.
         denial: Denial,
     },
-    /// Signed in anew, and still not in the way the page asks for.
-    StepUpUnmet,
+    /// Signed in anew, and still not in the way the page asks for: whose subject it is, for the log.
+    StepUpUnmet(String),
     /// A login is started by opening a page, and this is something else.
     NotNavigation,
     /// A login was asked for at a provider that the settings do not have.
@@ -77,8 +77,8 @@ pub enum Rejection {
     UserInfo(UserInfoError),
     /// The userinfo endpoint cannot be reached.
     UserInfoDown(Unreachable),
-    /// The claims that rules name do not fit a cookie.
-    TooManyClaims,
+    /// The claims that rules name do not fit a cookie: whose subject it is, for the log.
+    TooManyClaims(String),
     /// A logout that our own page did not ask for.
     ForeignLogout,
     /// An operator closed the whole site for now.
@@ -143,7 +143,7 @@ impl Rejection {
             Self::Method(_) => "method_not_allowed",
             Self::CrossSite => "cross_site",
             Self::Denied { .. } => "not_allowed",
-            Self::StepUpUnmet => "step_up_unmet",
+            Self::StepUpUnmet(_) => "step_up_unmet",
             Self::NotNavigation => "login_not_navigation",
             Self::UnknownProvider => "provider_unknown",
             Self::SessionNotKept => "session_not_kept",
@@ -161,7 +161,7 @@ impl Rejection {
             Self::IdToken(_) => "id_token_invalid",
             Self::UserInfo(_) => "userinfo_invalid",
             Self::UserInfoDown(_) => "userinfo_unavailable",
-            Self::TooManyClaims => "claims_too_large",
+            Self::TooManyClaims(_) => "claims_too_large",
             Self::ForeignLogout => "logout_cross_site",
             Self::LockedDown => "locked_down",
             Self::SubRequest(_) => "check_malformed",
@@ -191,11 +191,11 @@ impl Rejection {
             Self::NotNavigation => 401,
             Self::CrossSite
             | Self::Denied { .. }
-            | Self::StepUpUnmet
+            | Self::StepUpUnmet(_)
             | Self::ForeignLogout
             | Self::OwnPath
             | Self::Provider(AuthorizationError::AccessDenied)
-            | Self::TooManyClaims => 403,
+            | Self::TooManyClaims(_) => 403,
             Self::NotFound => 404,
             Self::Method(_) => 405,
             Self::Unsigned | Self::Internal | Self::Undecided => 500,
@@ -213,7 +213,7 @@ impl Rejection {
     const fn event(&self) -> Option<EventKind> {
         match self {
             Self::NotFound | Self::Method(_) | Self::NotNavigation | Self::LockedDown => None,
-            Self::Denied { .. } | Self::StepUpUnmet => Some(EventKind::Denied),
+            Self::Denied { .. } | Self::StepUpUnmet(_) => Some(EventKind::Denied),
             Self::Machine(rejection) => Some(rejection.event()),
             Self::Host(_)
             | Self::Insecure
@@ -241,7 +241,7 @@ impl Rejection {
             | Self::IdToken(_)
             | Self::UserInfo(_)
             | Self::UserInfoDown(_)
-            | Self::TooManyClaims
+            | Self::TooManyClaims(_)
             | Self::Internal => Some(EventKind::LoginFailed),
         }
     }
@@ -251,6 +251,7 @@ impl Rejection {
     fn fields(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Denied { denial, .. } => denial.fields(),
+            Self::StepUpUnmet(subject) | Self::TooManyClaims(subject) => vec![("subject", subject.clone())],
             Self::Machine(rejection) => {
                 rejection.denial().map_or_else(|| vec![("detail", rejection.detail())], Denial::fields)
             }
@@ -277,11 +278,11 @@ impl Rejection {
     /// Where the visitor can go from here.
     fn way_on(&self, gate: &Gate, goal: &Goal) -> WayOn {
         match self {
-            Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims => {
+            Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims(_) => {
                 WayOn::AnotherAccount(gate.login_link(&goal.asking(Some(SELECT_ACCOUNT))))
             }
             // By signing in anew: some providers pass over `max_age` and `acr_values`, and nearly all know this one.
-            Self::StepUpUnmet => WayOn::TryAgain(gate.login_link(&goal.asking(Some(LOGIN)))),
+            Self::StepUpUnmet(_) => WayOn::TryAgain(gate.login_link(&goal.asking(Some(LOGIN)))),
             Self::SessionNotKept
             | Self::LoginNotKept
             | Self::Response

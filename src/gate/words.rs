@@ -40,7 +40,7 @@ impl Rejection {
                 "You cannot open this page",
                 "This page is for others. If you think it should be for you too, ask the people who run this site.",
             ),
-            Self::StepUpUnmet => (
+            Self::StepUpUnmet(_) => (
                 "A stronger sign-in is needed",
                 "This page asks for a sign-in that the sign-in service did not make just now, such as with a second factor. Try again with one, or ask the people who run this site.",
             ),
@@ -80,7 +80,7 @@ impl Rejection {
                 "The sign-in service refused",
                 "This site is not set up correctly at the sign-in service. Tell the people who run this site.",
             ),
-            Self::TooManyClaims => (
+            Self::TooManyClaims(_) => (
                 "Your account has too many groups",
                 "This site needs to remember more of your groups than it can. Tell the people who run this site.",
             ),

@@ -37,6 +37,10 @@ fn claims_that_rules_name_and_that_do_not_fit_refuse_the_login() {
     });
     assert!(ada.open(&isolate, "/page").page().1.contains("claims_too_large"));
     assert!(ada.cookie("__Host-portcullis").is_none());
+    // Whose groups are too many is for the operator to know.
+    let log = world.log();
+    let line = log.lines().find(|line| line.contains("claims_too_large")).unwrap();
+    assert!(line.contains(r#""provider":"work""#) && line.contains(r#""subject":"ada""#), "{line}");
 }
 
 #[test]

@@ -199,6 +199,9 @@ fn rfc9470_a_provider_that_does_not_step_up_ends_in_a_refusal_and_never_in_a_loo
         let arrival = ada.open(&isolate, "/billing/");
         let (status_of_page, body) = arrival.page();
         assert!(status_of_page == 403 && body.contains("step_up_unmet"), "{selector}: {body}");
+        let log = world.log();
+        let line = log.lines().find(|line| line.contains("step_up_unmet")).unwrap();
+        assert!(line.contains(r#""provider":"work""#) && line.contains(r#""subject":"ada""#), "{line}");
         assert!(world.take_events().contains(&"denied step_up_unmet".to_owned()));
         // To choose an account is not to sign in anew, which may bring what was missing.
         let chosen = Browser::new("ada");
