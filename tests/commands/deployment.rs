@@ -261,3 +261,39 @@ fn an_origin_that_is_the_gate_itself_is_told_of() {
         assert_eq!(warning, expected.as_deref(), "{lines}: {text}");
     }
 }
+
+/// What is in the directory of the files goes out with them, also a file whose name begins with a dot.
+#[test]
+fn secrets_among_the_files_of_the_site_are_wrong() {
+    let directory = Directory::new("check-files-of-site", &with_rules(rules()));
+    std::fs::create_dir_all(directory.0.join("site")).unwrap();
+    let assets = |place: &str| directory.write("wrangler.toml", &WRANGLER.replace("\"site\"", &format!("{place:?}")));
+    let own = "warning: assets.directory is \".\", where wrangler.toml is: what is beside it goes out with the site, unless .assetsignore names it";
+    assets(".");
+    assert!(directory.says(&["check"]).contains(own));
+    assets("site");
+    directory.write(".dev.vars.rotation", "");
+    assert!(!directory.says(&["check"]).contains("assets.directory"));
+    for (place, file) in
+        [(".", ".dev.vars"), (".", ".dev.vars.rotation"), ("./site/..", ".env"), ("site", "site/.dev.vars")]
+    {
+        assets(place);
+        std::fs::remove_file(directory.0.join(".dev.vars.rotation")).ok();
+        directory.write(file, "");
+        let (good, text) = directory.run(&["check"]);
+        let problem = format!(
+            "wrong: assets.directory: holds {}, which goes out with the site",
+            file.trim_start_matches("site/")
+        );
+        assert!(!good && text.starts_with(&problem), "{place} {file}: {text}");
+        std::fs::remove_file(directory.0.join(file)).unwrap();
+    }
+    assets(".");
+    directory.write(".dev.vars", "");
+    for (lines, ignored) in
+        [(".dev.vars*\n", true), ("/.dev.vars*", true), (".*\n", true), ("# .dev.vars*\n", false), (".env\n", false)]
+    {
+        directory.write(".assetsignore", lines);
+        assert_eq!(directory.run(&["check"]).0, ignored, "{lines}");
+    }
+}

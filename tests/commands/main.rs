@@ -22,7 +22,8 @@ use support::world::settings;
 
 const OTHER: &str = "https://app.example.com";
 /// A deployment with the binding that is the origin where the settings name none.
-const WRANGLER: &str = "name = \"site\"\n[assets]\ndirectory = \".\"\nbinding = \"ASSETS\"\nrun_worker_first = true\n";
+const WRANGLER: &str =
+    "name = \"site\"\n[assets]\ndirectory = \"site\"\nbinding = \"ASSETS\"\nrun_worker_first = true\n";
 
 /// A directory with a deployment in it, which goes with the test.
 struct Directory(PathBuf);

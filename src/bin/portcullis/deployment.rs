@@ -14,7 +14,7 @@ use portcullis::{
 };
 use toml::{Table, Value};
 
-use crate::{misplaced, routes, slips, wrangler_file};
+use crate::{misplaced, routes, site_files::SiteFiles, slips, wrangler_file};
 
 /// Stand for secrets of 32 bytes that are stored at the deployment: of the form that is asked for, nobody's,
 /// and two, since no secret may be two.
@@ -170,6 +170,12 @@ impl Deployment {
     /// that it guards.
     pub(crate) fn check(&self, config: &Config) -> Result<(), ConfigError> {
         self.check_variables()?;
+        if let Some(name) = self.site_files().and_then(|files| files.secret()) {
+            let problem = format!(
+                "holds {name}, which goes out with the site: keep the site's files in a directory of their own"
+            );
+            return Err(wrong("assets.directory", problem));
+        }
         match &config.origin {
             Origin::Assets(name) if self.assets("binding").and_then(Value::as_str) != Some(name) => {
                 return Err(wrong("origin.assets", format!("is {name:?}, and [assets] has no such binding")));
@@ -209,6 +215,10 @@ impl Deployment {
             }
         }
         Ok(())
+    }
+
+    fn site_files(&self) -> Option<SiteFiles> {
+        SiteFiles::find(&self.directory, self.assets("directory")?.as_str()?)
     }
 
     /// The command that stores a secret of what is deployed.
@@ -271,9 +281,15 @@ impl Deployment {
         if text("not_found_handling") == Some("single-page-application") {
             warnings.push("assets.not_found_handling shows /index.html at every address without a file: a rule for /index.html does not guard those".to_owned());
         }
-        let redirects = text("directory").map(|directory| self.directory.join(directory).join("_redirects"));
-        let redirects = redirects.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-        for line in redirects.lines().filter(|line| line.split_whitespace().nth(2) == Some("200")) {
+        let files = self.site_files();
+        if files.as_ref().is_some_and(SiteFiles::hold_the_deployment) {
+            warnings.push(format!(
+                "assets.directory is {:?}, where {} is: what is beside it goes out with the site, unless .assetsignore names it",
+                text("directory").unwrap_or_default(),
+                self.file.display()
+            ));
+        }
+        for line in files.iter().flat_map(SiteFiles::rewrites) {
             warnings.push(format!(
                 "_redirects: {line:?} shows a file under another path, and the gate judges the path that is asked for"
             ));

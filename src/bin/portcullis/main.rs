@@ -11,6 +11,7 @@ mod explain;
 mod misplaced;
 mod record;
 mod routes;
+mod site_files;
 mod slips;
 mod supposition;
 mod verdict;

@@ -1,0 +1,51 @@
+//! [`SiteFiles`]: the directory whose files go out with the site, and what of it hardly should.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The directory of `[assets]`, and that of the file which names it.
+pub(crate) struct SiteFiles {
+    directory: PathBuf,
+    here: PathBuf,
+}
+
+impl SiteFiles {
+    /// Nothing where there is no such directory.
+    pub(crate) fn find(here: &Path, name: &str) -> Option<Self> {
+        let here = Path::new(".").join(here);
+        Some(Self { directory: here.join(name).canonicalize().ok()?, here: here.canonicalize().ok()? })
+    }
+
+    /// Whether the file that names the directory is in it, and so all that is beside that file.
+    pub(crate) fn hold_the_deployment(&self) -> bool {
+        self.here.starts_with(&self.directory)
+    }
+
+    /// The name of a file with secrets among them. Wrangler passes over none but those that `.assetsignore` names.
+    pub(crate) fn secret(&self) -> Option<String> {
+        let ignored = fs::read_to_string(self.directory.join(".assetsignore")).unwrap_or_default();
+        let is_named = |name: &str, line: &str| {
+            let line = line.trim().trim_start_matches('/');
+            line == name
+                || line.strip_suffix('*').is_some_and(|begin| begin.starts_with('.') && name.starts_with(begin))
+        };
+        let places = [Some(&self.directory), self.hold_the_deployment().then_some(&self.here)];
+        let entries = places.into_iter().flatten().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.find(|name| is_secret(name) && !ignored.lines().any(|line| is_named(name, line)))
+    }
+
+    /// The lines of `_redirects` that show one file under the path of another.
+    pub(crate) fn rewrites(&self) -> Vec<String> {
+        let redirects = fs::read_to_string(self.directory.join("_redirects")).unwrap_or_default();
+        let lines = redirects.lines().filter(|line| line.split_whitespace().nth(2) == Some("200"));
+        lines.map(str::to_owned).collect()
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    let is_example = name.ends_with(".example");
+    !is_example && (name.starts_with(".dev.vars") || name == ".env" || name.starts_with(".env."))
+}
