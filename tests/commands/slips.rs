@@ -21,7 +21,7 @@ fn a_text_with_a_space_around_it_or_an_unseen_character_in_it_is_told_of() {
         vec![format!("{setting} is {text:?}, with a space at an end or an unseen character in it")]
     };
     for text in ["admins ", " admins", "admins\t", "ad\u{200b}mins", "\u{feff}admins", "admins\u{a0}", "ad\u{ad}mins"] {
-        let rules = json!([{ "path": "/x", "deny": [{ "any": [{ "group": ["staff", text] }] }] }]);
+        let rules = json!([{ "path": "/x/**", "deny": [{ "any": [{ "group": ["staff", text] }] }] }]);
         assert_eq!(warnings(&directory, rules, |_| ()), unseen("rules[0].deny[0].any[0].group[1]", text), "{text:?}");
     }
     let client = |settings: &mut Value| settings["providers"][0]["client_id"] = json!("c\n");
@@ -52,6 +52,11 @@ fn a_guard_of_a_path_as_it_is_written_elsewhere_is_told_of() {
             "rules[0].path is {path:?}, which is one name below and no deeper: {whole:?} is all of it, and what is below matches other rules, or none"
         )
     };
+    let page = |path: &str, whole: &str| {
+        format!(
+            "rules[0].path is {path:?}, which is that address and none below: {whole:?} is all of it, and what is below matches other rules, or none"
+        )
+    };
     let literal = |path: &str, segment: &str| {
         format!(
             "rules[0].path is {path:?}, and there is no pattern in {segment:?}: write \"*\" for any name, \"**\" for any number of them"
@@ -76,13 +81,52 @@ fn a_guard_of_a_path_as_it_is_written_elsewhere_is_told_of() {
         assert_eq!(told(json!([rule("/users/<id>")])), [literal("/users/<id>", "<id>")]);
         assert_eq!(told(json!([rule("/users/[id]")])), [literal("/users/[id]", "[id]")]);
         assert_eq!(told(json!([rule("/admin$")])), [literal("/admin$", "admin$")]);
-        for path in ["/admin/**", "/admin/*/x", "/admin/*.html", "/.well-known/x", "/a:b", "/admin"] {
+        assert_eq!(told(json!([rule("/admin")])), [page("/admin", "/admin/**")]);
+        assert_eq!(told(json!([rule("/admin/")])), [page("/admin/", "/admin/**")]);
+        for path in ["/admin/**", "/admin/*/x/**", "/admin/*.html", "/.well-known/**", "/a:b/**", "/a.html", "/", "/x*"]
+        {
             assert!(told(json!([rule(path)])).is_empty(), "{path}");
         }
         // What is below is named by another rule, so that it was thought of.
         assert!(told(json!([rule("/admin/*"), { "path": "/admin/**", "sso": false }])).is_empty());
+        assert!(told(json!([rule("/admin"), { "path": "/admin/x" }])).is_empty());
         assert!(told(json!([{ "path": "/admin/x/**" }, rule("/admin/*"), { "path": "/admin/*/*" }])).is_empty());
     }
     let rules = json!([{ "path": "/assets/*", "sso": false }, { "path": "/x/*" }]);
     assert!(warnings(&directory, rules, |_| ()).is_empty());
+}
+
+/// With an account that anybody can have, to ask for a sign-in is to ask for nothing.
+#[test]
+fn a_provider_of_everybody_whose_people_all_pass_is_told_of() {
+    let directory = Directory::new("check-everybody", &json!({}));
+    let at = |issuer: &str, rules: Value| {
+        let change = |settings: &mut Value| settings["providers"][0]["issuer"] = json!(issuer);
+        let told = warnings(&directory, rules, change);
+        told.into_iter().filter(|line| line.contains("anybody")).collect::<Vec<_>>()
+    };
+    const GOOGLE: &str = "https://accounts.google.com";
+    let expected = |what: &str| {
+        vec![format!(
+            "providers[0].issuer is {GOOGLE:?}, where anybody can have an account, and {what} takes whoever signs in: write allow or require there, as {{ email_domain = \"example.com\" }}"
+        )]
+    };
+    let ours = json!([{ "email_domain": "example.com" }]);
+    for (rules, told) in [
+        (json!([{ "path": "/x/**", "sso": false }]), expected("what no rule matches")),
+        (json!([{ "path": "/x/**", "require": ours }]), expected("what no rule matches")),
+        (json!([{ "path": "/**" }]), expected("rules[0]")),
+        (json!([{ "path": "/**", "deny": ours }]), expected("rules[0]")),
+        (json!([{ "path": "/x/**" }, { "path": "/**", "allow": ours }]), expected("rules[0]")),
+        (json!([{ "path": "/**", "allow": ours, "methods": ["GET"] }]), expected("what no rule matches")),
+        (json!([{ "path": "/**", "allow": ours, "mode": "report" }]), expected("what no rule matches")),
+        (json!([{ "path": "/**", "allow": ours }]), vec![]),
+        (json!([{ "path": "/**", "require": ours }]), vec![]),
+        (json!([{ "path": "/x/**", "require": ours }, { "path": "/**", "sso": false }]), vec![]),
+        (json!([{ "path": "/x/**", "sso": "optional" }, { "path": "/**", "allow": ours }]), vec![]),
+    ] {
+        assert_eq!(at(GOOGLE, rules.clone()), told, "{rules}");
+        assert!(at("https://id.example", rules.clone()).is_empty(), "{rules}");
+    }
+    assert_eq!(at("https://gitlab.com", json!([{ "path": "/**" }])).len(), 1);
 }

@@ -8,6 +8,15 @@ const METHODS: &str = "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY D
     QUERY REBIND REPORT SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL \
     M-SEARCH PURGE";
 
+/// Issuers at which anybody can make an account.
+const OF_EVERYBODY: [&str; 5] = [
+    "https://accounts.google.com",
+    "https://gitlab.com",
+    "https://appleid.apple.com",
+    "https://slack.com",
+    "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+];
+
 /// What is told of `settings`, as they are written.
 pub(crate) fn warnings(settings: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -21,12 +30,34 @@ pub(crate) fn warnings(settings: &Value) -> Vec<String> {
             ));
         }
         if ["allow", "require", "deny"].iter().any(|list| rule.get(list).is_some()) {
-            warnings.extend(
-                path_of(rule).and_then(|path| narrow(path, &rules)).map(|told| format!("rules[{rank}].path is {told}")),
-            );
+            let told = path_of(rule).and_then(|path| narrow(path, &rules));
+            warnings.extend(told.map(|told| format!("rules[{rank}].path is {told}")));
+        }
+    }
+    let providers = settings.get("providers").and_then(Value::as_array).into_iter().flatten();
+    for (rank, provider) in providers.enumerate() {
+        let issuer = provider.get("issuer").and_then(Value::as_str).filter(|issuer| OF_EVERYBODY.contains(issuer));
+        if let (Some(issuer), Some(what)) = (issuer, takes_everybody(&rules)) {
+            warnings.push(format!(
+                "providers[{rank}].issuer is {issuer:?}, where anybody can have an account, and {what} takes whoever signs in: write allow or require there, as {{ email_domain = \"example.com\" }}"
+            ));
         }
     }
     warnings
+}
+
+/// The first rule that asks for a sign-in and for nobody in particular, or what is left to none.
+fn takes_everybody(rules: &[&Value]) -> Option<String> {
+    let decides = |rule: &Value| rule.get("mode").and_then(Value::as_str) != Some("report");
+    let signs_in = |rule: &Value| rule.get("sso").is_none_or(|sso| *sso == Value::Bool(true));
+    let is_for_some = |rule: &Value| rule.get("allow").is_some() || rule.get("require").is_some();
+    if let Some(rank) = rules.iter().position(|rule| decides(rule) && signs_in(rule) && !is_for_some(rule)) {
+        return Some(format!("rules[{rank}]"));
+    }
+    let is_the_rest = |rule: &Value| {
+        decides(rule) && path_of(rule) == Some("/**") && rule.get("host").is_none() && rule.get("methods").is_none()
+    };
+    (!rules.iter().any(|rule| is_the_rest(rule))).then(|| "what no rule matches".to_owned())
 }
 
 /// A text that looks like another one is nobody's name: a `deny` of it denies nobody.
@@ -74,13 +105,14 @@ fn narrow(path: &str, rules: &[&Value]) -> Option<String> {
             "{path:?}, and there is no pattern in {segment:?}: write \"*\" for any name, \"**\" for any number of them"
         ));
     }
-    let base = path.strip_suffix("/*")?;
-    let (whole, deeper) = (format!("{base}/**"), format!("{base}/*/"));
-    let is_named =
-        rules.iter().filter_map(|rule| path_of(rule)).any(|other| other == whole || other.starts_with(&deeper));
-    (!is_named).then(|| {
-        format!(
-            "{path:?}, which is one name below and no deeper: {whole:?} is all of it, and what is below matches other rules, or none"
-        )
-    })
+    let (base, what) = match path.strip_suffix("/*") {
+        Some(base) => (base, "which is one name below and no deeper"),
+        None => (path.trim_end_matches('/'), "which is that address and none below"),
+    };
+    let (whole, below) = (format!("{base}/**"), format!("{base}/"));
+    let is_named = |other: &str| other != path && other.starts_with(&below);
+    let last = path.rsplit('/').find(|segment| !segment.is_empty())?;
+    let is_one_page = last.contains(['.', '*']) && last != "*" || last == "**";
+    (!is_one_page && !rules.iter().filter_map(|rule| path_of(rule)).any(is_named))
+        .then(|| format!("{path:?}, {what}: {whole:?} is all of it, and what is below matches other rules, or none"))
 }
