@@ -26,6 +26,8 @@ const USAGE = `
   PORTCULLIS_SECRET, or the key in PORTCULLIS_SWITCH_KEY, comes from the environment; with --local
   also from .dev.vars.`;
 
+/** An entry under another secret is written as well as the right one, and nobody here can tell. */
+const LOOK = 'Then look: the site has to say “Closed for now”. Where it does not, the gate has another secret, or is another one than this configuration; its log says switch_refused, or nothing.';
 /** How long a change takes at most, in seconds: KV shows it everywhere, and every isolate looked. */
 const EFFECT = { kv: 60, isolate: 60 };
 const UNITS = { s: 1, m: 60, h: 3_600, d: 86_400 };
@@ -48,13 +50,12 @@ export async function runSwitch(args, { environment, store: makeStore, now, say 
   if (action === 'key') return say(keys[0].toString('base64'));
 
   const settings = await settingsOf(config, values.env);
-  // A rule that only reports decides nothing, so there is nothing to switch.
-  const rules = (settings.rules ?? []).filter((rule) => rule.id && rule.mode !== 'report');
+  const rules = switchable(settings);
   const store = makeStore({ config, environment: values.env, local });
   const present = await presentOf(store, keys, settings.hosts, values.replace && action !== 'status');
   const lasting = present.switches.filter(({ until }) => !(until * 1_000 <= now()));
 
-  if (action === 'status') return say(status(present, rules, now()));
+  if (action === 'status') return say(status(present, settings, now()));
   const change = changeOf(action, id, { rules, until: untilOf(values, now()), now: now() });
   const switches = [...lasting.filter((other) => !sameTarget(other, change.target)), ...(change.entry ? [change.entry] : [])];
   // More than before even when this clock is behind the one that wrote last.
@@ -62,7 +63,7 @@ export async function runSwitch(args, { environment, store: makeStore, now, say 
   const entry = seal(keys[0], { written, hosts: settings.hosts, switches });
   if (Buffer.byteLength(entry) > ENTRY_BYTES) throw new SetupError('There are more switches than an entry holds: clear some.');
   await store.write(entry);
-  say(`${status({ written, switches }, rules, now())}\n${effect(now(), local)}`);
+  say([status({ written, switches }, settings, now()), effect(now(), local), ...(action === 'lockdown' ? [LOOK] : [])].join('\n'));
 }
 
 function parsed(args) {
@@ -132,6 +133,11 @@ async function presentOf(store, keys, hosts, replace) {
   return entry;
 }
 
+/** A rule that only reports decides nothing, so there is nothing to switch. */
+function switchable({ rules = [] }) {
+  return rules.filter((rule) => rule.id && rule.mode !== 'report');
+}
+
 function changeOf(action, id, { rules, until, now }) {
   const target = MODES.includes(action) || action === 'clear' ? { rule: id } : { lockdown: true };
   if (target.rule !== undefined && action !== 'clear' && !rules.some((rule) => rule.id === id)) {
@@ -163,10 +169,11 @@ function untilOf({ for: length, until }, now) {
   return Math.floor(time / 1_000);
 }
 
-function status({ written, switches }, rules, now) {
+function status({ written, switches }, settings, now) {
+  const rules = switchable(settings);
   const found = (target) => switches.find((other) => sameTarget(other, target));
   const end = ({ until }) => (until === undefined ? ', until it is ended' : until * 1_000 <= now ? `, ended at ${clock(until * 1_000)}` : `, until ${clock(until * 1_000)}`);
-  const rows = [['the whole gate', found({ lockdown: true }) ? `locked down${end(found({ lockdown: true }))}` : 'open']];
+  const rows = [[`the whole gate (${settings.hosts.join(', ')})`, found({ lockdown: true }) ? `locked down${end(found({ lockdown: true }))}` : 'open']];
   for (const { id, path, sso = true } of rules) {
     const deployed = { true: 'on', false: 'off' }[sso] ?? sso;
     const change = found({ rule: id });

@@ -12,7 +12,7 @@ const WRANGLER = join(root, 'node_modules/wrangler/bin/wrangler.js');
 
 /** @param {{ config: string, environment?: string, local: boolean }} where */
 export function kvStore({ config, environment, local }) {
-  const common = ['--binding', 'PORTCULLIS_KV', '--config', config, ...(environment ? ['--env', environment] : []), local ? '--local' : '--remote'];
+  const common = ['--binding', 'PORTCULLIS_KV', '--config', config, ...(environment === undefined ? [] : [`--env=${environment}`]), local ? '--local' : '--remote'];
   const kv = (call, ...args) => wrangler(['kv', 'key', call, KEY, ...args, ...common], dirname(config));
   return {
     /** The entry, or nothing. */

@@ -102,11 +102,14 @@ describe('npm run switch', { timeout: 180_000 }, () => {
   test('shows what is switched, and says when it takes effect', async () => {
     const said = await run('off admin --for 2h');
     assert.match(said, /^As of 2027-01-15T08:00:00Z:$/m);
-    assert.match(said, /^ +the whole gate +open$/m);
+    assert.match(said, /^ +the whole gate \(docs\.example\.com\) +open$/m);
+    assert.doesNotMatch(said, /Closed for now/);
     assert.match(said, /^ +admin \(\/admin\/\*\*\) +off, until 2027-01-15T10:00:00Z; deployed on$/m);
     assert.match(said, /^ +blog \(\/blog\/\*\*\) +off, as deployed$/m);
     assert.match(said, /^In effect everywhere by 2027-01-15T08:02:00Z: KV takes up to a minute/m);
     assert.match(await run('lockdown --local'), /locked down, until it is ended[^]*by 2027-01-15T08:01:00Z: the gate looks/);
+    // Where nothing was switched yet, nothing tells a secret that is another one from the gate's.
+    assert.match(await run('lockdown'), /^Then look: the site has to say “Closed for now”\. .* switch_refused/m);
     clock = NOW + 7_200_000;
     assert.match(await run('status'), /admin .* off, ended at 2027-01-15T10:00:00Z; deployed on/);
     stored = seal(key, { written: NOW, hosts: ['docs.example.com'], switches: [{ rule: 'gone', sso: 'on' }] });
