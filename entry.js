@@ -20,6 +20,16 @@ const BROKEN = {
   text: 'This site cannot answer at the moment. Try again in a few seconds; if it happens again, tell the people who run it.',
 };
 
+/** As the module says it of other settings (see gate/misconfigured.rs); it takes text alone, and would break. */
+const UNREAD = {
+  status: 500,
+  event: 'settings_wrong',
+  code: 'settings_wrong',
+  title: 'This site is not set up',
+  text: 'The gate in front of this site has wrong settings. Tell the people who run it; their log says what is wrong.',
+};
+const WHY_UNREAD = 'portcullis.json did not come as text: wrangler.toml needs its [[rules]] with type = "Text" and globs = ["**/portcullis.json"]';
+
 /** worker-build's record of the instance: whether it broke, and which one it is. */
 const instance = globalThis.__worker_init_state;
 const { managed_headers: managedHeaders } = Inner.prototype;
@@ -50,6 +60,7 @@ export default {
 
 /** Everything that `decide` does not forward. */
 async function answer(request, names, env, context) {
+  if (typeof settings !== 'string') return trouble(UNREAD, WHY_UNREAD, request);
   const outcome = await respond(request, env, context);
   return Array.isArray(outcome) ? forward(request, names, env, outcome, managedHeaders) : outcome;
 }

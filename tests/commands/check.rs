@@ -87,6 +87,21 @@ fn a_deployment_that_leaves_the_gate_out_or_lacks_a_binding_is_wrong() {
         assert!(!good && text.starts_with(&format!("wrong: {problem}")), "{problem}: {text}");
         assert!(!text.contains("The settings are right"), "{text}");
     }
+    // The entry imports the settings' file as text, whether anything is in it or not.
+    directory.write("portcullis.json", &with_rules(rules()).to_string());
+    let entry = format!("main = \"entry.js\"\n{WRANGLER}");
+    let text = "[[rules]]\ntype = \"Text\"\nglobs = [\"**/portcullis.json\"]\n";
+    for (file, good) in [
+        (entry.clone(), false),
+        (format!("{entry}{}", text.replace("Text", "Data")), false),
+        (format!("{entry}{}", text.replace("portcullis", "other")), false),
+        (format!("{entry}{text}[env.x]\nrules = []\n"), true),
+        (format!("{entry}{}", text.replace("portcullis.json", "*.json")), true),
+    ] {
+        directory.write("wrangler.toml", &file);
+        let (taken, said) = directory.run(&["check"]);
+        assert!(taken == good && (good || said.starts_with("wrong: rules: of wrangler are missing")), "{file}: {said}");
+    }
     // Files beside another origin may be meant to be public; a binding that is there is found.
     let mut settings = with_rules(rules());
     (settings["origin"], settings["switch"]) = (json!({ "service": "SITE" }), json!(true));

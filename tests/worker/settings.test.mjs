@@ -104,12 +104,18 @@ const right = [
   ['a previous secret', { settings: good, secrets: { PORTCULLIS_SECRET_PREVIOUS: gateSecrets().PORTCULLIS_SECRET } }],
 ];
 
+/** What wrangler makes of the file where no `[[rules]]` of wrangler.toml says that it is text. */
+const untyped = [
+  ['an empty file that is no text', { settings: good, settingsModule: 'export default {}' }],
+  ['settings in a file that is no text', { settingsModule: `export default ${JSON.stringify(good)}` }],
+];
+
 describe('settings', { timeout: 60_000 }, () => {
   let gate;
 
   // Every case is a Worker of its own, all of them in one process.
   before(async () => {
-    const cases = [...wrong, ...right].map(([what, { secrets, kv = true, ...options }]) =>
+    const cases = [...wrong, ...right, ...untyped].map(([what, { secrets, kv = true, ...options }]) =>
       gateWorker(
         { name: nameOf(what), secrets: defined({ ...gateSecrets(), ...secrets }), ...options },
         { serviceBindings: { SITE: 'service-site' }, ...(kv && { kvNamespaces: ['PORTCULLIS_KV'] }) },
@@ -145,6 +151,19 @@ describe('settings', { timeout: 60_000 }, () => {
       const key = setting.split('.').at(-1);
       assert.ok(record.setting === setting || record.problem.includes(`\`${key}\``), `${record.setting}: ${record.problem}`);
       assert.ok(!gate.logs.some(({ message }) => message.includes(weak)), 'the secret is in the log');
+      assert.deepEqual(await arrivedAt(gate.mf, 'service-site'), []);
+    });
+  }
+
+  for (const [what] of untyped) {
+    test(`${what}: nothing is served, and the log says what is missing`, async () => {
+      for (const path of ['/public/x', '/x', '/.auth/health']) {
+        const { status, body } = await ask(what, path);
+        assert.deepEqual([status, /^Code (\w+),/m.exec(body)?.[1]], [500, 'settings_wrong'], body);
+        const { record } = await gate.logs.until((entry) => body.includes(entry.record?.request));
+        assert.deepEqual([record.event, record.code], ['settings_wrong', 'settings_wrong']);
+        assert.match(record.detail, /^portcullis\.json did not come as text: .*\[\[rules\]\]/);
+      }
       assert.deepEqual(await arrivedAt(gate.mf, 'service-site'), []);
     });
   }

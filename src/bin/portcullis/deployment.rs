@@ -170,6 +170,12 @@ impl Deployment {
     /// that it guards.
     pub(crate) fn check(&self, config: &Config) -> Result<(), ConfigError> {
         self.check_variables()?;
+        if !self.takes_the_file_as_text() {
+            return Err(wrong(
+                "rules",
+                "of wrangler are missing: without [[rules]], type = \"Text\", globs = [\"**/portcullis.json\"] that file is no text to the gate, and nothing is served",
+            ));
+        }
         if let Some(name) = self.site_files().and_then(|files| files.secret()) {
             let problem = format!(
                 "holds {name}, which goes out with the site: keep the site's files in a directory of their own"
@@ -215,6 +221,20 @@ impl Deployment {
             }
         }
         Ok(())
+    }
+
+    /// Whether the entry gets `portcullis.json`, which it always imports, as it is written.
+    fn takes_the_file_as_text(&self) -> bool {
+        let rules = self.table.get("rules").and_then(Value::as_array).into_iter().flatten();
+        let mut texts = rules.filter(|rule| rule.get("type").and_then(Value::as_str) == Some("Text"));
+        let is_of_the_file = |glob: &Value| {
+            glob.as_str().is_some_and(|glob| glob.ends_with("portcullis.json") || glob.ends_with("*.json"))
+        };
+        let main = self.table.get("main").and_then(Value::as_str);
+        !main.is_some_and(|main| main.ends_with("entry.js"))
+            || texts.any(|rule| {
+                rule.get("globs").and_then(Value::as_array).is_some_and(|globs| globs.iter().any(is_of_the_file))
+            })
     }
 
     fn site_files(&self) -> Option<SiteFiles> {

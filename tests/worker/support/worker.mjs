@@ -13,10 +13,11 @@ const adapter = (await readdir(join(root, 'src/worker'))).filter((file) => file.
  * @param {string} options.name
  * @param {*} [options.settings]          the variable PORTCULLIS; left out, there is no such variable
  * @param {string} [options.settingsFile] text to put in the place of portcullis.json
+ * @param {string} [options.settingsModule] JavaScript to put there
  * @param {object} [options.secrets]
  * @param {object} others                 what Miniflare takes beside
  */
-export function gateWorker({ name, settings, settingsFile, secrets, clock = false }, others) {
+export function gateWorker({ name, settings, settingsFile, settingsModule, secrets, clock = false }, others) {
   return {
     name,
     unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
@@ -28,7 +29,9 @@ export function gateWorker({ name, settings, settingsFile, secrets, clock = fals
       ...adapter.map((file) => ({ type: 'ESModule', path: join(root, 'src/worker', file) })),
       { type: 'ESModule', path: join(root, 'build/index.js') },
       { type: 'CompiledWasm', path: join(root, 'build/index_bg.wasm') },
-      { type: 'Text', path: join(root, 'portcullis.json'), ...(settingsFile !== undefined && { contents: settingsFile }) },
+      settingsModule === undefined
+        ? { type: 'Text', path: join(root, 'portcullis.json'), ...(settingsFile !== undefined && { contents: settingsFile }) }
+        : { type: 'ESModule', path: join(root, 'portcullis.json'), contents: settingsModule },
     ],
     bindings: { ...secrets, ...(settings !== undefined && { PORTCULLIS: settings }) },
     ...others,
