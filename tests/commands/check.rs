@@ -102,6 +102,13 @@ fn a_deployment_that_leaves_the_gate_out_or_lacks_a_binding_is_wrong() {
         let (taken, said) = directory.run(&["check"]);
         assert!(taken == good && (good || said.starts_with("wrong: rules: of wrangler are missing")), "{file}: {said}");
     }
+    // Before that day the platform knows no `cache` of a fetch, and no provider can be asked.
+    for (date, good) in [("2021-11-02", false), ("2024-11-10", false), ("2024-11-11", true), ("2026-04-26", true)] {
+        directory.write("wrangler.toml", &format!("compatibility_date = {date:?}\n{WRANGLER}"));
+        let (taken, said) = directory.run(&["check"]);
+        let problem = format!("wrong: compatibility_date: is {date:?}, and before \"2024-11-11\" nobody could sign in");
+        assert!(taken == good && (good || said.starts_with(&problem)), "{date}: {said}");
+    }
     // Files beside another origin may be meant to be public; a binding that is there is found.
     let mut settings = with_rules(rules());
     (settings["origin"], settings["switch"]) = (json!({ "service": "SITE" }), json!(true));

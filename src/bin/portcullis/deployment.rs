@@ -21,6 +21,9 @@ use crate::{misplaced, routes, site_files::SiteFiles, slips, wrangler_file};
 const STORED_CHECK: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAx";
 const STORED_ORIGIN: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAy";
 
+/// The first date from which the platform takes the option `cache` of a fetch, without which the gate calls nobody.
+const OLDEST_DATE: &str = "2024-11-11";
+
 /// A deployment as its file describes it.
 pub(crate) struct Deployment {
     file: PathBuf,
@@ -174,6 +177,15 @@ impl Deployment {
             return Err(wrong(
                 "rules",
                 "of wrangler are missing: without [[rules]], type = \"Text\", globs = [\"**/portcullis.json\"] that file is no text to the gate, and nothing is served",
+            ));
+        }
+        let date = self.table.get("compatibility_date").and_then(Value::as_str);
+        if let Some(date) = date.filter(|date| *date < OLDEST_DATE) {
+            return Err(wrong(
+                "compatibility_date",
+                format!(
+                    "is {date:?}, and before {OLDEST_DATE:?} nobody could sign in: write the one that wrangler.toml came with"
+                ),
             ));
         }
         if let Some(name) = self.site_files().and_then(|files| files.secret()) {
