@@ -14,15 +14,12 @@ use portcullis::{
 };
 use toml::{Table, Value};
 
-use crate::{misplaced, routes, site_files::SiteFiles, slips, wrangler_file};
+use crate::{misplaced, platform, routes, site_files::SiteFiles, slips, wrangler_file};
 
 /// Stand for secrets of 32 bytes that are stored at the deployment: of the form that is asked for, nobody's,
 /// and two, since no secret may be two.
 const STORED_CHECK: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAx";
 const STORED_ORIGIN: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAy";
-
-/// The first date from which the platform takes the option `cache` of a fetch, without which the gate calls nobody.
-const OLDEST_DATE: &str = "2024-11-11";
 
 /// A deployment as its file describes it.
 pub(crate) struct Deployment {
@@ -173,21 +170,7 @@ impl Deployment {
     /// that it guards.
     pub(crate) fn check(&self, config: &Config) -> Result<(), ConfigError> {
         self.check_variables()?;
-        if !self.takes_the_file_as_text() {
-            return Err(wrong(
-                "rules",
-                "of wrangler are missing: without [[rules]], type = \"Text\", globs = [\"**/portcullis.json\"] that file is no text to the gate, and nothing is served",
-            ));
-        }
-        let date = self.table.get("compatibility_date").and_then(Value::as_str);
-        if let Some(date) = date.filter(|date| *date < OLDEST_DATE) {
-            return Err(wrong(
-                "compatibility_date",
-                format!(
-                    "is {date:?}, and before {OLDEST_DATE:?} nobody could sign in: write the one that wrangler.toml came with"
-                ),
-            ));
-        }
+        platform::check(&self.table)?;
         if let Some(name) = self.site_files().and_then(|files| files.secret()) {
             let problem = format!(
                 "holds {name}, which goes out with the site: keep the site's files in a directory of their own"
@@ -235,20 +218,6 @@ impl Deployment {
         Ok(())
     }
 
-    /// Whether the entry gets `portcullis.json`, which it always imports, as it is written.
-    fn takes_the_file_as_text(&self) -> bool {
-        let rules = self.table.get("rules").and_then(Value::as_array).into_iter().flatten();
-        let mut texts = rules.filter(|rule| rule.get("type").and_then(Value::as_str) == Some("Text"));
-        let is_of_the_file = |glob: &Value| {
-            glob.as_str().is_some_and(|glob| glob.ends_with("portcullis.json") || glob.ends_with("*.json"))
-        };
-        let main = self.table.get("main").and_then(Value::as_str);
-        !main.is_some_and(|main| main.ends_with("entry.js"))
-            || texts.any(|rule| {
-                rule.get("globs").and_then(Value::as_array).is_some_and(|globs| globs.iter().any(is_of_the_file))
-            })
-    }
-
     fn site_files(&self) -> Option<SiteFiles> {
         SiteFiles::find(&self.directory, self.assets("directory")?.as_str()?)
     }
@@ -277,21 +246,6 @@ impl Deployment {
 
     fn asks_first(&self) -> bool {
         self.assets("run_worker_first") == Some(&Value::Boolean(true))
-    }
-
-    /// The setting by which the platform keeps whole addresses, in a line of its own for every request.
-    fn logs_addresses(&self) -> Option<&'static str> {
-        let table =
-            |path: &[&str]| path.iter().try_fold(self.table.get("observability")?, |table, name| table.get(name));
-        let is = |path: &[&str], wanted: bool| table(path).and_then(Value::as_bool) == Some(wanted);
-        let logs = is(&["logs", "enabled"], true) || is(&["enabled"], true) && !is(&["logs", "enabled"], false);
-        if logs && !is(&["logs", "invocation_logs"], false) {
-            return Some("observability.logs.invocation_logs is not false");
-        }
-        if is(&["traces", "enabled"], true) {
-            return Some("observability.traces.enabled is true");
-        }
-        (self.table.get("logpush") == Some(&Value::Boolean(true))).then_some("logpush is true")
     }
 
     /// What may be meant, and is a way round the gate, or none to it, if it is not.
@@ -329,7 +283,7 @@ impl Deployment {
         if self.table.get("cache").and_then(|cache| cache.get("enabled")) == Some(&Value::Boolean(true)) {
             warnings.push("cache.enabled is true: a cache answers for everybody, before the gate is asked".to_owned());
         }
-        if let Some(setting) = self.logs_addresses() {
+        if let Some(setting) = platform::keeps_addresses(&self.table) {
             warnings.push(format!(
                 "{setting}: the platform keeps every request's whole address, and in those of logins there are codes"
             ));

@@ -9,6 +9,7 @@ mod deployment;
 mod expectations;
 mod explain;
 mod misplaced;
+mod platform;
 mod record;
 mod routes;
 mod site_files;
