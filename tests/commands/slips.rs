@@ -30,6 +30,26 @@ fn a_text_with_a_space_around_it_or_an_unseen_character_in_it_is_told_of() {
     assert!(warnings(&directory, rules, |_| ()).is_empty());
 }
 
+/// A `deny` of it denies nobody.
+#[test]
+fn a_star_where_values_are_compared_whole_is_told_of() {
+    let directory = Directory::new("check-stars", &json!({}));
+    let told = |selector: Value| {
+        warnings(&directory, json!([{ "path": "/x/**", "deny": [{ "none": [{ "group": "a" }] }, selector] }]), |_| ())
+    };
+    let star = |place: &str, text: &str| {
+        vec![format!(
+            "rules[0].deny[1].{place} is {text:?}, and is compared whole, with the star in it: {{ claim = \"…\", matches = \"…\" }} knows stars"
+        )]
+    };
+    assert_eq!(told(json!({ "group": "contractors-*" })), star("group", "contractors-*"));
+    assert_eq!(told(json!({ "role": ["a", "*"] })), star("role[1]", "*"));
+    assert_eq!(told(json!({ "email": "*@example.com" })), star("email", "*@example.com"));
+    assert_eq!(told(json!({ "claim": "kind", "one_of": ["x*"] })), star("one_of[0]", "x*"));
+    assert_eq!(told(json!({ "any": [{ "amr": "o*" }] })), star("any[0].amr", "o*"));
+    assert!(told(json!({ "claim": "kind", "matches": "contract*" })).is_empty());
+}
+
 #[test]
 fn a_method_that_nobody_registered_is_told_of() {
     let directory = Directory::new("check-methods", &json!({}));

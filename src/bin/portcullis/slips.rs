@@ -20,7 +20,7 @@ const OF_EVERYBODY: [&str; 5] = [
 /// What is told of `settings`, as they are written.
 pub(crate) fn warnings(settings: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
-    texts(settings, "", &mut warnings);
+    texts(settings, "", &mut |place, text| warnings.extend(odd(place, text)));
     let rules: Vec<&Value> = settings.get("rules").and_then(Value::as_array).into_iter().flatten().collect();
     for (rank, rule) in rules.iter().enumerate() {
         let methods = rule.get("methods").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
@@ -60,25 +60,37 @@ fn takes_everybody(rules: &[&Value]) -> Option<String> {
     (!rules.iter().any(|rule| is_the_rest(rule))).then(|| "what no rule matches".to_owned())
 }
 
-/// A text that looks like another one is nobody's name: a `deny` of it denies nobody.
-fn texts(value: &Value, place: &str, warnings: &mut Vec<String>) {
+/// Calls `told` with every text of the settings and its place.
+fn texts(value: &Value, place: &str, told: &mut impl FnMut(&str, &str)) {
     match value {
-        Value::String(text) if text.trim() != text || text.contains(is_unseen) => {
-            warnings.push(format!("{place} is {text:?}, with a space at an end or an unseen character in it"));
-        }
+        Value::String(text) => told(place, text),
         Value::Array(list) => {
             for (rank, one) in list.iter().enumerate() {
-                texts(one, &format!("{place}[{rank}]"), warnings);
+                texts(one, &format!("{place}[{rank}]"), told);
             }
         }
         Value::Object(table) => {
             for (name, one) in table {
                 let within = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
-                texts(one, &within, warnings);
+                texts(one, &within, told);
             }
         }
         _ => {}
     }
+}
+
+/// A text that looks like another one, or like a pattern, is nobody's name: a `deny` of it denies nobody.
+fn odd(place: &str, text: &str) -> Option<String> {
+    if text.trim() != text || text.contains(is_unseen) {
+        return Some(format!("{place} is {text:?}, with a space at an end or an unseen character in it"));
+    }
+    let is_of_a_list = [".allow[", ".require[", ".deny["].iter().any(|list| place.contains(list));
+    let knows_stars = place.ends_with(".matches") || place.contains(".matches[");
+    (is_of_a_list && text.contains('*') && !knows_stars).then(|| {
+        format!(
+            "{place} is {text:?}, and is compared whole, with the star in it: {{ claim = \"…\", matches = \"…\" }} knows stars"
+        )
+    })
 }
 
 fn is_unseen(character: char) -> bool {
