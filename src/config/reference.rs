@@ -230,7 +230,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "selector.claim",
         "",
-        "Somebody for whom the claim at this path (dots lead into objects) `equals` a value, is `one_of` some, or `matches` a text with `*` in it, whole. Of a list, one member is enough.",
+        "Somebody for whom the claim at this path (dots lead into objects) `equals` a value, is `one_of` some, or `matches` a text with `*` in it, whole. Of a list, one member is enough. An address (`email`) has to be verified here too.",
     ),
     entry(
         "selector.provider",

@@ -75,7 +75,11 @@ impl Selector {
             Self::Email(emails) => owns(claims, |address, _| is_one_of(address, emails)),
             Self::EmailDomain(domains) => owns(claims, |_, domain| is_one_of(domain, domains)),
             Self::Claim(path, test) => match claims.values(path) {
-                values if values.iter().any(|value| test.passes(value)) => Truth::Yes,
+                // Of an address, by whichever name it is asked for, nobody knows whose it is until it is verified.
+                values if values.iter().any(|value| test.passes(value)) => {
+                    let is_theirs = || claims.verified_email().is_some_and(|address| test.passes(&address.into()));
+                    if path != "email" || is_theirs() { Truth::Yes } else { Truth::Unknown }
+                }
                 values if values.iter().any(Value::is_null) => Truth::Unknown,
                 _ => Truth::No,
             },

@@ -39,7 +39,7 @@ fn a_star_where_values_are_compared_whole_is_told_of() {
     };
     let star = |place: &str, text: &str| {
         vec![format!(
-            "rules[0].deny[1].{place} is {text:?}, and is compared whole, with the star in it: {{ claim = \"…\", matches = \"…\" }} knows stars"
+            "rules[0].deny[1].{place} is {text:?}, and is compared whole, with the star in it: a claim's matches knows stars, and email_domain a whole domain"
         )]
     };
     assert_eq!(told(json!({ "group": "contractors-*" })), star("group", "contractors-*"));

@@ -168,8 +168,7 @@ fn policies_are_judged_on_machines_as_on_people() {
     assert_eq!(machine.verdict(&service("/deploy/x", CI)), denied("ci", "ci"));
     // An email address in a token is nobody's who signed in.
     let machine = Machine::with(|settings| {
-        settings["rules"] =
-            json!([{ "path": "/api/**", "tokens": ["api"], "allow": [{ "email": "ceo@example.com" }] }]);
+        settings["rules"] = json!([{ "path": "/api/**", "tokens": ["api"], "allow": [{ "email": "ceo@example.com" }, { "claim": "email", "equals": "ceo@example.com" }] }]);
     });
     let mut claims = machine.claims();
     claims["email"] = json!("ceo@example.com");

@@ -1,5 +1,6 @@
 //! Rules on whole requests: hosts, methods, optional sign-in, step-up, reports, other origins.
 
+mod address;
 mod dav;
 mod other_address;
 mod step_up;
