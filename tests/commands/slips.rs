@@ -51,6 +51,21 @@ fn a_star_where_values_are_compared_whole_is_told_of() {
 }
 
 #[test]
+fn a_country_that_has_no_such_code_is_told_of() {
+    let directory = Directory::new("check-countries", &json!({}));
+    let told = |countries: Value| {
+        warnings(&directory, json!([{ "path": "/x/**", "deny": [{ "country": countries }] }]), |_| ())
+    };
+    for (country, place, countries) in [("UK", "", json!("UK")), ("EU", "[1]", json!(["CH", "EU"]))] {
+        let expected = format!(
+            "rules[0].deny[0].country{place} is {country:?}, which is no country's code (ISO 3166-1): is it meant so?"
+        );
+        assert_eq!(told(countries), [expected]);
+    }
+    assert!(told(json!(["CH", "GB", "XK", "T1", "XX"])).is_empty());
+}
+
+#[test]
 fn a_method_that_nobody_registered_is_told_of() {
     let directory = Directory::new("check-methods", &json!({}));
     let rule = |method: &str| json!([{ "path": "/x", "methods": ["GET", method] }]);

@@ -8,6 +8,15 @@ const METHODS: &str = "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY D
     QUERY REBIND REPORT SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL \
     M-SEARCH PURGE";
 
+/// The codes of ISO 3166-1, and what the platform has beside them: Kosovo, Tor, and what it could not place.
+const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY \
+    BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK \
+    FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR \
+    IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK \
+    ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM \
+    PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF \
+    TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW XK T1 XX";
+
 /// Issuers at which anybody can make an account.
 const OF_EVERYBODY: [&str; 5] = [
     "https://accounts.google.com",
@@ -83,6 +92,10 @@ fn texts(value: &Value, place: &str, told: &mut impl FnMut(&str, &str)) {
 fn odd(place: &str, text: &str) -> Option<String> {
     if text.trim() != text || text.contains(is_unseen) {
         return Some(format!("{place} is {text:?}, with a space at an end or an unseen character in it"));
+    }
+    let is_country = place.ends_with(".country") || place.contains(".country[");
+    if is_country && !COUNTRIES.split_whitespace().any(|known| known == text) {
+        return Some(format!("{place} is {text:?}, which is no country's code (ISO 3166-1): is it meant so?"));
     }
     let is_of_a_list = [".allow[", ".require[", ".deny["].iter().any(|list| place.contains(list));
     let knows_stars = place.ends_with(".matches") || place.contains(".matches[");
