@@ -87,6 +87,31 @@ fn a_deployment_that_leaves_the_gate_out_or_lacks_a_binding_is_wrong() {
         assert!(!good && text.starts_with(&format!("wrong: {problem}")), "{problem}: {text}");
         assert!(!text.contains("The settings are right"), "{text}");
     }
+    // A gate in front of itself sends people to sign in for ever: to itself they never are.
+    let bound = |service: &str| format!("[[services]]\nbinding = \"SITE\"\nservice = {service:?}\n");
+    let of_itself = "wrong: origin.service: is \"SITE\", and that is bound to this Worker itself";
+    for (arguments, file, good) in [
+        (&["check"][..], bound("site"), false),
+        (&["check"], bound("site-x"), true),
+        (
+            &["check", "--env", "x"],
+            format!("[env.x]\n{}", bound("site-x").replace("[services", "[env.x.services")),
+            false,
+        ),
+        (&["check", "--env", "x"], format!("[env.x]\n{}", bound("site").replace("[services", "[env.x.services")), true),
+        (
+            &["check", "--env", "x"],
+            format!("[env.x]\nname = \"y\"\n{}", bound("y").replace("[services", "[env.x.services")),
+            false,
+        ),
+    ] {
+        let mut settings = with_rules(rules());
+        settings["origin"] = json!({ "service": "SITE" });
+        directory.write("portcullis.json", &settings.to_string());
+        directory.write("wrangler.toml", &format!("{WRANGLER}{file}"));
+        let (taken, said) = directory.run(arguments);
+        assert!(taken == good && (good || said.starts_with(of_itself)), "{file}: {said}");
+    }
     // The entry imports the settings' file as text, whether anything is in it or not.
     directory.write("portcullis.json", &with_rules(rules()).to_string());
     let entry = format!("main = \"entry.js\"\n{WRANGLER}");
@@ -114,7 +139,7 @@ fn a_deployment_that_leaves_the_gate_out_or_lacks_a_binding_is_wrong() {
     (settings["origin"], settings["switch"]) = (json!({ "service": "SITE" }), json!(true));
     directory.write("portcullis.json", &settings.to_string());
     let bindings =
-        "[[services]]\nbinding = \"SITE\"\nservice = \"site\"\n[[kv_namespaces]]\nbinding = \"PORTCULLIS_KV\"\n";
+        "[[services]]\nbinding = \"SITE\"\nservice = \"protected\"\n[[kv_namespaces]]\nbinding = \"PORTCULLIS_KV\"\n";
     directory.write("wrangler.toml", &format!("{unasked}{bindings}"));
     let text = directory.says(&["check"]);
     assert!(text.contains("warning: assets.run_worker_first is not true: files are served without asking"), "{text}");

@@ -190,6 +190,12 @@ impl Deployment {
             Origin::Service(name) if !self.has_binding("services", name) => {
                 return Err(wrong("origin.service", format!("is {name:?}, and [[services]] has no such binding")));
             }
+            Origin::Service(name) if self.binds_itself(name) => {
+                return Err(wrong(
+                    "origin.service",
+                    format!("is {name:?}, and that is bound to this Worker itself: name the one that is protected"),
+                ));
+            }
             _ => {}
         }
         if config.switch && !self.has_binding("kv_namespaces", "PORTCULLIS_KV") {
@@ -216,6 +222,18 @@ impl Deployment {
             }
         }
         Ok(())
+    }
+
+    /// Whether the service of this binding is the Worker that is deployed. Wrangler puts an environment behind its name.
+    fn binds_itself(&self, binding: &str) -> bool {
+        let top = self.whole.get("name").and_then(Value::as_str).unwrap_or_default();
+        let own = match &self.environment {
+            Some(environment) if self.table.get("name") == self.whole.get("name") => format!("{top}-{environment}"),
+            _ => self.table.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        };
+        let services = self.table.get("services").and_then(Value::as_array).into_iter().flatten();
+        let mut services = services.filter(|entry| entry.get("binding").and_then(Value::as_str) == Some(binding));
+        services.any(|entry| entry.get("service").and_then(Value::as_str) == Some(own.as_str()))
     }
 
     fn site_files(&self) -> Option<SiteFiles> {
