@@ -2,6 +2,7 @@
 #![cfg(feature = "check")]
 
 mod check;
+mod copies;
 mod deployment;
 mod expectations;
 mod explain;

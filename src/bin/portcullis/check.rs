@@ -8,7 +8,9 @@ use portcullis::config::Host;
 
 use crate::{
     arguments::{Arguments, Failure, given},
+    copies,
     deployment::Deployment,
+    supposition::Bench,
 };
 
 pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
@@ -47,7 +49,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
         let others: Vec<String> = others.iter().map(|name| format!("[env.{name}]")).collect();
         report.push_str(&format!("  is not about {}: check them with --env\n", others.join(", ")));
     }
-    let warnings = deployment.warnings(&config);
+    let mut warnings = deployment.warnings(&config);
+    if let Some(files) = deployment.site_files() {
+        warnings.extend(copies::warnings(&Bench::new(&deployment)?, &files));
+    }
     for warning in warnings.iter().map(String::as_str).chain(config.warnings().iter().map(String::as_str)) {
         report.push_str(&format!("warning: {warning}\n"));
     }

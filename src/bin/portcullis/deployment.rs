@@ -236,7 +236,8 @@ impl Deployment {
         services.any(|entry| entry.get("service").and_then(Value::as_str) == Some(own.as_str()))
     }
 
-    fn site_files(&self) -> Option<SiteFiles> {
+    /// The files that go out with the site.
+    pub(crate) fn site_files(&self) -> Option<SiteFiles> {
         SiteFiles::find(&self.directory, self.assets("directory")?.as_str()?)
     }
 

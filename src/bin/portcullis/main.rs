@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod copies;
 mod deployment;
 mod expectations;
 mod explain;

@@ -37,6 +37,23 @@ impl SiteFiles {
         names.find(|name| is_secret(name) && !ignored.lines().any(|line| is_named(name, line)))
     }
 
+    /// Every file with the path at which it is asked for, in an order that stays. A link is not followed.
+    pub(crate) fn all(&self) -> Vec<(String, PathBuf)> {
+        let (mut files, mut directories) = (Vec::new(), vec![(String::new(), self.directory.clone())]);
+        while let Some((path, directory)) = directories.pop() {
+            for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+                let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() && path != "/node_modules" => directories.push((path, entry.path())),
+                    Ok(kind) if kind.is_file() => files.push((path, entry.path())),
+                    _ => {}
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
     /// The lines of `_redirects` that show one file under the path of another.
     pub(crate) fn rewrites(&self) -> Vec<String> {
         let redirects = fs::read_to_string(self.directory.join("_redirects")).unwrap_or_default();
