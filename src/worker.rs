@@ -83,8 +83,8 @@ pub async fn respond(
         Err(error) => return response(&misconfigured(&platform, &head, &error)).map(Into::into),
     };
     #[cfg(feature = "drill")]
-    if let Some(verdict) = drill::signature(&head, &request, &gate).await? {
-        return Ok(verdict.into());
+    if let Some(answer) = drill::answer(&head, &request, &gate).await? {
+        return Ok(answer.into());
     }
     match gate.respond(&platform, &head).await {
         Outcome::Forward(forward) => Ok(plan(forward, gate.config(), &head).into()),

@@ -65,12 +65,12 @@ pub struct UntrustedAccessToken<'t> {
 }
 
 /// An access token that says it is from one of the issuers, for us, and current. Its signature was not
-/// checked.
+/// checked. It may have to wait for its issuer's keys, and claims can take sixty times the room of their text: they
+/// are read again when it was.
 pub struct AddressedAccessToken<'t> {
     jws: PinnedJws<'t>,
     issuer: Rc<TokenIssuer>,
     subject: String,
-    claims: BTreeMap<String, Value>,
     validity: Validity,
 }
 
@@ -233,7 +233,7 @@ impl<'t> UntrustedAccessToken<'t> {
         let from = moment(self.claims.not_before)?.max(moment(self.claims.issued_at)?);
         let validity = Validity { from, until };
         validity.check(now)?;
-        Ok(AddressedAccessToken { jws, issuer, subject, claims: self.claims.custom.0, validity })
+        Ok(AddressedAccessToken { jws, issuer, subject, validity })
     }
 }
 
@@ -261,7 +261,8 @@ impl AddressedAccessToken<'_> {
         if !proof.is_for(&self.signed()) {
             return Err(AccessTokenError::Signature);
         }
-        let token = AccessToken::of(self.issuer, &self.subject, &self.claims, self.validity, now, selection);
+        let ClaimSet(claims) = self.jws.claims().ok_or(AccessTokenError::Payload)?.custom;
+        let token = AccessToken::of(self.issuer, &self.subject, &claims, self.validity, now, selection);
         Ok(AccessToken { proven: proof.as_of(), ..token })
     }
 }

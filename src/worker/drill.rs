@@ -1,4 +1,4 @@
-//! What only the build has that the tests run: panics on demand, and a signature to be judged.
+//! What only the build has that the tests run: panics on demand, a signature to be judged, and how much memory there is.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use wasm_bindgen::JsValue;
@@ -63,12 +63,17 @@ pub(super) async fn later(head: &Head<'_>) {
     panic_at(head, "/.auth/drill/later");
 }
 
-/// Whether the signature in the body is one of the keys' beside it, by the gate's own rules and the platform's
-/// WebCrypto. Nothing where the path asks for something else.
+/// How many bytes of memory the instance has, which never become fewer; or whether the signature in the body is one of
+/// the keys' beside it, by the gate's own rules and the platform's WebCrypto. Nothing where the path asks for something
+/// else.
 ///
 /// # Errors
 /// A body that is not `{"jws":…,"keys":[…]}`.
-pub(super) async fn signature(head: &Head<'_>, request: &Request, gate: &Gate) -> Result<Option<Response>, JsValue> {
+pub(super) async fn answer(head: &Head<'_>, request: &Request, gate: &Gate) -> Result<Option<Response>, JsValue> {
+    if head.url().ends_with("/.auth/drill/memory") {
+        let bytes = core::arch::wasm32::memory_size::<0>().saturating_mul(65_536);
+        return Response::new_with_opt_str(Some(&bytes.to_string())).map(Some);
+    }
     if !head.url().ends_with("/.auth/drill/signature") {
         return Ok(None);
     }
