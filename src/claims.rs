@@ -134,7 +134,7 @@ impl<'w> FromIterator<Wanted<'w>> for Selection {
                 Wanted::As(_) => {}
             }
         }
-        let mut digest = Sha256::new_with_prefix("portcullis selection v5");
+        let mut digest = Sha256::new_with_prefix("portcullis selection v6");
         for wanted in canonical {
             // The length in front keeps ["ab"] and ["a", "b"] apart.
             digest.update((wanted.len() as u64).to_be_bytes());

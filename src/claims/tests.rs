@@ -84,3 +84,19 @@ fn of_other_claims_only_values_that_a_rule_tests_are_kept() {
         assert_eq!(Value::from(kept(path, value.clone())), expected, "{path} {value}");
     }
 }
+
+#[test]
+fn names_behind_what_is_no_object_are_not_known() {
+    for (said, is_unread) in [
+        (serde_json::json!({ "realm_access": [{ "roles": ["admins"] }] }), true),
+        (serde_json::json!({ "realm_access": "admins" }), true),
+        (serde_json::json!({ "realm_access": { "roles": { "admins": {} } } }), true),
+        (serde_json::json!({ "realm_access": {} }), false),
+        (serde_json::json!({ "realm_access": null }), false),
+        (serde_json::json!({ "realm_access": "x", "realm_access.roles": ["staff"] }), false),
+        (serde_json::json!({}), false),
+    ] {
+        let claims = said.as_object().unwrap().clone().into_iter().collect();
+        assert_eq!(crate::oidc::names_in(&[&claims], "realm_access.roles").and_unread, is_unread, "{said}");
+    }
+}

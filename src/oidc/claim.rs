@@ -41,11 +41,27 @@ pub(crate) fn claims_at(selection: &Selection, sources: &[&BTreeMap<String, Valu
 }
 
 /// Whether the claims say where the one at `path` is to be had, in place of itself (Core 5.6.2; Entra ID says in some
-/// tokens that there are groups, and no more).
+/// tokens that there are groups, and no more), or have on the way to it what is no object.
 fn is_elsewhere(claims: &BTreeMap<String, Value>, path: &str) -> bool {
     let first = path.split('.').next().unwrap_or_default();
     let has_groups = || path == "groups" && claims.get("hasgroups") == Some(&Value::Bool(true));
-    claims.get("_claim_names").is_some_and(|names| names.get(path).or(names.get(first)).is_some()) || has_groups()
+    claims.get("_claim_names").is_some_and(|names| names.get(path).or(names.get(first)).is_some())
+        || has_groups()
+        || is_barred(claims, path)
+}
+
+/// Whether the path leads into a list, a text or the like: what it asks about may be in there.
+fn is_barred(claims: &BTreeMap<String, Value>, path: &str) -> bool {
+    let mut parts = path.split('.');
+    let mut value = parts.next().and_then(|first| claims.get(first));
+    parts.any(|part| match value {
+        None | Some(Value::Null) => false,
+        Some(Value::Object(members)) => {
+            value = members.get(part);
+            false
+        }
+        Some(_) => true,
+    })
 }
 
 /// The names at `path` in the first of the sources that has some: a list, or a single name. Any other form, such as

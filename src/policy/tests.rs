@@ -168,6 +168,8 @@ fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known()
         (json!({ "roles": { "guest": {} } }), json!({ "role": "guest" })),
         (json!({ "department": { "name": "eng" } }), json!({ "claim": "department", "equals": "eng" })),
         (json!({ "department": ["hr", ["eng"]] }), json!({ "claim": "department", "matches": "en*" })),
+        (json!({ "org": [{ "unit": "eng" }] }), json!({ "claim": "org.unit", "one_of": ["eng"] })),
+        (json!({ "org": "eng" }), json!({ "claim": "org.unit", "one_of": ["eng"] })),
         (json!({ "_claim_names": { "department": "src1" } }), json!({ "claim": "department", "equals": "eng" })),
         (json!({ "_claim_names": { "org": "src1" } }), json!({ "claim": "org.unit", "one_of": ["eng"] })),
         (json!({ "_claim_names": { "org.unit": "src1" } }), json!({ "claim": "org.unit", "one_of": ["eng"] })),
@@ -218,11 +220,14 @@ fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known()
     {
         assert!(judge(&json!({ "deny": [{ "group": "contractors" }] }), &said, &facts()).is_ok(), "{said}");
     }
-    for silent in [json!({ "acr": "weak" }), json!({ "amr": "pwd" }), json!({ "email_domain": "example.com" })] {
-        assert!(
-            judge(&json!({ "deny": [silent] }), &json!({ "idp": "work", "acr": null }), &facts()).is_ok(),
-            "{silent}"
-        );
+    for silent in [
+        json!({ "acr": "weak" }),
+        json!({ "amr": "pwd" }),
+        json!({ "email_domain": "example.com" }),
+        json!({ "claim": "org.unit", "equals": "eng" }),
+    ] {
+        let said = json!({ "idp": "work", "acr": null, "org": null });
+        assert!(judge(&json!({ "deny": [silent] }), &said, &facts()).is_ok(), "{silent}");
     }
     for level in [json!(5), json!(5.0), json!(5e0)] {
         let said = json!({ "idp": "work", "level": level });
