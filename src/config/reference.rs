@@ -120,7 +120,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "providers[].email",
         "`\"demand\"`",
-        "When an email address counts as verified: `demand` (`email_verified` is true), `trust` (always, also where the provider says that it is not), `never`. Only a verified address admits, and only that reaches the origin; a `deny` or `none` that names an address nobody verified keeps out as well.",
+        "When an email address counts as verified: `demand` (`email_verified` is `true`, or `\"true\"` as a text), `trust` (always, also where the provider says that it is not), `never`. Only a verified address admits, and only that reaches the origin; a `deny` or `none` that names an address nobody verified keeps out as well.",
     ),
     entry(
         "providers[].groups_claim",
@@ -178,7 +178,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "rules[].host",
         "every host",
-        "The host the rule is about: one of `hosts`, or `\"*.example.com\"` for those below it.",
+        "The host the rule is about: one of `hosts`, without its port, or `\"*.example.com\"` for those below it.",
     ),
     entry(
         "rules[].path",
@@ -225,7 +225,7 @@ pub const SETTINGS: &[Entry] = &[
     ),
     entry("selector.group", "", "A member of this group, spelled exactly."),
     entry("selector.role", "", "Somebody with this role (`roles_claim`), spelled exactly."),
-    entry("selector.email", "", "Somebody with this verified address, whole."),
+    entry("selector.email", "", "Somebody with this verified address, whole, in any case."),
     entry("selector.email_domain", "", "Somebody whose verified address has exactly this domain."),
     entry(
         "selector.claim",
