@@ -237,13 +237,14 @@ impl RuleSettings {
         if self.tokens.is_some() && self.sso != Sso::On {
             return refuse("tokens", "stands beside an sso that lets everybody in: remove one of them");
         }
-        if self.deny.iter().flatten().any(asks_for_an_age)
-            || lists.iter().any(|(_, list)| list.iter().flatten().any(negates_an_age))
-        {
-            return refuse(
-                "deny",
-                "turns max_age round, which nobody could mend by signing in: write it under require",
-            );
+        for (name, list) in lists {
+            let turns_round = if name == "deny" { asks_for_an_age } else { negates_an_age };
+            if list.iter().flatten().any(turns_round) {
+                return refuse(
+                    name,
+                    "turns max_age round, which nobody could mend by signing in: write it under require, in no none",
+                );
+            }
         }
         if self.mode == Mode::Report {
             if lists.iter().all(|(_, list)| list.is_none()) {

@@ -275,9 +275,9 @@ fn every_refusal_of_a_rule_names_it() {
             json!({ "path": "/x", "require": [{ "any": [{ "provider": "other" }] }] }),
         ),
         ("rules[0].deny", "max_age", json!({ "path": "/x", "deny": [{ "max_age": "1h" }] })),
-        ("rules[0].deny", "max_age", json!({ "path": "/x", "require": [{ "none": [{ "max_age": "1h" }] }] })),
+        ("rules[0].require", "max_age", json!({ "path": "/x", "require": [{ "none": [{ "max_age": "1h" }] }] })),
         (
-            "rules[0].deny",
+            "rules[0].allow",
             "max_age",
             json!({ "path": "/x", "allow": [{ "any": [{ "none": [{ "all": [{ "max_age": "1h" }] }] }] }] }),
         ),
