@@ -33,7 +33,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "origin.fetch",
         "",
-        "Instead of `assets`: `\"zone\"` for the server behind the Worker's route, or a scheme and host, as in `\"https://origin.example.com\"`.",
+        "Instead of `assets`: `\"zone\"` for the server behind the Worker's route, or scheme and host (http for a loopback host alone), as in `\"https://origin.example.com\"`.",
     ),
     entry(
         "origin.secret_header",
@@ -90,7 +90,11 @@ pub const SETTINGS: &[Entry] = &[
         "A short name: lower-case letters, digits, `-`. Its client secret is the Worker secret `PORTCULLIS_<ID>_CLIENT_SECRET`.",
     ),
     entry("providers[].title", "", "What people read on the chooser."),
-    entry("providers[].issuer", "", "The issuer, exactly as the provider gives it. https; http for `localhost` alone."),
+    entry(
+        "providers[].issuer",
+        "",
+        "The issuer, exactly as the provider gives it. https; http for a loopback host alone.",
+    ),
     entry("providers[].client_id", "", "The client id that the provider gave."),
     entry(
         "providers[].audiences[]",
@@ -230,7 +234,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "selector.claim",
         "",
-        "Somebody for whom the claim at this path (dots lead into objects) `equals` a value, is `one_of` some, or `matches` a text with `*` in it, whole. Of a list, one member is enough. An address (`email`) has to be verified here too.",
+        "Somebody for whom the claim at this path (dots lead into objects) `equals` a value, is `one_of` some, or `matches` a text with `*` in it, whole; an empty value matches none. Of a list, one member is enough. An address (`email`) has to be verified here too.",
     ),
     entry(
         "selector.provider",
@@ -245,7 +249,11 @@ pub const SETTINGS: &[Entry] = &[
         "A sign-in of this authentication context class. Who lacks it is sent to the provider for it.",
     ),
     entry("selector.amr", "", "A sign-in with this method, as in `otp`. Who lacks it is asked to sign in again."),
-    entry("selector.max_age", "", "A sign-in no older than this. Whose is older is asked to sign in again."),
+    entry(
+        "selector.max_age",
+        "",
+        "A sign-in no older than this. Whose is older is asked to sign in again. It stands neither under `deny` nor in a `none`.",
+    ),
     entry("selector.any", "", "One of these selectors."),
     entry("selector.all", "", "Each of these selectors."),
     entry("selector.none", "", "None of these selectors."),

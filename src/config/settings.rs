@@ -179,12 +179,13 @@ pub(super) fn origin_address(text: &str) -> Result<String, ConfigError> {
         ConfigError::new(
             "origin.fetch",
             format!(
-                "{text:?} is not an origin: write \"zone\", or scheme, host and port as in \"https://origin.example.com\""
+                "{text:?} is not an origin: write \"zone\", or https, host and port as in \"https://origin.example.com\""
             ),
         )
     };
     let url = url::Url::parse(text).map_err(|_| problem())?;
     let bare = url.path() == "/"
+        && !text.contains('*')
         && url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()

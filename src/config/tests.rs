@@ -50,7 +50,7 @@ type Refusal = (&'static str, &'static str, fn(&mut Value));
 
 #[test]
 fn every_refusal_names_its_setting() {
-    let rows: [Refusal; 60] = [
+    let rows: [Refusal; 61] = [
         ("PORTCULLIS", "hosts", |s| remove(s, "hosts")),
         ("hosts[0]", "not a host", |s| s["hosts"][0] = json!("https://docs.example.com")),
         ("hosts[0]", "leave out 80 and 443", |s| s["hosts"][0] = json!("docs.example.com:443")),
@@ -77,6 +77,7 @@ fn every_refusal_names_its_setting() {
         ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "https://o.example?x" })),
         ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "https://o.example#x" })),
         ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "zone2" })),
+        ("origin.fetch", "not an origin", |s| s["origin"] = json!({ "fetch": "https://*.example" })),
         ("origin.secret_header", "means something else", |s| {
             s["origin"] = json!({ "fetch": "zone", "secret_header": "Cookie" })
         }),
@@ -242,7 +243,7 @@ fn the_reference_lists_exactly_the_settings_there_are() {
 
 #[test]
 fn every_refusal_of_a_rule_names_it() {
-    let rows: [(&str, &str, Value); 30] = [
+    let rows: [(&str, &str, Value); 31] = [
         ("rules[0].id", "not an id", json!({ "path": "/x", "id": "A b" })),
         ("rules[0].host", "not a host", json!({ "path": "/x", "host": "*" })),
         ("rules[0].host", "none of hosts", json!({ "path": "/x", "host": "other.example.com" })),
@@ -290,6 +291,7 @@ fn every_refusal_of_a_rule_names_it() {
             json!({ "path": "/x", "mode": "report", "allow": [{ "group": "a" }], "preflight": true }),
         ),
         ("rules[0].origins[0]", "not an origin", json!({ "path": "/x", "origins": ["app.example.com"] })),
+        ("rules[0].origins[0]", "not an origin", json!({ "path": "/x", "origins": ["https://*.example.com"] })),
         ("rules[0].origins[0]", "not an origin", json!({ "path": "/x", "origins": ["https://app.example.com/"] })),
         ("rules[0].origins[1]", "not an origin", json!({ "path": "/x", "origins": ["https://a.example", "*"] })),
         ("rules[0].origins[0]", "not an origin", json!({ "path": "/x", "origins": ["http://a.example"] })),

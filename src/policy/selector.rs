@@ -327,9 +327,10 @@ fn is_domain(text: &str) -> bool {
     text.chars().all(is_plain) && !text.starts_with('.') && !text.ends_with('.')
 }
 
-/// Exactly one `@` with something on both sides, and nothing that is not visible ASCII.
+/// Exactly one `@` with something on both sides, and nothing that is not visible ASCII. A `*` would stand for itself
+/// alone, and a `deny` with it for nobody.
 fn is_address(text: &str) -> bool {
-    domain_of(text).is_some() && text.bytes().all(|byte| byte.is_ascii_graphic())
+    domain_of(text).is_some() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*')
 }
 
 /// What an address has between quotes, in a name or in a comment alone.

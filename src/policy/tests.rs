@@ -356,6 +356,7 @@ fn what_is_no_selector() {
         (json!({ "group": [1] }), "1 is not a name"),
         (json!({ "email": "a@b@c" }), "not an email address"),
         (json!({ "email": "@b" }), "not an email address"),
+        (json!({ "email": "*@b" }), "not an email address"),
         (json!({ "email": "a b@c" }), "not an email address"),
         (json!({ "email_domain": "@example.com" }), "not a domain"),
         (json!({ "email_domain": "*.example.com" }), "not a domain"),
