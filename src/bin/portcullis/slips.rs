@@ -100,9 +100,7 @@ fn odd(place: &str, text: &str) -> Option<String> {
     let is_of_a_list = [".allow[", ".require[", ".deny["].iter().any(|list| place.contains(list));
     let knows_stars = place.ends_with(".matches") || place.contains(".matches[");
     (is_of_a_list && text.contains('*') && !knows_stars).then(|| {
-        format!(
-            "{place} is {text:?}, and is compared whole, with the star in it: a claim's matches knows stars, and email_domain a whole domain"
-        )
+        format!("{place} is {text:?}, and is compared whole, with the star in it: a claim's matches knows stars")
     })
 }
 
