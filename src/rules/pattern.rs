@@ -124,13 +124,13 @@ impl Pattern {
     }
 
     /// The patterns under which the static-assets binding serves the files this one names: `/a.html`
-    /// comes out at `/a`, `/a/index.html` at `/a/`. A wildcard names whatever it can stand for.
+    /// comes out at `/a`, `/a/index.html` at `/a/`. A wildcard names what it can stand for, `/a.html/**` `/a.html` too.
     pub fn page_aliases(&self) -> Vec<Self> {
         let Some((last, parents)) = self.segments.split_last() else { return Vec::new() };
         let text = match last {
             Segment::Literal(text) => text.clone(),
             Segment::Wild(wildcard) => wildcard.text(),
-            Segment::AnyDepth => return Vec::new(),
+            Segment::AnyDepth => return Self { segments: parents.to_vec() }.page_aliases(),
         };
         let mut stems = Vec::new();
         if last.matches("index.html") {

@@ -26,6 +26,9 @@ fn a_wildcard_guards_its_pages_where_the_assets_binding_serves_them() {
     for (guard, public, served) in [
         ("/a/*.html", "/a/**", ["/a", "/a/", "/a/x"]),
         ("/a/secret.*", "/a/**", ["/a/secret", "/a/secret/", "/a/secret.html"]),
+        ("/a/secret.*/**", "/a/**", ["/a/secret", "/a/secret/", "/a/secret.html"]),
+        ("/a/secret.html/**", "/a/**", ["/a/secret", "/a/secret/", "/a/secret.html"]),
+        ("/a/index.html/**/**", "/a/**", ["/a", "/a/", "/a/index.html"]),
         ("/a/*", "/**", ["/a", "/a/", "/a/x"]),
         ("/a/**/*.html", "/**", ["/a/", "/a/b/", "/a/b/x"]),
     ] {
