@@ -252,7 +252,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "selector.max_age",
         "",
-        "A sign-in no older than this. Whose is older is asked to sign in again. It stands neither under `deny` nor in a `none`.",
+        "A sign-in no older than this, from `1m` on. Whose is older is asked to sign in again. It stands neither under `deny` nor in a `none`.",
     ),
     entry("selector.any", "", "One of these selectors."),
     entry("selector.all", "", "Each of these selectors."),
