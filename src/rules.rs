@@ -64,11 +64,15 @@ impl Rules {
     /// The rank of an earlier rule that decides everything that `pattern` matches in `scope`, so that
     /// such a rule could never match. One that `guards` has its say also where pages of an earlier one may be served.
     pub fn covering(&self, scope: &Scope, pattern: &Pattern, guards: bool) -> Option<usize> {
-        self.entries.iter().position(|entry| {
+        let covers = |entry: &Entry| {
             let aliases = entry.aliases.iter().filter(|_| !guards);
             let mut patterns = [&entry.pattern].into_iter().chain(aliases);
             !entry.watches && entry.scope.covers(scope) && patterns.any(|own| own.covers(pattern))
-        })
+        };
+        // The literals that such a pattern begins with are the first of this one's.
+        let literals: Vec<&str> = pattern.literals().collect();
+        let literals = literals.join("/");
+        self.first_of(&literals, covers)
     }
 
     /// The rank of the first rule that matches, or `None` when no rule does.
@@ -154,13 +158,15 @@ impl Rules {
     }
 
     fn rank_of(&self, reading: &str, target: Target<'_>) -> Option<usize> {
+        self.first_of(reading, |entry| !entry.watches && entry.is_about(reading, target))
+    }
+
+    /// The lowest rank on the way of a path that `is_it`.
+    fn first_of(&self, reading: &str, is_it: impl Fn(&Entry) -> bool) -> Option<usize> {
         let mut first = None;
         for ranks in self.index.along(reading) {
             let earlier = ranks.iter().take_while(|rank| first.is_none_or(|first| **rank < first));
-            let decides = |rank: usize| {
-                self.entries.get(rank).is_some_and(|entry| !entry.watches && entry.is_about(reading, target))
-            };
-            if let Some(rank) = earlier.copied().find(|rank| decides(*rank)) {
+            if let Some(rank) = earlier.copied().find(|rank| self.entries.get(*rank).is_some_and(&is_it)) {
                 first = Some(rank);
             }
         }
@@ -358,6 +364,10 @@ mod tests {
         for one in patterns {
             for two in patterns {
                 for three in patterns {
+                    let last = Pattern::parse(three).unwrap();
+                    let covers = |text: &&str| Pattern::parse(text).unwrap().covers(&last);
+                    let covering = rules(&[one, two]).covering(&Scope::default(), &last, false);
+                    assert_eq!(covering, [one, two].iter().position(covers), "{one} {two} {three}");
                     let rules = rules(&[one, two, three]);
                     for path in paths {
                         let slow =
