@@ -110,10 +110,7 @@ impl Rules {
 
     fn behind_first(&self, reading: &str, target: Target<'_>) -> Vec<usize> {
         let decides = |entry: &Entry| !entry.watches && entry.is_about(reading, target);
-        let mut ranks: Vec<usize> =
-            self.candidates(reading).filter(|(_, entry)| decides(entry)).map(|(rank, _)| rank).collect();
-        ranks.sort_unstable();
-        ranks.dedup();
+        let ranks = in_order(self.candidates(reading).filter(|(_, entry)| decides(entry)).map(|(rank, _)| rank));
         let is_own = |rank: &usize| self.entries.get(*rank).is_some_and(|entry| entry.pattern.matches(reading));
         let own = ranks.iter().position(is_own).unwrap_or(ranks.len());
         ranks.into_iter().take(own.saturating_add(1)).skip(1).collect()
@@ -134,17 +131,14 @@ impl Rules {
         if !self.watches {
             return Vec::new();
         }
-        let mut ranks: Vec<usize> = path
+        let watching = path
             .readings()
             .flat_map(|reading| {
                 self.candidates(reading).filter(move |(_, entry)| entry.watches && entry.is_about(reading, target))
             })
             .map(|(rank, _)| rank)
-            .filter(|rank| chosen.is_none_or(|chosen| *rank < chosen))
-            .collect();
-        ranks.sort_unstable();
-        ranks.dedup();
-        ranks
+            .filter(|rank| chosen.is_none_or(|chosen| *rank < chosen));
+        in_order(watching)
     }
 
     /// Every reading of a path, and the rank of the rule that it chooses.
@@ -186,6 +180,17 @@ impl Entry {
     fn matches(&self, reading: &str) -> bool {
         self.pattern.matches(reading) || self.aliases.iter().any(|alias| alias.matches(reading))
     }
+}
+
+/// These ranks, each once, the first rule's first. There are few: to sort many takes code of a kilobyte.
+fn in_order(ranks: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut ordered = Vec::new();
+    for rank in ranks {
+        if let Err(place) = ordered.binary_search(&rank) {
+            ordered.insert(place, rank);
+        }
+    }
+    ordered
 }
 
 #[cfg(test)]
