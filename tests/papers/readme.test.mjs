@@ -50,13 +50,28 @@ test('every wrangler command is one of wrangler', () => {
   assert.ok(seen > 3);
 });
 
-test('every link within the project leads to a file', () => {
+/** A paper without its code: what stands in a block or between backquotes is shown, and links to nothing. */
+const prose = (text) => text.replace(/^ *```[\s\S]*?^ *```/gm, '').replace(/`[^`\n]*`/g, 'code');
+
+/** The names under which the headings of a paper can be linked to. */
+const anchors = (text) =>
+  [...text.replace(/^ *```[\s\S]*?^ *```/gm, '').matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').trim().replace(/\s/g, '-'));
+
+test('every link within the project leads to a file, and to a heading of it', () => {
+  let [files, headings] = [0, 0];
   for (const paper of papers) {
-    for (const [, target] of read(paper).matchAll(/\]\(([^)#]+)\)/g)) {
+    for (const [, target, heading] of prose(read(paper)).matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g)) {
       if (/^[a-z]+:/.test(target)) continue;
-      assert.ok(existsSync(join(root, normalize(join(dirname(paper), target)))), `${paper}: ${target}`);
+      const file = target ? normalize(join(dirname(paper), target)) : paper;
+      assert.ok(existsSync(join(root, file)), `${paper}: ${target}`);
+      files += 1;
+      if (heading === undefined) continue;
+      assert.ok(anchors(read(file)).includes(heading), `${paper}: ${target}#${heading}`);
+      headings += 1;
     }
   }
+  assert.ok(files > 30 && headings > 3, `${files} links, ${headings} to a heading`);
 });
 
 test('every file that ARCHITECTURE.md names is there', () => {
