@@ -275,10 +275,22 @@ impl Claims {
         self.more.get(path).map_or(&[], Vec::as_slice)
     }
 
-    /// What to call the person on a page.
-    pub fn shown_as(&self) -> &str {
-        self.email().or(self.name()).unwrap_or(&self.subject)
+    /// What to call the person on a page: never blank, and nothing in it moves the text around it.
+    pub fn shown_as(&self) -> String {
+        let shown = [self.email(), self.name()].into_iter().flatten().map(visible).find(|text| !text.is_empty());
+        shown.unwrap_or_else(|| visible(&self.subject))
     }
+}
+
+/// `text` without what nobody sees: control characters, spaces of no width, and those that say in which direction
+/// others are shown (UAX #9, 2).
+fn visible(text: &str) -> String {
+    let is_seen = |letter: &char| {
+        !letter.is_control()
+            && !matches!(letter, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
+            && !matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().filter(is_seen).collect::<String>().trim().to_owned()
 }
 
 /// Claims that nobody vouched for, as tests make them: the Worker has no such way.

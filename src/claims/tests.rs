@@ -59,6 +59,24 @@ fn oversized_values_for_showing_are_left_out() {
 }
 
 #[test]
+fn a_name_on_a_page_is_what_can_be_seen_of_it() {
+    let shown = |email: Option<&str>, name: Option<&str>| {
+        let said = Said { email: email.map(str::to_owned), name: name.map(str::to_owned), ..Said::default() };
+        Claims::select("work", "ada-1", said, &Selection::default()).shown_as()
+    };
+    assert_eq!(shown(Some("ada@skep.example"), Some("Ada")), "ada@skep.example");
+    // What turns the rest of the sentence round, also behind an end of what isolates it.
+    assert_eq!(shown(Some("bob\u{202e}x\u{2069}\u{202e}@skep.example"), None), "bobx@skep.example");
+    assert_eq!(shown(None, Some("\u{200f}\u{2067}Zoë \u{61c}O\u{2019}Neill\u{0}\n ")), "Zoë O\u{2019}Neill");
+    // Joiners are letters' own (UAX #31, 2.3).
+    assert_eq!(shown(None, Some("علی\u{200c}رضا")), "علی\u{200c}رضا");
+    for blank in ["", " ", "\u{200b}", "\u{a0}\u{feff}", "\u{2028}\u{202e}\t"] {
+        assert_eq!(shown(Some(blank), Some("Ada")), "Ada", "{blank:?}");
+        assert_eq!(shown(Some(blank), Some(blank)), "ada-1", "{blank:?}");
+    }
+}
+
+#[test]
 fn of_other_claims_only_values_that_a_rule_tests_are_kept() {
     let test = ClaimTest::OneOf(vec![Value::from("eng"), Value::from(7), Value::from(true)]);
     let pattern = ClaimTest::Matches(vec![crate::wildcard::Wildcard::parse("team-*").unwrap()]);

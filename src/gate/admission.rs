@@ -214,7 +214,7 @@ impl Gate {
                 if let Some(step_up) = step_up {
                     return Decision::StepUp(step_up, visit);
                 }
-                let person = session.claims().shown_as().to_owned();
+                let person = session.claims().shown_as();
                 let (rule, by) = self.blame(ruled.rules(), session.claims(), head, now).unwrap_or((&rule.name, by));
                 let denial = Denial::new(session.claims(), rule, by);
                 Decision::Refuse(Rejection::Denied { person, denial }, visit)

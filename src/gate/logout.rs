@@ -34,7 +34,7 @@ impl Gate {
         };
         let path = self.path_of(Endpoint::Logout);
         let page = Page::SignOut {
-            person: session.map(|session| session.claims().shown_as().to_owned()),
+            person: session.map(|session| session.claims().shown_as()),
             action: if end_session.is_some() { format!("{path}?{WITH_PROVIDER}") } else { path },
             leads_to: end_session.map(|endpoint| endpoint.origin().ascii_serialization()),
         };

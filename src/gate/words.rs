@@ -46,7 +46,7 @@ impl Rejection {
             ),
             Self::NotNavigation => ("Sign in first", "Open this address in a tab of its own to sign in."),
             Self::UnknownProvider => {
-                ("Unknown sign-in", "This site does not offer that sign-in. Choose one of its own.")
+                ("Unknown sign-in", "This site does not offer that sign-in. Try again with one that it has.")
             }
             Self::SessionNotKept => (
                 "Your browser did not keep the sign-in",

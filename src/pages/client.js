@@ -243,7 +243,7 @@
     const stop = new AbortController();
     const host = element('div');
     const heading = element('h2', { id: 'title', textContent: title });
-    const name = before?.name ?? before?.email;
+    const name = visible(before?.name) || visible(before?.email);
     const text = element('p', { id: 'text', ariaLive: 'polite', textContent: (name ? words.person(name) : '') + words.text });
     const yes = element('button', { className: 'yes', textContent: words.signIn, autofocus: true });
     const no = element('button', { textContent: words.notNow });
@@ -274,6 +274,11 @@
       document.body.append(host);
       dialog.showModal();
     });
+  }
+
+  // Without characters that nobody sees, or that say in which direction others are shown.
+  function visible(text) {
+    return text?.replace(/[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, '').trim();
   }
 
   function element(tag, properties, ...children) {

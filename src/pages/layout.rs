@@ -10,19 +10,19 @@ pub(super) const STYLE: &str = "\
 @media(prefers-color-scheme:dark){:root{--ground:#11161d;--card:#1a212b;--ink:#e9eef4;--soft:#b3bfcc;--line:#323d4a;--accent:#9cc2ff;--on-accent:#0b1a30}}\
 *{box-sizing:border-box}\
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;background:var(--ground);color:var(--ink);font:1.0625rem/1.55 system-ui,sans-serif}\
-main{width:100%;max-width:27rem;background:var(--card);border:1px solid var(--line);border-radius:14px;padding:2.25rem 2rem 1.5rem;box-shadow:0 1px 2px #0000000f,0 12px 32px #0000000f}\
+main{width:100%;max-width:27rem;background:var(--card);border:1px solid var(--line);border-radius:14px;padding:2.25rem 2rem 1.5rem;box-shadow:0 1px 2px #0000000f,0 12px 32px #0000000f;overflow-wrap:anywhere}\
 .gate{display:block;width:36px;height:36px;margin:0 0 1.25rem;color:var(--accent)}\
 h1{margin:0 0 .5rem;font-size:1.4rem;line-height:1.25;letter-spacing:-.01em}\
 p{margin:0 0 1rem;color:var(--soft)}\
-strong{color:var(--ink);overflow-wrap:anywhere}\
+strong{color:var(--ink)}\
 .actions{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem 1.25rem;margin:1.5rem 0 .5rem}\
 .choices{list-style:none;margin:1.5rem 0 .5rem;padding:0;display:grid;gap:.625rem}\
 .choices .button{display:block;text-align:center}\
-.button{display:inline-block;border:0;border-radius:9px;padding:.7rem 1.3rem;background:var(--accent);color:var(--on-accent);font:inherit;font-weight:600;text-decoration:none;cursor:pointer}\
+.button{display:inline-block;border:1px solid transparent;border-radius:9px;padding:.7rem 1.3rem;background:var(--accent);color:var(--on-accent);font:inherit;font-weight:600;text-decoration:none;cursor:pointer}\
 .button:hover{filter:brightness(1.1)}\
 .quiet{display:inline-block;color:var(--accent)}\
 .button:focus-visible,.quiet:focus-visible{outline:3px solid var(--accent);outline-offset:3px}\
-footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem;overflow-wrap:anywhere}\
+footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}\
 code{font:inherit;font-family:ui-monospace,monospace}";
 
 /// Lays a page out. A page that goes on by itself says so to a browser without scripts as well.

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startSite } from '../worker/provider/support/site.mjs';
+import { assertEdges, assertReflows } from './support/accessibility.mjs';
 import { startBrowser } from './support/browser.mjs';
 
 let site;
@@ -50,6 +51,20 @@ test('the heading that a fragment leads to is not behind the header, on a teleph
     await ada.page.locator('.who').waitFor();
     const [header, heading] = await ada.page.evaluate(() => ['.site', '#swarm'].map((part) => document.querySelector(part).getBoundingClientRect()).map(({ top, bottom }) => ({ top, bottom })));
     assert.ok(heading.top >= header.bottom, `at ${width} pixels the header ends at ${header.bottom}, and the heading begins at ${heading.top}`);
+  }
+  await ada.close();
+});
+
+test('no page is wider than a small screen, whatever the name of who is signed in', async () => {
+  const ada = await browser.person();
+  await ada.context.route('**/.auth/me', (route) => route.fulfill({ json: { subject: 'x', email: `${'a.very.long.address.of'.repeat(4)}@a-department-of-a-university.example` } }));
+  for (const page of ['/', '/members/', '/members/reading-the-curve']) {
+    await ada.page.goto(`${site.url}${page}`);
+    if (ada.page.url().startsWith(site.provider.issuer)) await ada.signIn('ada');
+    await ada.page.waitForURL(`${site.url}${page}`);
+    await ada.page.locator('.who').waitFor();
+    await assertReflows(ada.page);
+    await assertEdges(ada.page);
   }
   await ada.close();
 });

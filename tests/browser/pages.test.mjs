@@ -25,7 +25,7 @@ before(async () => {
   const titled = (title) => ({ register: { title } });
   [site, choosing, wrong, alone, browser] = await Promise.all([
     startSite({ providers: { demo: {}, other: { at: 'demo' } }, gate: { kv: false } }),
-    startSite({ providers: { work: titled('Example Corp'), guests: titled('Guests and partners'), press: titled('The Association of Beekeepers’ Newspapers of the North') } }),
+    startSite({ providers: { work: titled('Example Corp'), guests: titled('Guests and partners'), press: titled('The Association of Beekeepers’ Newspapers of the North, Bienenzüchterzeitschriftenverlagsgesellschaft') } }),
     startSite({ settings: { hosst: ['127.0.0.1'] } }),
     // Where nobody listens.
     startSite({ settings: { origin: { fetch: `http://127.0.0.1:${await freePort()}` } } }),

@@ -35,8 +35,8 @@ impl Telling<'_> {
         self.explanation.claims.as_ref()
     }
 
-    fn person(&self) -> &str {
-        self.claims().map_or("nobody", Claims::shown_as)
+    fn person(&self) -> String {
+        self.claims().map_or_else(|| "nobody".to_owned(), Claims::shown_as)
     }
 
     /// The whole explanation.

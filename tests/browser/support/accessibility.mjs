@@ -24,6 +24,7 @@ export async function assertAccessible(page) {
   }
   await assertFocusVisible(page, facts.targets.length);
   await assertReflows(page);
+  await assertEdges(page);
 }
 
 /** A dialog in a shadow tree: named, described, with buttons for a thumb, between which Tab goes round. */
@@ -81,13 +82,35 @@ async function assertFocusVisible(page, stops) {
   await page.evaluate(() => document.activeElement?.blur());
 }
 
-/** 1.4.10: no scrolling sideways at 320 pixels. */
-async function assertReflows(page) {
+/** 1.4.12 */
+const SPACED = '* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important } p { margin-bottom: 2em !important }';
+
+/** 1.4.10: no scrolling sideways at 320 pixels, not with the text spaced out either. */
+export async function assertReflows(page) {
   const size = page.viewportSize();
   await page.setViewportSize({ width: 320, height: 640 });
-  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok(content <= window, `1.4.10: ${content} pixels wide`);
+  for (const style of ['', SPACED]) {
+    const [content, window] = await page.evaluate((text) => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(text);
+      document.adoptedStyleSheets = [sheet];
+      return [document.documentElement.scrollWidth, innerWidth];
+    }, style);
+    assert.ok(content <= window, `1.4.10: ${content} pixels wide${style && ', with the text spaced out (1.4.12)'}`);
+  }
+  await page.evaluate(() => void (document.adoptedStyleSheets = []));
   await page.setViewportSize(size);
+}
+
+/** 1.4.11: where a person's own colours replace a button's ground, it has an edge. */
+export async function assertEdges(page) {
+  await page.emulateMedia({ forcedColors: 'active' });
+  const edges = await page.locator('.button').evaluateAll((buttons) => buttons.map((button) => {
+    const { borderTopStyle, borderTopWidth, borderTopColor } = getComputedStyle(button);
+    return `${borderTopStyle} ${parseFloat(borderTopWidth) >= 1} ${!/^rgba.*, 0\)$/.test(borderTopColor)}`;
+  }));
+  assert.deepEqual([...new Set(edges)], edges.length ? ['solid true true'] : []);
+  await page.emulateMedia({ forcedColors: 'none' });
 }
 
 /** Runs in the page. */
