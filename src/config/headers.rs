@@ -40,9 +40,10 @@ const FAMILIES: [&str; 6] = [
 /// managed name is removed from every request, and so none of them can be one.
 const TAKEN: &str = "authorization cache-control connection cookie cookie2 date expect forwarded host keep-alive \
      origin path-info pragma range referer script-name set-cookie te trailer transfer-encoding true-client-ip upgrade \
-     user-agent via x-envoy-original-path x-forwarded-path x-forwarded-prefix x-forwarded-server x-host x-http-host-override \
-     x-http-method x-http-method-override x-ingress-path x-method-override x-original-host x-original-method x-original-path \
-     x-original-uri x-original-url x-override-url x-real-ip x-rewrite-url x-script-name";
+     user-agent via x-astro-path x-envoy-original-path x-forwarded-path x-forwarded-prefix x-forwarded-server x-host \
+     x-http-host-override x-http-method x-http-method-override x-ingress-path x-matched-path x-method-override \
+     x-now-route-matches x-original-host x-original-method x-original-path x-original-uri x-original-url x-override-url \
+     x-real-ip x-rewrite-url x-script-name";
 /// The same by how they begin.
 const TAKEN_FAMILIES: &str = "accept- access-control- cf- content- if- portcullis- proxy- sec- x-forwarded-for- x-forwarded-host- \
      x-forwarded-method- x-forwarded-port- x-forwarded-proto- x-forwarded-uri-";

@@ -6,7 +6,7 @@ use crate::config::Headers;
 
 /// Headers by which some origins serve another path than the one that was asked for, and that the
 /// rules judged: they name it, or what to cut off in front of it.
-const PATH_HEADERS: [&str; 13] = [
+const PATH_HEADERS: [&str; 16] = [
     "x-original-url",
     "x-original-uri",
     "x-original-path",
@@ -20,13 +20,24 @@ const PATH_HEADERS: [&str; 13] = [
     "x-script-name",
     "script-name",
     "path-info",
+    "x-astro-path",
+    "x-matched-path",
+    "x-now-route-matches",
 ];
 
-/// The same for another host.
-const HOST_HEADERS: [&str; 6] =
-    ["x-forwarded-host", "forwarded", "x-forwarded-server", "x-original-host", "x-host", "x-http-host-override"];
+/// The same for another host, or for a port, behind which frameworks paste the path: of `443/admin?` little is a port.
+const HOST_HEADERS: [&str; 7] = [
+    "x-forwarded-host",
+    "forwarded",
+    "x-forwarded-server",
+    "x-forwarded-port",
+    "x-original-host",
+    "x-host",
+    "x-http-host-override",
+];
 /// Those by which proxies say the true host or path, or their own.
-const PROXYS: [&str; 5] = ["x-forwarded-host", "forwarded", "x-forwarded-server", "x-forwarded-uri", "x-original-uri"];
+const PROXYS: [&str; 6] =
+    ["x-forwarded-host", "forwarded", "x-forwarded-server", "x-forwarded-port", "x-forwarded-uri", "x-original-uri"];
 
 /// Set by the gate or the platform under this name; any other spelling is a client's.
 const TOLD: &str = "x-forwarded-proto";

@@ -103,6 +103,9 @@ fn what_an_origin_could_take_for_an_identity_is_not_passed_on() {
             "SCRIPT_NAME",
             "script-name",
             "Path_Info",
+            "x-astro-path",
+            "X_Matched_Path",
+            "x-now-route-matches",
             "x_http_method_override",
             "portcullis_token",
             // Nor for another host; the true one comes from proxies under the names as they are.
@@ -114,6 +117,7 @@ fn what_an_origin_could_take_for_an_identity_is_not_passed_on() {
             "x_forwarded_host",
             "X.Forwarded-Host",
             "X_Forwarded_Server",
+            "X_Forwarded_Port",
         ] {
             assert_eq!(
                 status(&isolate, &ask(proxy, "GET", "/open/x").with(name, "/admin")),
@@ -124,6 +128,7 @@ fn what_an_origin_could_take_for_an_identity_is_not_passed_on() {
         for name in [
             "forwarded",
             "x-forwarded-server",
+            "x-forwarded-port",
             "x-author",
             "x-auth-emails",
             "xauthemail",

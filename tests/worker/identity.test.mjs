@@ -98,8 +98,8 @@ for (const origin of ['service', 'zone', 'address']) {
 
     // What frameworks take another path, host or method from.
     test('that would lead elsewhere do not arrive, and of methods only the name itself', async () => {
-      const ofPaths = ['X-Original-URL', 'X-Original-URI', 'X-Original-Path', 'X-Rewrite-URL', 'X-Override-URL', 'X-Forwarded-Uri', 'X-Forwarded-Path', 'X-Forwarded-Prefix', 'X-Envoy-Original-Path', 'X-Ingress-Path', 'X-Script-Name', 'Script-Name', 'Path-Info'];
-      const elsewhere = [...ofPaths, 'X-Forwarded-Host', 'Forwarded', 'X-Forwarded-Server', 'X-Original-Host', 'X-Host', 'X-HTTP-Host-Override'];
+      const ofPaths = ['X-Original-URL', 'X-Original-URI', 'X-Original-Path', 'X-Rewrite-URL', 'X-Override-URL', 'X-Forwarded-Uri', 'X-Forwarded-Path', 'X-Forwarded-Prefix', 'X-Envoy-Original-Path', 'X-Ingress-Path', 'X-Script-Name', 'Script-Name', 'Path-Info', 'X-Astro-Path', 'X-Matched-Path', 'X-Now-Route-Matches'];
+      const elsewhere = [...ofPaths, 'X-Forwarded-Host', 'Forwarded', 'X-Forwarded-Server', 'X-Original-Host', 'X-Host', 'X-HTTP-Host-Override', 'X-Forwarded-Port'];
       const names = [...elsewhere, 'X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', 'X-Original-Method'];
       for (const path of ['/public/x', '/optional/x', '/x']) {
         const pairs = names.flatMap((name) => [name, name.replaceAll('-', '_'), name.replace('-', '_'), name.replaceAll('-', '.')]);

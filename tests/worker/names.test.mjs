@@ -12,7 +12,7 @@ const families = [
     { preset: 'x-forwarded' },
     { 'x-forwarded-user': 'ada', 'x-forwarded-email': 'ada@example.com', 'x-forwarded-groups': 'admins' },
     ['X-Forwarded-Preferred-Username', 'x_forwarded_access_token'],
-    ['Remote-User', 'X-Forwarded-For', 'X-Forwarded-Port'],
+    ['Remote-User', 'X-Forwarded-For', 'X-Forwarded-Ssl'],
   ],
   [
     { preset: 'remote', email: 'X-WEBAUTH-EMAIL', subject: false },

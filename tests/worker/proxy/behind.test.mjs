@@ -240,7 +240,7 @@ for (const name of ['nginx', 'caddy']) {
     });
 
     test('no header of a client says what to cut off in front of the path', async () => {
-      for (const header of ['X-Forwarded-Prefix', 'X-Script-Name', 'Script-Name', 'SCRIPT_NAME', 'Path-Info']) {
+      for (const header of ['X-Forwarded-Prefix', 'X-Script-Name', 'Script-Name', 'SCRIPT_NAME', 'Path-Info', 'X-Astro-Path']) {
         const { status } = await site.send('/public/admin/x', { headers: [[header, '/public']] });
         // nginx drops what has a _ in it.
         assert.equal(status, header.includes('_') && name === 'nginx' ? 200 : name === 'nginx' ? 403 : 400, header);
@@ -268,7 +268,7 @@ for (const name of ['nginx', 'caddy']) {
 
     test('no header of a client says another host to the site', async () => {
       const { port } = site.proxy;
-      const headers = [['X-Forwarded-Host', 'admin.example'], ['X-Forwarded-Server', 'admin.example'], ['Forwarded', 'host=admin.example']];
+      const headers = [['X-Forwarded-Host', 'admin.example'], ['X-Forwarded-Server', 'admin.example'], ['X-Forwarded-Port', '443.admin.example/admin?'], ['Forwarded', 'host=admin.example']];
       const answer = await site.send('/public/x', { headers });
       assert.equal(answer.status, 200);
       const arrived = await only();
