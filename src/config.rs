@@ -126,7 +126,10 @@ impl Config {
         let origin = settings.origin.parse()?;
         let origin_secret = OriginSecret::parse(settings.origin.secret_header.as_ref(), &origin, &secret)?;
         let check = settings.check.map(|proxy| Check::parse(proxy, &secret)).transpose()?;
-        let providers = registrations(&settings.providers, secret)?;
+        let providers = registrations(&settings.providers, &secret)?;
+        for provider in &providers {
+            refuse_shared(provider, check.as_ref(), origin_secret.as_ref(), &secret)?;
+        }
         // Whatever vouches for somebody counts: a machine's subject may be a person's as well.
         let several = providers.len() > 1 || !settings.tokens.is_empty();
         let headers = settings.headers.parse(settings.assertion, several, origin_secret.as_ref())?;
@@ -235,6 +238,27 @@ fn registrations(
         parsed.push(provider.register(rank, client_secret)?);
     }
     Ok(parsed)
+}
+
+/// Refuses a client's secret that is another secret as well: the provider is told it with each login, and must not be
+/// able to sign what the gate signs, or to pass for the gate or for its proxy.
+fn refuse_shared(
+    provider: &Registration,
+    check: Option<&Check>,
+    origin: Option<&OriginSecret>,
+    secret: &impl Fn(&str) -> Option<String>,
+) -> Result<(), ConfigError> {
+    let Some(text) = provider.client_secret.as_ref().map(Secret::expose) else { return Ok(()) };
+    let shared = keys::own_secret(text, secret)
+        .or_else(|| check.filter(|check| check.is_proven_by(text)).map(|_| keys::CHECK_SECRET))
+        .or_else(|| origin.filter(|origin| origin.value.equals(text.as_bytes())).map(|_| origin_secret::SECRET));
+    match shared {
+        Some(other) => Err(ConfigError::new(
+            keys::client_secret_name(&provider.id),
+            format!("equals {other}, and the provider is told it: make another of the two"),
+        )),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

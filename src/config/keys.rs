@@ -14,7 +14,7 @@ pub(crate) const SECRET: &str = "PORTCULLIS_SECRET";
 /// The name of the secret that was in use before, while a rotation lasts.
 pub(crate) const SECRET_PREVIOUS: &str = "PORTCULLIS_SECRET_PREVIOUS";
 /// The name of the secret that a reverse proxy proves itself by.
-const CHECK_SECRET: &str = "PORTCULLIS_CHECK_SECRET";
+pub(super) const CHECK_SECRET: &str = "PORTCULLIS_CHECK_SECRET";
 /// The name of the one that it had before, while a rotation lasts.
 const CHECK_SECRET_PREVIOUS: &str = "PORTCULLIS_CHECK_SECRET_PREVIOUS";
 
@@ -69,7 +69,7 @@ pub(super) fn check_secrets(secret: impl Fn(&str) -> Option<String>) -> Result<V
     for (name, text) in [(CHECK_SECRET, Some(present)), (CHECK_SECRET_PREVIOUS, secret(CHECK_SECRET_PREVIOUS))] {
         let Some(text) = text else { continue };
         decode(name, text.clone())?;
-        if let Some(own) = [SECRET, SECRET_PREVIOUS].into_iter().find(|own| is_secret(&text, own, &secret)) {
+        if let Some(own) = own_secret(&text, &secret) {
             return Err(ConfigError::new(name, format!("equals {own}, which no proxy may know: make another")));
         }
         taken.push(Secret::new(Secret::new(text).expose().trim().to_owned()));
@@ -88,6 +88,11 @@ pub(super) fn check_origin_secret(text: &str, secret: &impl Fn(&str) -> Option<S
         return Err("is weak or well known: make a random one with `openssl rand -base64 32`".to_owned());
     }
     Ok(())
+}
+
+/// Which of the secrets that the gate signs with `text` is as well, if it is one: nobody else may know them.
+pub(super) fn own_secret(text: &str, secret: &impl Fn(&str) -> Option<String>) -> Option<&'static str> {
+    [SECRET, SECRET_PREVIOUS].into_iter().find(|own| is_secret(text, own, secret))
 }
 
 /// Whether `text` is the secret of this name, in this spelling or in another of the same bytes.

@@ -156,6 +156,32 @@ fn client_secrets_are_looked_up_by_the_providers_id() {
 }
 
 #[test]
+fn a_clients_secret_is_none_of_the_others() {
+    const ONE: &str = "6U5hmtGXyCS0oHhJxTfR1BzZkQ2wLrNp8vMaEdYcKf4=";
+    const OTHER: &str = "Qp3vN8xYt1KdRz6WmLc0UeHs5BjGfAo2iTn9ZkXyMw4=";
+    let mut asking = settings();
+    asking["check"] = json!("nginx");
+    asking["origin"] = json!({ "fetch": "zone", "secret_header": true });
+    let names = ["SECRET", "SECRET_PREVIOUS", "CHECK_SECRET", "CHECK_SECRET_PREVIOUS", "ORIGIN_SECRET"];
+    for name in names.map(|name| format!("PORTCULLIS_{name}")) {
+        // The first of a name counts.
+        let with = |client: &str| {
+            let others = [("PORTCULLIS_CHECK_SECRET", OTHER), ("PORTCULLIS_ORIGIN_SECRET", "1234567890123456")];
+            parse(&asking, &[&[(name.as_str(), ONE), ("PORTCULLIS_WORK_CLIENT_SECRET", client)][..], &others].concat())
+        };
+        assert!(with("c3RvcmVkIGF0IGRlcGxveW1lbnQ").is_ok(), "{name}");
+        let error = with(ONE).unwrap_err();
+        assert_eq!(error.setting, "PORTCULLIS_WORK_CLIENT_SECRET", "{name}");
+        assert!(error.problem.starts_with("equals PORTCULLIS_") && !error.problem.contains(ONE), "{error}");
+    }
+    // The same bytes in another spelling; and one that nothing asks for goes nowhere, and stands in nobody's way.
+    let alone =
+        |name: &str, client: &str| parse(&settings(), &[(name, ONE), ("PORTCULLIS_WORK_CLIENT_SECRET", client)]);
+    assert!(alone("PORTCULLIS_SECRET", ONE.trim_end_matches('=')).is_err());
+    assert!(alone("PORTCULLIS_ORIGIN_SECRET", ONE).is_ok());
+}
+
+#[test]
 fn the_origins_secret_is_there_whole_and_never_repeated() {
     const OWN: &str = "6U5hmtGXyCS0oHhJxTfR1BzZkQ2wLrNp8vMaEdYcKf4=";
     let mut settings = settings();

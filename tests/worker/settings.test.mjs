@@ -15,6 +15,7 @@ const good = {
   providers: [provider],
   rules: [{ path: '/public/**', sso: false }],
 };
+const { PORTCULLIS_SECRET: shared } = gateSecrets();
 const weak = Buffer.from('passwordpasswordpasswordpassword').toString('base64');
 
 // What is wrong, the gate's options, and the setting that the log names.
@@ -63,6 +64,7 @@ const wrong = [
   ['a weak secret', { settings: good, secrets: { PORTCULLIS_SECRET: weak } }, 'PORTCULLIS_SECRET'],
   ['a weak previous secret', { settings: good, secrets: { PORTCULLIS_SECRET_PREVIOUS: weak } }, 'PORTCULLIS_SECRET_PREVIOUS'],
   ['an empty client secret', { settings: good, secrets: { PORTCULLIS_DEMO_CLIENT_SECRET: '' } }, 'PORTCULLIS_DEMO_CLIENT_SECRET'],
+  ["a client secret that is the gate's own", { settings: good, secrets: { PORTCULLIS_SECRET: shared, PORTCULLIS_DEMO_CLIENT_SECRET: shared } }, 'PORTCULLIS_DEMO_CLIENT_SECRET'],
   ['a run-time switch without KV', { settings: { ...good, switch: true }, kv: false }, 'switch'],
   ['a run-time switch with a KV that is nothing', { settings: { ...good, switch: true }, kv: false, secrets: { PORTCULLIS_KV: null } }, 'switch'],
   ['a proxy without a secret', { settings: { ...good, check: 'nginx' } }, 'PORTCULLIS_CHECK_SECRET'],
