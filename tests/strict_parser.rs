@@ -106,6 +106,31 @@ fn a_path_that_the_platform_would_write_anew_is_not_fetched_by_its_address() {
     }
 }
 
+/// The characters of which docs/settings.md says so are those of which it is so.
+#[test]
+fn the_manual_names_every_character_that_the_platform_would_escape() {
+    let manual = include_str!("../docs/settings.md");
+    let (_, rest) = manual.split_once("that it would write differently").unwrap();
+    let (named, _) = rest.split_once("is answered with 400").unwrap();
+    // In Markdown a backquote stands between two pairs of them.
+    let named = named.replace("`` ` ``", "backquote");
+    let is_named = |letter: char| match letter {
+        '`' => named.contains("backquote"),
+        letter => named.contains(&format!("`{letter}`")),
+    };
+    let mut settings = settings();
+    settings["origin"] = json!({ "fetch": "https://origin.example" });
+    settings["rules"] = json!([{ "path": "/**", "sso": false }]);
+    let isolate = World::new().isolate(&settings);
+    // Of the others, these are no part of a path, or begin an escape.
+    for letter in ('!'..='~').filter(|letter| !matches!(letter, '#' | '?' | '%')) {
+        let head = Head::new("GET", &format!("/a{letter}b"));
+        let forwarded =
+            matches!(isolate.gate.decide(&head, Timestamp::from_seconds(1_800_000_000)), Decision::Forward(_));
+        assert_eq!(forwarded, !is_named(letter), "{letter}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 6_000, rng_seed: RngSeed::Fixed(0x706f_7274_6375_6c6c), failure_persistence: None, ..ProptestConfig::default()

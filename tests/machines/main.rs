@@ -373,11 +373,12 @@ fn what_a_token_says_of_its_address_or_of_a_sign_in_keeps_out_and_an_address_adm
         });
         let mut claims = machine.claims();
         (claims[claim], claims["email_verified"]) = (value, true.into());
+        claims["name"] = "Ada".into();
         let outcome = machine.isolate.send(&bearer("/api/x", &machine.token(&claims)));
         match outcome {
             Outcome::Forward(arrived) => {
                 assert!(admitted, "{rule} {claims}");
-                assert_eq!(identity(&arrived, "x-auth-email"), None);
+                assert_eq!((identity(&arrived, "x-auth-email"), identity(&arrived, "x-auth-name")), (None, None));
             }
             Outcome::Answer(answer) => assert!(!admitted && answer.status == 403, "{rule} {claims} {}", answer.status),
         }
