@@ -183,6 +183,42 @@ fn every_header_that_is_sent_or_removed_is_in_the_settings_manual() {
     }
 }
 
+/// A constant, and the words that tell of it.
+#[test]
+fn the_limits_of_the_manual_are_those_of_the_source() {
+    let manual = read("docs/settings.md");
+    let rows = between(&manual, "## Cookies", "## On your own machine");
+    for (file, constant, words) in [
+        ("session/cookie.rs", "SESSION: &str = \"portcullis\"", "| `__Host-portcullis` |"),
+        ("session/cookie.rs", "LOGIN: &str = \"portcullis-login-\"", "| `__Host-portcullis-login-…` |"),
+        ("session/cookie.rs", "HINT: &str = \"portcullis-hint\"", "| `__Secure-portcullis-hint` |"),
+        ("session/pending.rs", "PENDING_LIMIT: usize = 5", "has five at most"),
+        ("session/pending.rs", "PENDING_LIFETIME: Lifetime = Lifetime::from_seconds(600)", "| a login | ten minutes |"),
+        (
+            "session/pending.rs",
+            "LANDED_LIFETIME: Lifetime = Lifetime::from_seconds(60)",
+            "a minute once the login has ended",
+        ),
+        ("gate/return_to.rs", "LONGEST: usize = 1_024", "| 1,024 bytes of path and query |"),
+        ("gate/callback.rs", "RESTART_WITHIN: Lifetime = Lifetime::from_seconds(86_400)", "once, for a day;"),
+        ("session/cookie.rs", "COOKIE_BYTES: usize = 4_000", "| a session | 4,000 bytes |"),
+        ("session/cookie.rs", "HEADER_BYTES: usize = 65_536", "| a `Cookie` header | 64 KB |"),
+        ("claims.rs", "NAME_BYTES: usize = 256", "| a name to show | 256 bytes |"),
+        ("claims.rs", "EMAIL_BYTES: usize = 320", "| an email address | 320 bytes |"),
+        ("oidc/id_token.rs", "SUBJECT_BYTES: usize = 255", "| 255 characters of ASCII |"),
+        ("oidc/id_token.rs", "LEEWAY: Lifetime = Lifetime::from_seconds(60)", "| a provider's clock | a minute off,"),
+        ("oidc/id_token.rs", "OLDEST: Lifetime = Lifetime::from_seconds(3_600)", "an ID token an hour old |"),
+        ("oidc.rs", "ANSWER_DEADLINE: Lifetime = Lifetime::from_seconds(8)", "| 8 seconds, and 256 KB |"),
+        ("oidc.rs", "ANSWER_BYTES: usize = 262_144", "| 8 seconds, and 256 KB |"),
+        ("gate/discovery.rs", "STALE: Lifetime = Lifetime::from_seconds(86_400)", "| `freshness`, and a day more |"),
+        ("oidc/access_token.rs", "LONGEST: usize = 16_384", "| an access token | 16 KB |"),
+        ("policy/selector.rs", "DEEPEST: usize = 8", "| selectors within selectors | 8 deep |"),
+    ] {
+        assert!(read(&format!("src/{file}")).contains(&format!("const {constant};")), "{file}: {constant}");
+        assert!(rows.contains(words), "{words}");
+    }
+}
+
 /// What ARCHITECTURE.md says of the three constructors that are not private to a file.
 #[test]
 fn proofs_and_claims_are_made_in_the_places_that_are_named() {

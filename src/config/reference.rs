@@ -73,7 +73,11 @@ pub const SETTINGS: &[Entry] = &[
         "`true`",
         "Whether the `#fragment` of the page asked for survives the login, by a small page on the way. `false` makes that page a plain 302.",
     ),
-    entry("prefix", "`\"/.auth\"`", "The path under which the gate answers itself."),
+    entry(
+        "prefix",
+        "`\"/.auth\"`",
+        "The path under which the gate answers itself: names of letters, digits, `-`, `_`, `.`, `~`, each behind a `/`.",
+    ),
     entry(
         "switch",
         "`false`",
@@ -87,7 +91,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "providers[].id",
         "",
-        "A short name: lower-case letters, digits, `-`. Its client secret is the Worker secret `PORTCULLIS_<ID>_CLIENT_SECRET`.",
+        "A short name: up to 32 lower-case letters, digits, `-`. Its client secret is the Worker secret `PORTCULLIS_<ID>_CLIENT_SECRET`.",
     ),
     entry("providers[].title", "", "What people read on the chooser."),
     entry(
@@ -178,7 +182,7 @@ pub const SETTINGS: &[Entry] = &[
     ),
     entry("tokens[].name", "none", "The name of a service token to show, as `X-Auth-Name`."),
     entry("tokens[].groups[]", "none", "The groups that a service token is in, for rules."),
-    entry("rules[].id", "", "A name for the rule, for the log and for commands: lower-case letters, digits, `-`."),
+    entry("rules[].id", "", "A name for the rule, for the log and for commands, written as a provider's."),
     entry(
         "rules[].host",
         "every host",
