@@ -7,11 +7,12 @@ use core::{
 };
 use std::rc::Rc;
 
-use js_sys::{JSON, Reflect, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
+use js_sys::{JSON, Promise, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AbortSignal, Headers, ReadableStreamDefaultReader, RequestCache, RequestInit, RequestRedirect, Response,
+    AbortSignal, Headers, ReadableStream, ReadableStreamGetReaderOptions, ReadableStreamReaderMode, RequestCache,
+    RequestInit, RequestRedirect, Response,
 };
 
 use super::crypto;
@@ -20,7 +21,7 @@ use crate::{
     edge::{Call, Edge, Entropy, Reply, Unreachable},
     gate::Event,
     keyring::{PublicPoint, SigningKey},
-    oidc::{Algorithm, PublicKey},
+    oidc::{ANSWER_BYTES, Algorithm, PublicKey},
     time::{Lifetime, Timestamp},
 };
 
@@ -29,6 +30,8 @@ const KV: &str = "PORTCULLIS_KV";
 /// How long the shared cache may take, in milliseconds: it answers within a tenth of this or is in trouble, and what it
 /// holds can be had elsewhere.
 const PATIENCE: u32 = 1_000;
+/// The longest entry of KV that is read: a provider's document, and what stands before it.
+const ENTRY_BYTES: usize = ANSWER_BYTES + 128;
 
 /// The bindings and the context of one request.
 #[derive(Clone)]
@@ -126,16 +129,24 @@ impl Edge for Platform {
         let signal = AbortSignal::timeout_with_u32(milliseconds);
         let failed = |_| if signal.aborted() { Unreachable::Deadline } else { Unreachable::Network };
         let response = send(&call, &signal).await.map_err(failed)?;
-        let body = read(&response, call.limit).await.map_err(|trouble| match trouble {
-            Unreachable::Network => failed(JsValue::NULL),
-            other => other,
-        })?;
+        let body = match response.body() {
+            Some(body) => read(&body, call.limit).await.map_err(|trouble| match trouble {
+                Unreachable::Network => failed(JsValue::NULL),
+                other => other,
+            })?,
+            None => String::new(),
+        };
         Ok(Reply { status: response.status(), body })
     }
 
     async fn read(&self, key: &str) -> Result<Option<String>, Unreachable> {
         let kv = self.kv().ok_or(Unreachable::Network)?;
-        kv.get(key).text().await.map_err(|_| Unreachable::Network)
+        let Some(entry) = kv.get(key).stream().await.map_err(|_| Unreachable::Network)? else { return Ok(None) };
+        match read(&entry, ENTRY_BYTES).await {
+            // None of ours, and not to be taken for no entry.
+            Err(Unreachable::TooLong | Unreachable::NotText) => Ok(Some(String::new())),
+            entry => entry.map(Some),
+        }
     }
 
     /// What does not come soon is not there.
@@ -207,28 +218,52 @@ async fn send(call: &Call, signal: &AbortSignal) -> Result<Response, JsValue> {
     init.set_headers(headers.unchecked_ref());
     let global = js_sys::global();
     let fetch: js_sys::Function = Reflect::get(&global, &"fetch".into())?.dyn_into()?;
-    let promise: js_sys::Promise = fetch.call2(&global, &call.url.as_str().into(), init.unchecked_ref())?.dyn_into()?;
+    let promise: Promise = fetch.call2(&global, &call.url.as_str().into(), init.unchecked_ref())?.dyn_into()?;
     JsFuture::from(promise).await?.dyn_into()
 }
 
-/// Reads a body chunk by chunk, and no further than `limit`.
-async fn read(response: &Response, limit: usize) -> Result<String, Unreachable> {
-    let Some(body) = response.body() else { return Ok(String::new()) };
-    let reader: ReadableStreamDefaultReader = body.get_reader().dyn_into().map_err(|_| Unreachable::Network)?;
+#[wasm_bindgen]
+extern "C" {
+    /// A stream of bytes.
+    type ByteStream;
+
+    #[wasm_bindgen(method, catch, js_name = getReader)]
+    fn reader(this: &ByteStream, options: &ReadableStreamGetReaderOptions) -> Result<PatientReader, JsValue>;
+
+    /// A reader of bytes that waits until there are as many as were asked for, which is the platform's own.
+    type PatientReader;
+
+    #[wasm_bindgen(method, catch, js_name = readAtLeast)]
+    fn read_at_least(this: &PatientReader, least: u32, into: &Uint8Array) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method)]
+    fn cancel(this: &PatientReader) -> Promise;
+}
+
+/// Reads a text to its end, and no further than `limit`. However it comes, it is taken as one: a call for each byte that
+/// comes alone would be seconds for an answer.
+async fn read(body: &ReadableStream, limit: usize) -> Result<String, Unreachable> {
+    let options = ReadableStreamGetReaderOptions::new();
+    options.set_mode(ReadableStreamReaderMode::Byob);
+    let reader = body.unchecked_ref::<ByteStream>().reader(&options).map_err(|_| Unreachable::Network)?;
     let mut bytes = Vec::new();
     loop {
-        let chunk = JsFuture::from(reader.read()).await.map_err(|_| Unreachable::Network)?;
-        let part = |name: &str| Reflect::get(&chunk, &name.into()).map_err(|_| Unreachable::Network);
-        if part("done")?.is_truthy() {
+        // One more than there may be.
+        let room = limit.saturating_sub(bytes.len()).saturating_add(1);
+        let room = u32::try_from(room).map_err(|_| Unreachable::TooLong)?;
+        let reading = reader.read_at_least(room, &Uint8Array::new_with_length(room));
+        let part =
+            JsFuture::from(reading.map_err(|_| Unreachable::Network)?).await.map_err(|_| Unreachable::Network)?;
+        let part = Reflect::get(&part, &"value".into()).map_err(|_| Unreachable::Network)?;
+        let part = part.dyn_into::<Uint8Array>().map_err(|_| Unreachable::Network)?.to_vec();
+        if part.is_empty() {
             return String::from_utf8(bytes).map_err(|_| Unreachable::NotText);
         }
-        let chunk: Uint8Array = part("value")?.dyn_into().map_err(|_| Unreachable::Network)?;
-        let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
-        if bytes.len().saturating_add(length) > limit {
+        bytes.extend(part);
+        if bytes.len() > limit {
             // Nobody waits for the rest, nor for the news that it stopped.
             let _cancelled = reader.cancel();
             return Err(Unreachable::TooLong);
         }
-        bytes.extend(chunk.to_vec());
     }
 }
