@@ -2,8 +2,8 @@
 //!
 //! The gate forwards the path byte for byte, and servers behind it disagree about what a path
 //! means: some decode `%2F`, some take `\` for `/` or for nothing, some cut `;parameters`, or from a `?` or
-//! `#` on that was escaped, some merge `//`, some drop dots at the end of a name, some read a host behind one
-//! in front, some decode twice – in any order. Each of those is a reading; a rule is applied only when all
+//! `#` on that was escaped, some merge `//`, some drop dots at the end of a name or the name in front of two, some
+//! read a host behind one in front, some decode twice – in any order. Each of those is a reading; a rule is applied only when all
 //! readings choose it.
 
 use core::fmt;
@@ -183,7 +183,7 @@ type Step = fn(&str) -> Result<String, PathError>;
 /// do cut before they decode, resolve before they cut, decode all but the separators; a list of the
 /// orders in use would be out of date.
 fn closure(path: String) -> Result<Vec<String>, PathError> {
-    let steps: [Step; 16] = [
+    let steps: [Step; 17] = [
         |path| decode(path, |_| true),
         |path| decode(path, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
         |path| decode(path, |byte| !is_separator(byte)),
@@ -193,6 +193,7 @@ fn closure(path: String) -> Result<Vec<String>, PathError> {
         |path| Ok(path.replace('\\', "")),
         |path| Ok(in_segments(path, |segment| segment.split(';').next().unwrap_or_default())),
         |path| Ok(in_segments(path, without_last_dots)),
+        |path| Ok(in_segments(path, last_dots)),
         |path| Ok(path.split(';').next().unwrap_or_default().to_owned()),
         |path| Ok(path.split('?').next().unwrap_or_default().to_owned()),
         |path| Ok(path.split('#').next().unwrap_or_default().to_owned()),
@@ -283,6 +284,13 @@ fn in_segments(path: &str, own: fn(&str) -> &str) -> String {
 /// As a file system has it that drops dots at the end of a name, and a server for which three dots are one.
 fn without_last_dots(segment: &str) -> &str {
     if matches!(segment, "." | "..") { segment } else { segment.trim_end_matches('.') }
+}
+
+/// What is left of `static..` behind a prefix that ends within it: of `/static../x`, nginx with `location /static` and an
+/// `alias` of `…/static/` makes `…/static/../x`.
+fn last_dots(segment: &str) -> &str {
+    let behind = |name: &str| !matches!(name.as_bytes(), [] | [.., b'.']);
+    if segment.strip_suffix("..").is_some_and(behind) { ".." } else { segment }
 }
 
 /// A reference that begins with two slashes names a host (RFC 3986, 4.2), and whatever parses the path as one takes

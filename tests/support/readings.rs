@@ -22,6 +22,7 @@ pub(crate) fn readings(path: &str) -> BTreeSet<String> {
             (path.replace('\\', "/"), decodings),
             (path.replace('\\', ""), decodings),
             (without_dots_behind(&path), decodings),
+            (without_names_in_front_of_dots(&path), decodings),
             (without_parameters(&path), decodings),
             (cut_at(&path, ';'), decodings),
             (without_host(&path), decodings),
@@ -85,6 +86,13 @@ fn without_dots_behind(path: &str) -> String {
         }
     }
     kept.join("/")
+}
+
+/// As what is behind a prefix is read where the prefix may end within a segment.
+fn without_names_in_front_of_dots(path: &str) -> String {
+    let is_named = |segment: &&str| segment.len() > 2 && segment.ends_with("..") && !segment.ends_with("...");
+    let read = |segment| if is_named(&segment) { ".." } else { segment };
+    path.split('/').map(read).collect::<Vec<_>>().join("/")
 }
 
 /// As an origin does that decodes, and then parses what came out.

@@ -24,7 +24,7 @@ fn a_plain_path_has_one_reading() {
 
 #[test]
 fn every_reading_is_listed() {
-    let rows: [(&str, &[&str]); 38] = [
+    let rows: [(&str, &[&str]); 40] = [
         ("/a%2Fb", &["/a%2Fb", "/a/b"]),
         ("/a%252Fb", &["/a%252Fb", "/a%2Fb", "/a/b"]),
         ("/a\\b", &["/a\\b", "/a/b", "/ab"]),
@@ -34,6 +34,9 @@ fn every_reading_is_listed() {
         ("/admin./secret", &["/admin./secret", "/admin/secret"]),
         ("/admin%2e./secret..", &["/admin/secret"]),
         ("/.../admin/x", &["/.../admin/x", "/admin/x"]),
+        // nginx, where the prefix of a location ends within a segment; its alias does not.
+        ("/public../admin", &["/public../admin", "/public/admin", "/admin"]),
+        ("/a/public%2e%2e%2fadmin", &["/a/public/admin", "/admin"]),
         ("/public/%2e../..%2fadmin", &["/public/admin", "/admin"]),
         ("/admin/...", &["/admin/...", "/admin/"]),
         ("/a;x/b", &["/a;x/b", "/a/b"]),
