@@ -28,6 +28,8 @@ for (const origin of ['service', 'address']) {
       ['a="x y"; OURS; b=%20=/+,c; flag', 'a="x y"; b=%20=/+,c; flag'],
       ['a=; OURS; =b', 'a=; =b'],
       ['a=1; a=2; OURS; a=1', 'a=1; a=2; a=1'],
+      // Quotes that an origin may read as one value, from which a page would learn our cookie (RFC 2109, 4.1).
+      ['$Version=1; a="b; OURS; c=d"; $Path=/', '$Version=1; a="b; c=d"; $Path=/'],
       ['OURS; portcullis-hint=h; a=1', 'a=1'],
       ['OURS; portcullis-login-abc=l; a=1', 'a=1'],
       ['OURS; __Host-portcullis=x; __Secure-portcullis-hint=y; __Host-portcullis-login-z=1; a=1', 'a=1'],

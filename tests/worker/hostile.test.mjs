@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { sendBytes } from './support/exchange.mjs';
-import { rules, startSite } from './support/site.mjs';
+import { LOCAL, rules, startSite } from './support/site.mjs';
 
 const APP = 'https://app.example';
 const REST = [
@@ -90,6 +90,38 @@ for (const origin of ['service', 'zone', 'address']) {
         await isThere();
       });
     }
+
+    // CVE-2022-31813, CVE-2024-45410: who is said to be nobody may be let in where somebody would not be.
+    test('nothing that the gate says is taken away by naming it in Connection (RFC 9110, 7.6.1)', async () => {
+      const told = async (...lines) => {
+        assert.equal(await ask('GET /x', [`Cookie: ${cookie}`, ...lines]), 200);
+        const [{ headers }] = await site.arrived();
+        return headers.filter(([name]) => /^x-auth-/i.test(name));
+      };
+      const plain = await told();
+      assert.ok(plain.length > 3);
+      const named = plain.map(([name]) => name).join(', ');
+      assert.deepEqual(await told(`Connection: close, ${named}`), plain);
+      assert.deepEqual(await told('Connection: close', `Connection: ${named.toUpperCase()}`), plain);
+    });
+
+    test('nothing behind a body is a header of it (RFC 9110, 6.5.1)', async () => {
+      const trailers = [];
+      const answer = site.server?.answer;
+      if (answer) {
+        site.server.answer = (request, response) => {
+          request.once('end', () => trailers.push(...request.rawTrailers));
+          answer(request, response);
+        };
+      }
+      for (const [path, own] of [['/public/x', ''], ['/x', `Cookie: ${cookie}\r\nOrigin: ${LOCAL}\r\n`]]) {
+        const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${own}Transfer-Encoding: chunked\r\nTrailer: X-Auth-Email\r\n\r\n`;
+        assert.equal(await sendBytes(site.gate.url, `${head}3\r\nabc\r\n0\r\nX-Auth-Email: forged\r\nX-Original-URL: forged\r\n\r\n`), 200, path);
+        const [{ headers }] = await site.arrived();
+        assert.ok(!headers.some(([, value]) => value.includes('forged')), path);
+      }
+      assert.deepEqual(trailers, []);
+    });
 
     for (const [what, lines] of DISTURBANCES) {
       test(`${what} make nobody somebody, and nothing break`, async () => {
