@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { answering } from './support/origin.mjs';
 import { LOCAL, startSite } from './support/site.mjs';
 
 const APP = 'https://app.example.com';
@@ -117,5 +118,14 @@ describe('a rule', { timeout: 30_000 }, () => {
     const { record } = await site.gate.logs.until(({ record: line }) => line?.code === 'would_deny');
     assert.deepEqual([record.event, record.rule, record.provider, record.subject, record.by], ['report', 'watch', 'demo', 'ada', 'allow']);
     assert.equal((await site.send('/watched/x')).status, 401);
+  });
+
+  // As docs/codes.md says of both ids.
+  test('that only watches is logged for a request that fails at the origin, which has an id of its own', async () => {
+    const answer = await site.send('/watched/y', { headers: { cookie: ada, ...answering({ fail: true }) } });
+    const line = async (code) => (await site.gate.logs.until(({ record }) => record?.code === code && record.path === '/watched/y')).record;
+    const [report, trouble] = [await line('would_deny'), await line('origin_unreachable')];
+    assert.ok(answer.body.includes(`request ${trouble.request}\n`));
+    assert.notEqual(report.request, trouble.request);
   });
 });

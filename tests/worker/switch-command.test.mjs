@@ -86,6 +86,10 @@ describe('npm run switch', { timeout: 180_000 }, () => {
     assert.deepEqual(switches().at(-1), { rule: 'admin', sso: 'optional', until: NOW / 1_000 + 1_800 });
     await run('open');
     await run('clear blog');
+    // Nobody has to find a rule again to be rid of its switch.
+    stored = seal(key, { written: NOW, hosts: ['docs.example.com'], switches: [{ rule: 'gone', sso: 'on' }, ...switches()] });
+    await run('clear gone');
+    assert.ok(switches().every(({ rule }) => rule !== 'gone'));
     // What has ended is not carried along.
     clock = NOW + 1_801_000;
     await run('lockdown');
