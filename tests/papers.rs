@@ -219,6 +219,25 @@ fn the_limits_of_the_manual_are_those_of_the_source() {
     }
 }
 
+#[test]
+fn every_own_address_is_in_the_settings_manual_with_its_methods() {
+    use portcullis::gate::Endpoint;
+    let manual = read("docs/settings.md");
+    let rows = between(&manual, "## The gate's own addresses", "## Cookies").lines();
+    let rows: Vec<(&str, &str)> = rows.filter_map(|row| row.strip_prefix("| `")?.split_once("` | ")).collect();
+    for (path, rest) in &rows {
+        let endpoint = Endpoint::find(path, "/.auth").unwrap_or_else(|| panic!("{path}"));
+        assert!(rest.starts_with(&format!("{} |", endpoint.methods())), "{path}");
+    }
+    let source = read("src/gate/endpoint.rs");
+    let names = between(&source, "pub const fn name(", "/// Whether it answers").matches("=> \"").count();
+    assert_eq!(rows.len(), names);
+    let gate = read("src/gate.rs");
+    for name in quoted(between(&gate, "fn me<E", "None =>"), |byte| byte.is_ascii_lowercase() || byte == b'_') {
+        assert!(rows.iter().any(|(path, rest)| *path == "/.auth/me" && rest.contains(&format!("`{name}`"))), "{name}");
+    }
+}
+
 /// What ARCHITECTURE.md says of the three constructors that are not private to a file.
 #[test]
 fn proofs_and_claims_are_made_in_the_places_that_are_named() {
