@@ -318,6 +318,42 @@ fn every_code_in_the_source_is_explained_and_no_other() {
     assert_eq!(explained, codes);
 }
 
+/// The arms of a `match` in a piece of source: a pattern, and what it leads to.
+fn arms(source: &str) -> Vec<(String, String)> {
+    let mut arms = Vec::new();
+    let mut patterns = "";
+    for part in source.split("=>") {
+        let (value, next) = part.split_once(",\n").unwrap_or(("", part));
+        for pattern in patterns.split('|').map(str::trim).filter(|pattern| pattern.starts_with("Self::")) {
+            arms.push((pattern.replace(" { .. }", "(_)"), value.trim().to_owned()));
+        }
+        patterns = next;
+    }
+    arms
+}
+
+#[test]
+fn the_table_of_codes_has_the_status_of_each_and_says_which_are_not_logged() {
+    let source = read("src/gate/rejection.rs");
+    let of = |begin: &str, end: &str| arms(between(between(&source, begin, end), "match self {\n", "\n    }\n"));
+    let codes = of("pub const fn code(", "/// The status.");
+    let statuses = of("pub const fn status(", "/// How it is logged");
+    let events = of("const fn event(", "/// The fields logged");
+    // What is said of a pattern, or of the wider one behind it.
+    let said = |arms: &[(String, String)], pattern: &str| {
+        let wide = format!("{}(_)", pattern.split('(').next().unwrap());
+        let find = |wanted: &str| arms.iter().find(|(own, _)| own == wanted).map(|(_, value)| value.clone());
+        find(pattern).or_else(|| find(&wide)).unwrap_or_else(|| panic!("{pattern}"))
+    };
+    let paper = read("docs/codes.md");
+    assert!(codes.len() > 35, "{codes:?}");
+    for (pattern, code) in codes.iter().filter(|(_, code)| code.starts_with('"')) {
+        let row = paper.lines().find(|line| line.starts_with(&format!("| `{}` |", code.trim_matches('"')))).unwrap();
+        assert!(row.contains(&format!("` | {} |", said(&statuses, pattern))), "{pattern}: {row}");
+        assert_eq!(row.contains("Not logged"), said(&events, pattern) == "None", "{pattern}: {row}");
+    }
+}
+
 #[test]
 fn every_event_in_the_source_is_explained() {
     let event = read("src/gate/event.rs");
