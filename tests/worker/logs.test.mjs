@@ -17,6 +17,9 @@ const KINDS = [
   'origin_trouble',
 ];
 
+/** As docs/codes.md says; all others have `log`. */
+const LEVELS = { login_failed: 'warn', provider_trouble: 'warn', origin_trouble: 'error' };
+
 describe('the log', { timeout: 20_000 }, () => {
   let site;
   let login;
@@ -59,8 +62,9 @@ describe('the log', { timeout: 20_000 }, () => {
 
   test('is JSON, one object a line, of a known kind with a code and a request', () => {
     assert.ok(site.gate.logs.length >= 8, `${site.gate.logs.length} lines`);
-    for (const { message, record } of site.gate.logs) {
+    for (const { level, message, record } of site.gate.logs) {
       assert.ok(record, message);
+      assert.equal(level, LEVELS[record.event] ?? 'log', message);
       assert.equal(record.gate, 'portcullis');
       assert.ok(KINDS.includes(record.event), message);
       assert.match(record.code, /^[a-z0-9_]+$/);
