@@ -42,28 +42,38 @@ pub(crate) fn by_name<K: Ord, V>(members: impl IntoIterator<Item = (K, V)>) -> B
     map
 }
 
-/// The value that `text` stands for. It ends where the value does, and is no more than 128 deep.
+/// Lists and objects in one text. Providers publish and say a few hundred; each takes up to 400 bytes, for two to seven
+/// of the text, and what others write must not take the memory of an isolate.
+const MOST_NESTED: usize = 8_192;
+
+/// The value that `text` stands for. It ends where the value does, is no more than 128 deep, and has no more than
+/// [`MOST_NESTED`] lists and objects.
 pub(crate) fn read(text: impl AsRef<[u8]>) -> Result<Value, JsonError> {
-    read_whole(text.as_ref(), &Twice::default())
+    read_whole(text.as_ref(), &Watch::new(false, MOST_NESTED))
+}
+
+/// The same, of any size: for the settings, which nobody else writes.
+pub(crate) fn read_settings(text: &str) -> Result<Value, JsonError> {
+    read_whole(text.as_bytes(), &Watch::new(false, usize::MAX))
 }
 
 /// The same, where one entry of a list may be as broken as it likes: the innermost one within which a member is
 /// there twice is `null`.
 pub(crate) fn read_sparing(text: &str) -> Result<Value, JsonError> {
-    let twice = Twice { noted: true, found: Cell::new(false) };
-    let value = read_whole(text.as_bytes(), &twice)?;
-    if twice.found.get() { Err(JsonError::new("duplicate field")) } else { Ok(value) }
+    let watch = Watch::new(true, MOST_NESTED);
+    let value = read_whole(text.as_bytes(), &watch)?;
+    if watch.found.get() { Err(JsonError::new("duplicate field")) } else { Ok(value) }
 }
 
-fn read_whole(text: &[u8], twice: &Twice) -> Result<Value, JsonError> {
+fn read_whole(text: &[u8], watch: &Watch) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Reader(twice).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    let value = Reader(watch).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     value.map_err(|error| JsonError::new(error.to_string()))
 }
 
 /// The value that `reader` has, as strict as [`read`]: for what a library reads.
 pub(crate) fn strictly<'de, D: Deserializer<'de>>(reader: D) -> Result<Value, D::Error> {
-    Reader(&Twice::default()).deserialize(reader)
+    Reader(&Watch::new(false, MOST_NESTED)).deserialize(reader)
 }
 
 /// Refuses a `null` and an empty list, however deep they stand: where people write, they look like a value and would be
@@ -268,17 +278,31 @@ fn expected(found: &str, names: &[&str]) -> String {
     format!("`{found}`, expected {among}`{}`", names.join("`, `"))
 }
 
-/// What becomes of a member that is there twice: it is noted, or an error.
-#[derive(Default)]
-struct Twice {
+/// What is looked for while a text is read.
+struct Watch {
+    /// What becomes of a member that is there twice: it is noted, or an error.
     noted: bool,
     /// Whether there was one in the entry of a list that is being read, or else in the whole.
     found: Cell<bool>,
+    /// How many lists and objects there may still be.
+    left: Cell<usize>,
+}
+
+impl Watch {
+    const fn new(noted: bool, most: usize) -> Self {
+        Self { noted, found: Cell::new(false), left: Cell::new(most) }
+    }
+
+    /// A list or an object begins.
+    fn enter<E: Error>(&self) -> Result<(), E> {
+        self.left.set(self.left.get().checked_sub(1).ok_or_else(|| E::custom("too many lists and tables"))?);
+        Ok(())
+    }
 }
 
 /// Reads a value, and sees a member that is there twice.
 #[derive(Clone, Copy)]
-struct Reader<'t>(&'t Twice);
+struct Reader<'w>(&'w Watch);
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
     type Value = Value;
@@ -320,6 +344,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        self.0.enter()?;
         let mut values = Vec::new();
         // What was seen so far is of what the list stands in.
         let around = self.0.found.take();
@@ -331,6 +356,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        self.0.enter()?;
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             if members.contains_key(&name) {

@@ -103,7 +103,7 @@ impl Settings {
                 ));
             }
         };
-        let value = json::read(text).and_then(|value| json::refuse_void(&value).map(|()| value));
+        let value = json::read_settings(text).and_then(|value| json::refuse_void(&value).map(|()| value));
         value.and_then(Self::read).map_err(|JsonError { place, problem }| {
             ConfigError::new(if place.is_empty() { "PORTCULLIS".to_owned() } else { place }, problem)
         })

@@ -74,3 +74,17 @@ fn what_does_not_fit_is_named_by_its_place() {
     assert_eq!(variant("x".into(), &[("y", 1)]).unwrap_err().problem, "unknown variant `x`, expected `y`");
     assert!(whole((-1).into()).is_err() && whole(1.0.into()).is_err() && whole("1".into()).is_err());
 }
+
+#[test]
+fn a_text_of_others_has_so_many_lists_and_objects_and_settings_have_any() {
+    for (unit, rooms) in [("{}", 1), ("[]", 1), ("{\"\":0}", 1), ("[0]", 1), ("{\"a\":[{}]}", 3), ("0", 0)] {
+        let text = |count: usize| format!("[{}]", vec![unit; count].join(","));
+        let most = (MOST_NESTED - 1).checked_div(rooms).unwrap_or(100_000);
+        assert!(read(text(most)).is_ok() && read_sparing(&text(most)).is_ok(), "{unit}");
+        let one_more = text(most + 1);
+        assert_eq!(read(&one_more).is_err(), rooms > 0, "{unit}");
+        assert_eq!(read_sparing(&one_more).is_err(), rooms > 0, "{unit}");
+        assert_eq!(strictly(&mut serde_json::Deserializer::from_str(&one_more)).is_err(), rooms > 0, "{unit}");
+        assert!(read_settings(&one_more).is_ok(), "{unit}");
+    }
+}

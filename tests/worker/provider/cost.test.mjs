@@ -7,7 +7,7 @@ import { build } from '../../../scripts/build.mjs';
 import { send } from '../support/exchange.mjs';
 import { Cache } from './support/cache.mjs';
 import { hostile } from './support/hostile.mjs';
-import { assertSignedIn } from './support/login.mjs';
+import { assertCallbackRefused, assertSignedIn } from './support/login.mjs';
 import { startSite } from './support/site.mjs';
 
 const OUT = 'build-drill';
@@ -44,6 +44,23 @@ test('an answer byte by byte is read as one', { timeout: 60_000 }, async () => {
   assertSignedIn(visitor, await visitor.open(callback));
   const seconds = (Date.now() - before) / 1000;
   assert.ok(seconds < 1.5, `${seconds} s`);
+});
+
+/** An honest answer with as many of these beside it as there is room for. */
+const full = (unit) => (answer) => {
+  const honest = JSON.stringify(answer.json).slice(0, -1);
+  answer.body = `${honest},"more":[${Array(Math.floor((FULL - honest.length) / (unit.length + 1))).fill(unit)}]}`;
+};
+
+test('an answer of lists and objects without end is not taken apart to its end', { timeout: 60_000 }, async () => {
+  const before = await memory();
+  for (const unit of ['{"":0}', '[0]']) {
+    hostile(site.provider, { token: full(unit) });
+    const visitor = site.visitor();
+    await assertCallbackRefused(site, visitor, await visitor.authorize('/members/'), { status: 502, code: 'token_refused', detail: /not a token response/ });
+  }
+  const more = (await memory()) - before;
+  assert.ok(more < 8_000_000, `${more} bytes`);
 });
 
 test('an entry in KV that is longer than any of ours is not read to its end', { timeout: 60_000 }, async () => {
