@@ -54,7 +54,7 @@ fn every_example_of_settings_is_taken() {
             let Some(settings) = settings(&example) else { continue };
             let json = serde_json::to_string(&Value::Table(settings)).expect("JSON");
             let parsed = Config::parse(SettingsText { variable: Some(&json), module: None }, secret);
-            assert!(parsed.is_ok(), "{paper}: {}\n{block}", parsed.err().expect("an error"));
+            parsed.unwrap_or_else(|error| panic!("{paper}: {error}\n{block}"));
             taken += 1;
         }
     }
