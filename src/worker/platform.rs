@@ -32,6 +32,9 @@ const KV: &str = "PORTCULLIS_KV";
 const PATIENCE: u32 = 1_000;
 /// The longest entry of KV that is read: a provider's document, and what stands before it.
 const ENTRY_BYTES: usize = ANSWER_BYTES + 128;
+/// What is read at once, in however many pieces it comes: a call for each byte that comes alone would be seconds for an
+/// answer. Most answers are shorter; and many may wait for theirs, each with as much memory.
+const PART_BYTES: u32 = 16_384;
 
 /// The bindings and the context of one request.
 #[derive(Clone)]
@@ -240,18 +243,14 @@ extern "C" {
     fn cancel(this: &PatientReader) -> Promise;
 }
 
-/// Reads a text to its end, and no further than `limit`. However it comes, it is taken as one: a call for each byte that
-/// comes alone would be seconds for an answer.
+/// Reads a text to its end, and no further than the part that goes beyond `limit`.
 async fn read(body: &ReadableStream, limit: usize) -> Result<String, Unreachable> {
     let options = ReadableStreamGetReaderOptions::new();
     options.set_mode(ReadableStreamReaderMode::Byob);
     let reader = body.unchecked_ref::<ByteStream>().reader(&options).map_err(|_| Unreachable::Network)?;
     let mut bytes = Vec::new();
     loop {
-        // One more than there may be.
-        let room = limit.saturating_sub(bytes.len()).saturating_add(1);
-        let room = u32::try_from(room).map_err(|_| Unreachable::TooLong)?;
-        let reading = reader.read_at_least(room, &Uint8Array::new_with_length(room));
+        let reading = reader.read_at_least(PART_BYTES, &Uint8Array::new_with_length(PART_BYTES));
         let part =
             JsFuture::from(reading.map_err(|_| Unreachable::Network)?).await.map_err(|_| Unreachable::Network)?;
         let part = Reflect::get(&part, &"value".into()).map_err(|_| Unreachable::Network)?;

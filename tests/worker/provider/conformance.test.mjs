@@ -46,9 +46,6 @@ const passed = {
   'oidcc-client-test-ignores-unparseable-key-in-jwks': {
     keys: [{ kty: 'AKP', alg: 'ML-DSA-9999', kid: 'unusable', use: 'sig', pub: 'cGxhY2Vob2xkZXI' }, { kty: 'MADE-UP', alg: 'MADE-UP', kid: 'made-up', use: 'sig' }, published(signer)],
   },
-  'oidcc-client-test-missing-athash': set({ at_hash: undefined }),
-  'oidcc-client-test-missing-c-hash': set({ c_hash: undefined }),
-  'oidcc-client-test-discovery-jwks-uri-keys': {},
   'oidcc-client-test-aggregated-claims': {
     userinfo: { ...PERSON, _claim_names: { address: 'src1', phone_number: 'src1' }, _claim_sources: { src1: { JWT: 'eyJhbGciOiJub25lIn0.eyJhZGRyZXNzIjoiIn0.' } } },
   },
@@ -77,7 +74,7 @@ const stopped = {
   'oidcc-client-test-invalid-sig-es256': [signed({ key: ec, signature: (bytes) => bytes.map((byte) => byte ^ 0x5a) }), UNPROVEN, { algorithms: ['ES256'] }],
   'oidcc-client-test-invalid-sig-hs256': [signed({ key: { kty: 'oct', bytes: 'no secret' }, alg: 'HS256' }), INVALID],
   'oidcc-client-test-idtoken-sig-none': [{ rewrite: unsigned }, INVALID],
-  'oidcc-client-test-invalid-at-hash': [set({ at_hash: accessTokenHash('another') }), INVALID],
+  'oidcc-client-test-invalid-athash, which the suite leaves to the hybrid flow': [set({ at_hash: accessTokenHash('another') }), INVALID],
   'fapi2-security-profile-final-client-test-invalid-secondary-aud': [{ token: ({ aud }) => ({ claims: { aud: [aud, 'other'] } }) }, INVALID],
   'fapi2-security-profile-final-client-test-invalid-null-alg': [{ rewrite: unsigned }, INVALID],
   'fapi2-security-profile-final-client-test-invalid-alternate-alg': [signed({ alg: 'PS256' }), INVALID],
@@ -96,7 +93,7 @@ const untouched = {
   'fapi2-security-profile-final-client-test-ensure-authorization-response-with-invalid-state-fails': [{ response: (parameters) => parameters.set('state', 'x'.repeat(43)) }, 'response_malformed'],
   'fapi2-security-profile-final-client-test-ensure-authorization-response-with-invalid-missing-state-fails': [{ response: (parameters) => parameters.delete('state') }, 'response_malformed'],
 };
-const single = ['issuer-mismatch', 'rotation', 'just-before-signing', 'invalid-sub', 'client-secret-basic', 'logout'];
+const single = ['issuer-mismatch', 'jwks-uri-keys', 'rotation', 'just-before-signing', 'invalid-sub', 'client-secret-basic', 'logout'];
 
 /** A registration for each, so that each reads metadata and keys for itself. */
 const modules = [...Object.keys(passed), ...Object.keys(stopped), ...Object.keys(untouched), ...single];
@@ -158,7 +155,7 @@ async function answered(name, change) {
   return { wire, visitor, callback: await visitor.authorize(stoppedAt) };
 }
 
-/** What the suite checks of each token request and each userinfo request. */
+/** What the suite checks of each token request and each userinfo request (oidcc-client-test-userinfo-bearer-header). */
 function assertRequests(wire, { userinfo }) {
   const { client_id: clientId, code_challenge: challenge, redirect_uri: redirectUri } = asked.at(-1);
   const [{ method, url, headers, body }, ...more] = wire.to('token');
@@ -208,6 +205,13 @@ test('oidcc-client-test-discovery-openid-config, -issuer-mismatch: asked at the 
   const visitor = site.visitor();
   await assertRefused(site, visitor, await visitor.walk(login('issuer-mismatch')), { status: 503, code: 'metadata_unavailable' });
   assert.deepEqual(wire.calls.map(({ method, url }) => `${method} ${url}`), ['GET /.well-known/openid-configuration']);
+});
+
+test('oidcc-client-test-discovery-jwks-uri-keys: at an address that nobody could guess, and after the configuration', async () => {
+  const path = `/jwks?${encode(point)}`;
+  const { wire } = await passes('jwks-uri-keys', { metadata: { jwks_uri: `${site.provider.issuer}${path}` } });
+  assert.deepEqual(wire.calls.map(({ document }) => document), ['metadata', 'keys', 'token', 'userinfo']);
+  assert.equal(wire.to('keys')[0].url, path);
 });
 
 test('oidcc-client-test-signing-key-rotation: other keys at the second login', async () => {
