@@ -105,7 +105,9 @@ impl KeySet {
     pub fn parse(text: &str) -> Result<Self, KeySetError> {
         let listed = json::read_sparing(text).and_then(|document| Table::of(document)?.required("keys", json::list));
         let keys = listed.map_err(|_| KeySetError)?;
-        let keys = keys.into_iter().filter_map(|key| PublicKey::from_jwk(Jwk::read(key).ok()?));
+        // What is no object is not worth an error, which says what it found.
+        let keys =
+            keys.into_iter().filter(Value::is_object).filter_map(|key| PublicKey::from_jwk(Jwk::read(key).ok()?));
         Ok(Self { keys: keys.take(MOST_KEYS).collect() })
     }
 
