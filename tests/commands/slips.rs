@@ -164,3 +164,23 @@ fn a_provider_of_everybody_whose_people_all_pass_is_told_of() {
     }
     assert_eq!(at("https://gitlab.com", json!([{ "path": "/**" }])).len(), 1);
 }
+
+/// Pages come out of them too, of paths that other rules guard.
+#[test]
+fn a_folder_of_a_framework_that_is_opened_whole_is_told_of() {
+    let directory = Directory::new("check-folders", &json!({}));
+    let told = |rule: Value| warnings(&directory, json!([rule, { "path": "/admin/**" }]), |_| ());
+    let wide = |path: &str, rest: &str| vec![format!("rules[0] opens {path:?} to everybody, and {rest}")];
+    let next = "/_next/data has pages, and /_next/image any picture of the site: \"/_next/static/**\" is enough for scripts and styles";
+    let kit = "/_app/remote has what SvelteKit's remote functions answer: \"/_app/immutable/**\" is enough for scripts and styles";
+    assert_eq!(told(json!({ "path": "/_next/**", "sso": false })), wide("/_next/**", next));
+    assert_eq!(told(json!({ "path": "/_next/**", "sso": "optional" })), wide("/_next/**", next));
+    assert_eq!(told(json!({ "path": "/_app/**", "sso": false })), wide("/_app/**", kit));
+    for rule in [
+        json!({ "path": "/_next/static/**", "sso": false }),
+        json!({ "path": "/_app/immutable/**", "sso": false }),
+        json!({ "path": "/_next/**" }),
+    ] {
+        assert!(told(rule.clone()).is_empty(), "{rule}");
+    }
+}

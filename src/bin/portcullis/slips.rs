@@ -26,6 +26,12 @@ const OF_EVERYBODY: [&str; 5] = [
     "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
 ];
 
+/// Folders of frameworks that hold more than files for everybody: what else is there, and what is enough to open.
+const FOLDERS: [(&str, &str, &str); 2] = [
+    ("/_next", "/_next/data has pages, and /_next/image any picture of the site", "/_next/static/**"),
+    ("/_app", "/_app/remote has what SvelteKit's remote functions answer", "/_app/immutable/**"),
+];
+
 /// What is told of `settings`, as they are written.
 pub(crate) fn warnings(settings: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -42,6 +48,7 @@ pub(crate) fn warnings(settings: &Value) -> Vec<String> {
             let told = path_of(rule).and_then(|path| narrow(path, &rules));
             warnings.extend(told.map(|told| format!("rules[{rank}].path is {told}")));
         }
+        warnings.extend(path_of(rule).and_then(|path| wide(path, rule)).map(|told| format!("rules[{rank}] {told}")));
     }
     let providers = settings.get("providers").and_then(Value::as_array).into_iter().flatten();
     for (rank, provider) in providers.enumerate() {
@@ -102,6 +109,14 @@ fn odd(place: &str, text: &str) -> Option<String> {
     (is_of_a_list && text.contains('*') && !knows_stars).then(|| {
         format!("{place} is {text:?}, and is compared whole, with the star in it: a claim's matches knows stars")
     })
+}
+
+/// A folder of a framework that is opened as if it held scripts and styles alone.
+fn wide(path: &str, rule: &Value) -> Option<String> {
+    let base = path.strip_suffix("/**")?;
+    let is_open = rule.get("sso").is_some_and(|sso| *sso != Value::Bool(true));
+    let (_, what, enough) = FOLDERS.iter().find(|(folder, ..)| is_open && *folder == base)?;
+    Some(format!("opens {path:?} to everybody, and {what}: {enough:?} is enough for scripts and styles"))
 }
 
 fn is_unseen(character: char) -> bool {
