@@ -1,4 +1,4 @@
-//! docs/rules.md shows what the commands say.
+//! docs/rules.md shows what the commands say, and the rules of docs/applications.md guard what it says.
 
 use std::{fs, path::Path};
 
@@ -50,4 +50,44 @@ fn the_paper_on_rules_shows_what_the_commands_say() {
     let explained: Vec<&str> =
         paper.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).map(|row| row.0).collect();
     assert_eq!(explained.iter().filter(|word| !word.contains('=')).copied().collect::<Vec<_>>().join(", "), decisions);
+}
+
+#[test]
+fn the_rules_of_the_paper_on_applications_guard_what_shows_a_page() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/applications.md");
+    let paper = fs::read_to_string(file).unwrap();
+    let rules = paper.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let directory = Directory::new("paper-on-applications", &json!({}));
+    directory.write("wrangler.toml", &format!("{WRANGLER}{AROUND}{rules}"));
+    let told = directory.says(&["check"]);
+    assert!(told.starts_with("The settings are right."), "{told}");
+    assert!(!told.contains("warning: rules["), "{told}");
+    let tests = r#"
+[people.ada]
+claims = { sub = "ada", groups = ["admins"] }
+
+[people.bob]
+claims = { sub = "bob", groups = ["staff"] }
+
+[[tests]]
+url = ["/admin", "/admin/keys", "/admin.data", "/admin/keys.data", "/admin/_.data", "/admin/__data.json", "/_next/data/b/admin.json", "/_next/data/b/admin/keys.json"]
+as = "bob"
+expect = "denied"
+
+[[tests]]
+url = ["/admin.data", "/_next/data/b/admin.json"]
+as = "ada"
+expect = "admitted"
+
+[[tests]]
+url = "/_next/static/chunks/a.js"
+expect = "public"
+
+[[tests]]
+url = ["/_next/image?url=%2Fa.png", "/_next/data/b/index.json"]
+expect = "sign-in"
+"#;
+    directory.write("policy.tests.toml", tests);
+    let told = directory.says(&["test"]);
+    assert!(told.ends_with(", 0 failed\n"), "{told}");
 }
