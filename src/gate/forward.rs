@@ -56,6 +56,12 @@ impl Forward {
         identity
     }
 
+    /// Whether it goes on as somebody's, also where no header says whose.
+    #[cfg(feature = "check")]
+    pub fn is_somebodys(&self) -> bool {
+        matches!(self.admitted.identity(), Identity::Person(_) | Identity::Machine(_))
+    }
+
     /// What may keep the answer.
     pub fn cacheable(&self) -> Cacheable {
         match self.admitted.identity() {

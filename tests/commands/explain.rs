@@ -267,6 +267,22 @@ fn explain_shows_the_rule_that_has_to_admit_as_well() {
     }
 }
 
+/// Whose a request is does not hang on what the origin is told of them.
+#[test]
+fn who_is_signed_in_is_identified_though_no_header_says_so() {
+    let mut settings = with_rules(rules());
+    settings["headers"] = json!({ "subject": false, "provider": false, "name": false, "groups": false });
+    let directory = Directory::new("explain-untold", &settings);
+    for (claims, decision) in [
+        (vec!["--claims", r#"{"sub":"ada","email":"ada@example.com"}"#], "identified: "),
+        (vec!["--claims", r#"{"sub":"ada","email":"ada@example.com","email_verified":true}"#], "identified: "),
+        (vec![], "anonymous: "),
+    ] {
+        let text = directory.says(&[vec!["explain", "/page"], claims].concat());
+        assert!(text.contains(&format!("\n{decision}")), "{text}");
+    }
+}
+
 #[test]
 fn explain_shows_every_reading_of_a_doubtful_path() {
     let directory = Directory::new("explain-readings", &with_rules(rules()));

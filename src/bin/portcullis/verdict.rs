@@ -42,8 +42,8 @@ impl Verdict {
             Decision::Forward(_) if explanation.preflight => ("preflight", None, None),
             Decision::Forward(forward) => match access {
                 Some(Access::SignedIn(_)) => ("admitted", None, None),
-                Some(Access::Optional) if forward.identity().is_empty() => ("anonymous", None, None),
-                Some(Access::Optional) => ("identified", None, None),
+                Some(Access::Optional) if forward.is_somebodys() => ("identified", None, None),
+                Some(Access::Optional) => ("anonymous", None, None),
                 Some(Access::Public) | None => ("public", None, None),
             },
             Decision::Own(endpoint, _) => ("own-endpoint", Some(endpoint.name().to_owned()), None),
