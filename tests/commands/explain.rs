@@ -86,7 +86,6 @@ fn rows() -> Vec<(&'static str, Head, &'static str)> {
         ("ada", get("/docs/x"), "admitted"),
         ("nobody", get("/.auth/me"), "own-endpoint"),
         ("ada", get("/.auth/nothing"), "not-found"),
-        ("ada", get("/.auth/../x"), "not-found"),
         ("nobody", at("https://other.example.com/other/x"), "public"),
         ("nobody", at("https://docs.example.com/other/x"), "sign-in"),
         ("ada", at("https://elsewhere.example.com/"), "refused"),
@@ -289,8 +288,37 @@ fn explain_shows_every_reading_of_a_doubtful_path() {
     let text = directory.says(&["explain", "/open/..%2fadmin"]);
     assert!(text.contains("  /open/../admin    rules[2], /open/**\n"), "{text}");
     assert!(text.contains("  /admin            rules[7] \"admin\", /admin/**\n"), "{text}");
-    let text = directory.says(&["explain", "/open/../admin#top"]);
+    let text = directory.says(&["explain", "/open/%2e%2e/admin#top"]);
     assert!(text.contains("A browser would ask for https://docs.example.com/admin instead."), "{text}");
+}
+
+/// What workerd makes of a request line before the gate sees it: plain dots are gone, and nothing else is.
+#[test]
+fn plain_dots_are_resolved_as_the_platform_does() {
+    let directory = Directory::new("explain-dots", &with_rules(rules()));
+    for (sent, seen) in [
+        ("/open/../admin", "/admin"),
+        ("/open/./x", "/open/x"),
+        ("/open/.", "/open/"),
+        ("/open/x/..", "/open/"),
+        ("/..", "/"),
+        ("/../../x?y=/../z", "/x?y=/../z"),
+        ("//h/../x", "//x"),
+        ("/.auth/../x", "/x"),
+        ("/open/", "/open/"),
+        ("/open//x", "/open//x"),
+        ("/open/.../x", "/open/.../x"),
+        ("/open/..;/x", "/open/..;/x"),
+        ("/open/%2e%2e/admin", "/open/%2e%2e/admin"),
+        ("/open/..%2fadmin", "/open/..%2fadmin"),
+        ("/open\\..\\admin", "/open\\..\\admin"),
+    ] {
+        let text = directory.says(&["explain", sent]);
+        assert!(text.starts_with(&format!("GET https://docs.example.com{seen}\n")), "{sent}: {text}");
+        let line = format!("  It was sent as https://docs.example.com{sent}: the platform resolves plain dots.\n");
+        assert_eq!(text.contains(&line), sent != seen, "{text}");
+    }
+    assert!(directory.says(&["explain", "/open/../admin"]).contains("rules[7] \"admin\""));
 }
 
 #[test]

@@ -110,10 +110,11 @@ fn rule_of_page(bench: &Bench, path: &str) -> Option<Option<usize>> {
 
 /// The rank of the rule that decides; `None` where none does.
 fn rule_of(bench: &Bench, path: &str) -> Option<Option<usize>> {
-    let url = bench.address(&utf8_percent_encode(path, NOT_IN_PATHS).to_string()).ok()?;
+    let sent = bench.address(&utf8_percent_encode(path, NOT_IN_PATHS).to_string()).ok()?;
     let mut supposed = Supposition {
         method: "GET".to_owned(),
-        url,
+        url: Bench::seen(&sent),
+        sent,
         headers: Vec::new(),
         address: None,
         country: None,

@@ -124,9 +124,11 @@ impl Expectations {
         let people = expectation.people.as_ref().map_or(nobody.as_slice(), OneOrMore::all);
         for url in expectation.url.all() {
             for name in people {
+                let sent = bench.address(url)?;
                 let mut supposed = Supposition {
                     method: expectation.method.clone().unwrap_or_else(|| "GET".to_owned()),
-                    url: bench.address(url)?,
+                    url: Bench::seen(&sent),
+                    sent,
                     headers: Vec::new(),
                     address: expectation.ip.clone(),
                     country: expectation.country.clone(),

@@ -33,9 +33,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let [target] = arguments.values([""])?;
     let bench = Bench::new(&Deployment::read(arguments.option("--config"), arguments.option("--env"))?)?;
 
+    let sent = bench.address(&target)?;
     let mut supposed = Supposition {
         method: arguments.option("--method").unwrap_or("GET").to_owned(),
-        url: bench.address(&target)?,
+        url: Bench::seen(&sent),
+        sent,
         headers: Vec::new(),
         address: arguments.option("--ip").map(str::to_owned),
         country: arguments.option("--country").map(str::to_owned),

@@ -39,7 +39,10 @@ pub(crate) struct Bench {
 #[derive(Clone, Debug)]
 pub(crate) struct Supposition {
     pub(crate) method: String,
+    /// As the gate sees it.
     pub(crate) url: String,
+    /// As it is sent.
+    pub(crate) sent: String,
     /// By lower-case name.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) address: Option<String>,
@@ -91,6 +94,30 @@ impl Bench {
             address if address.starts_with("https://") || address.starts_with("http://") => Ok(address.to_owned()),
             _ => Err(given(format!("{text:?} is neither a path (\"/admin/\") nor an address (\"https://…\")"))),
         }
+    }
+
+    /// The address as the gate sees it: the platform resolves plain dots before, and no others.
+    pub(crate) fn seen(sent: &str) -> String {
+        let (address, query) = sent.split_at(sent.find('?').unwrap_or(sent.len()));
+        let Some((scheme, (host, path))) =
+            address.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('/')?)))
+        else {
+            return sent.to_owned();
+        };
+        let mut segments: Vec<&str> = Vec::new();
+        let mut names_folder = false;
+        for segment in path.split('/') {
+            names_folder = matches!(segment, "." | "..");
+            match segment {
+                "." => {}
+                ".." => _ = segments.pop(),
+                segment => segments.push(segment),
+            }
+        }
+        if names_folder {
+            segments.push("");
+        }
+        format!("{scheme}://{host}/{}{query}", segments.join("/"))
     }
 
     /// Lets the gate decide, with a real session for the person.
@@ -236,7 +263,7 @@ impl RequestHead for Supposition {
         headers.retain(|(name, _)| name != "upgrade");
         headers.extend(upgrade.map(|upgrade| ("upgrade".to_owned(), upgrade)));
         let (now, asker) = (self.now, self.asker.clone());
-        Self { method, url, headers, address: None, country: None, now, asker }
+        Self { method, sent: url.clone(), url, headers, address: None, country: None, now, asker }
     }
 }
 

@@ -43,6 +43,9 @@ impl Telling<'_> {
     pub(crate) fn text(&self) -> String {
         let verdict = self.verdict();
         let mut text = format!("{} {}\n", self.supposed.method, self.supposed.url);
+        if self.supposed.sent != self.supposed.url {
+            text.push_str(&format!("  It was sent as {}: the platform resolves plain dots.\n", self.supposed.sent));
+        }
         if let Some(spelling) = self.supposed.browsers_spelling() {
             text.push_str(&format!("  A browser would ask for {spelling} instead.\n"));
         }
