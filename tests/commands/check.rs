@@ -1,6 +1,6 @@
 //! `check`: what is wrong with the settings and around them, and what is to be done.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{Directory, WRANGLER, rules, support::world::two_providers, with_rules};
 
@@ -246,4 +246,33 @@ fn the_variable_is_read_as_the_worker_gets_it() {
     directory.write("wrangler.toml", &file("2040-01-01T00:00:00Z"));
     let (good, text) = directory.run(&["check"]);
     assert!(!good && text.starts_with("wrong: tokens[0].expires: is not a day"), "{text}");
+}
+
+/// What a claim is compared with is what wrangler makes of TOML: a time with its milliseconds, a number as JavaScript has it.
+#[test]
+fn values_of_toml_are_those_that_wrangler_writes() {
+    let directory = Directory::new("check-toml", &json!({}));
+    directory.write("portcullis.json", "{}");
+    for (toml, written) in [
+        ("2027-06-30", json!("2027-06-30")),
+        ("2027-06-30T10:00:00Z", json!("2027-06-30T10:00:00.000Z")),
+        ("2027-06-30T10:00:00+02:00", json!("2027-06-30T10:00:00.000+02:00")),
+        ("2027-06-30 10:00:00", json!("2027-06-30T10:00:00.000")),
+        ("2027-06-30T10:00:00.123956Z", json!("2027-06-30T10:00:00.123Z")),
+        ("10:00:00.5", json!("10:00:00.500")),
+        ("1.0", json!(1)),
+        ("-1e3", json!(-1000)),
+        ("-0.0", json!(0)),
+        ("0x10", json!(16)),
+    ] {
+        let file = format!(
+            "{WRANGLER}[vars.PORTCULLIS]\nhosts = [\"docs.example.com\"]\n[[vars.PORTCULLIS.providers]]\nid = \"work\"\ntitle = \"Work\"\nissuer = \"https://id.example\"\nclient_id = \"c\"\n[[vars.PORTCULLIS.rules]]\npath = \"/x\"\ndeny = [{{ claim = \"c\", equals = {toml} }}]\n"
+        );
+        directory.write("wrangler.toml", &file);
+        let claims = json!({ "sub": "ada", "c": written }).to_string();
+        let told: Value =
+            serde_json::from_str(&directory.says(&["explain", "--json", "--claims", &claims, "/x"])).expect("JSON");
+        assert_eq!((&told["decision"], &told["reason"]), (&json!("denied"), &json!("deny[0]")), "{toml}: {told:#}");
+        assert_eq!(told["policy"][0]["selector"]["equals"], written, "{toml}");
+    }
 }

@@ -12,7 +12,10 @@ use portcullis::{
     config::{Config, ConfigError, Fact, Host, Origin, Secrets, SettingsText},
     gate::Gate,
 };
-use toml::{Table, Value};
+use toml::{
+    Table, Value,
+    value::{Datetime, Time},
+};
 
 use crate::{misplaced, platform, routes, site_files::SiteFiles, slips, wrangler_file};
 
@@ -340,14 +343,35 @@ impl Deployment {
     }
 }
 
-/// A value as wrangler writes it into a variable: a date as its text.
+/// A value as wrangler writes it into a variable.
 fn json(value: &Value) -> serde_json::Value {
     match value {
-        Value::Datetime(date) => date.to_string().into(),
+        Value::Datetime(date) => moment(date).into(),
+        // JavaScript has one kind of number: `1.0` is written as `1`.
+        Value::Float(number) => {
+            let whole = format!("{number}");
+            whole
+                .parse::<i64>()
+                .map(Into::into)
+                .or_else(|_| whole.parse::<u64>().map(Into::into))
+                .unwrap_or_else(|_| serde_json::to_value(number).unwrap_or_default())
+        }
         Value::Array(list) => list.iter().map(json).collect(),
         Value::Table(table) => table.iter().map(|(name, value)| (name.clone(), json(value))).collect(),
         other => serde_json::to_value(other).unwrap_or_default(),
     }
+}
+
+/// A date, a time or both, as wrangler writes it: a time has its milliseconds, and no more than those.
+fn moment(moment: &Datetime) -> String {
+    let date = moment.date.map(|date| date.to_string());
+    let time = moment.time.map(|Time { hour, minute, second, nanosecond }| {
+        let milliseconds = nanosecond / 1_000_000;
+        format!("{hour:02}:{minute:02}:{second:02}.{milliseconds:03}")
+    });
+    let offset = moment.offset.map(|offset| offset.to_string()).unwrap_or_default();
+    let parts: Vec<String> = [date, time].into_iter().flatten().collect();
+    format!("{}{offset}", parts.join("T"))
 }
 
 /// The issuers that only this machine reaches. Plain http is taken for those alone.
