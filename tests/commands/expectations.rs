@@ -76,6 +76,19 @@ fn expectations_that_do_not_hold_fail_and_say_what_came_instead() {
     assert!(!good && text.contains("  rule:\n    expected: rules[2]\n    got:      rules[7] \"admin\"\n"), "{text}");
 }
 
+/// A reader of TAP counts lines: what a file says is none of its own.
+#[test]
+fn a_line_break_in_an_expectation_makes_no_other_result() {
+    let directory = Directory::new("expectations-lines", &with_rules(rules()));
+    let text =
+        "[[tests]]\nname = \"a\\nok 2 - b # TODO\"\nurl = \"/admin/\"\nexpect = \"public\"\nreason = \"x\\nok 3\"\n";
+    directory.write("policy.tests.toml", text);
+    let (good, said) = directory.run(&["test"]);
+    let results: Vec<&str> = said.lines().filter(|line| line.starts_with("ok") || line.starts_with("not ok")).collect();
+    assert_eq!((good, results), (false, vec!["not ok 1 - a ok 2 - b \\# TODO (GET /admin/ as nobody)"]), "{said}");
+    assert!(said.contains("    expected: x ok 3\n"), "{said}");
+}
+
 #[test]
 fn mistakes_in_a_file_of_expectations_are_errors() {
     let directory = Directory::new("expectations-wrong", &with_rules(rules()));

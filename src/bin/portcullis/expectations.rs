@@ -251,8 +251,9 @@ struct Tap {
 impl Tap {
     fn add(&mut self, title: &str, differences: &[(&str, String, String)], telling: &Telling<'_>) {
         let number = self.passed.saturating_add(self.failed).saturating_add(1);
-        // A number sign would begin a directive.
-        let title = title.replace('#', "\\#");
+        // A number sign would begin a directive, and a line break another result.
+        let on_a_line = |text: &str| text.replace(char::is_control, " ");
+        let title = on_a_line(title).replace('#', "\\#");
         if differences.is_empty() {
             self.passed = self.passed.saturating_add(1);
             self.text.push_str(&format!("ok {number} - {title}\n"));
@@ -261,6 +262,7 @@ impl Tap {
         self.failed = self.failed.saturating_add(1);
         self.text.push_str(&format!("not ok {number} - {title}\n  ---\n"));
         for (what, expected, got) in differences {
+            let (expected, got) = (on_a_line(expected), on_a_line(got));
             self.text.push_str(&format!("  {what}:\n    expected: {expected}\n    got:      {got}\n"));
         }
         self.text.push_str("  why: |\n");
