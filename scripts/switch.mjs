@@ -46,7 +46,7 @@ export async function runSwitch(args, { environment, store: makeStore, now, say 
   const [action, id] = positionals;
   const config = resolve(values.config ?? join(root, 'wrangler.toml'));
   const local = values.local ?? false;
-  const keys = await macKeys(environment, local && dirname(config));
+  const keys = await macKeys(environment, local ? await devVars(dirname(config), values.env ?? environment.CLOUDFLARE_ENV) : undefined);
   if (action === 'key') return say(keys[0].toString('base64'));
 
   const settings = await settingsOf(config, values.env);
@@ -84,11 +84,19 @@ function parsed(args) {
   return result;
 }
 
-/** The keys of the MAC; the first one writes. */
-async function macKeys(environment, devVars) {
-  const text = devVars ? await readFile(join(devVars, '.dev.vars'), 'utf8').catch(() => '') : '';
-  const vars = Object.fromEntries([...text.matchAll(/^\s*([A-Z][A-Z0-9_]*)\s*=\s*(["']?)(.*?)\2\s*$/gm)].map(([, name, , value]) => [name, value]));
-  const value = (name) => environment[name] || vars[name];
+/** A line of `.dev.vars`, as dotenv reads it, which wrangler does. */
+const DEV_VAR = /^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?\s*(?:#.*)?$/gm;
+
+/** The secrets of this machine: those of the environment, where it has a file of its own, or else of all. */
+async function devVars(directory, environment) {
+  const read = (name) => readFile(join(directory, name), 'utf8').catch(() => undefined);
+  const text = (environment && (await read(`.dev.vars.${environment}`))) ?? (await read('.dev.vars')) ?? '';
+  return Object.fromEntries([...text.matchAll(DEV_VAR)].map(([, name, value = '']) => [name, value.trim().replace(/^(['"`])(.*)\1$/s, '$2')]));
+}
+
+/** The keys of the MAC; the first one writes. `local` are the secrets of this machine, where they count. */
+async function macKeys(environment, local) {
+  const value = (name) => environment[name] || local?.[name];
   const key = value('PORTCULLIS_SWITCH_KEY');
   if (key) {
     const bytes = Buffer.from(key, 'base64');
@@ -96,7 +104,7 @@ async function macKeys(environment, devVars) {
     return [bytes];
   }
   const secret = value('PORTCULLIS_SECRET');
-  if (!secret) throw new SetupError(`PORTCULLIS_SECRET is missing: give the gate's secret, or PORTCULLIS_SWITCH_KEY, in the environment${devVars ? ' or in .dev.vars' : ''}.`);
+  if (!secret) throw new SetupError(`PORTCULLIS_SECRET is missing: give the gate's secret, or PORTCULLIS_SWITCH_KEY, in the environment${local ? ' or in .dev.vars' : ''}.`);
   return [secret, value('PORTCULLIS_SECRET_PREVIOUS')].filter(Boolean).map((text) => {
     const bytes = Buffer.from(text.trim(), 'base64');
     if (bytes.length < 32) throw new SetupError('PORTCULLIS_SECRET is not base64 of at least 32 bytes.');

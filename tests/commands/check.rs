@@ -276,3 +276,30 @@ fn values_of_toml_are_those_that_wrangler_writes() {
         assert_eq!(told["policy"][0]["selector"]["equals"], written, "{toml}");
     }
 }
+
+/// Wrangler takes those of the environment, where it has some, and reads them with dotenv.
+#[test]
+fn the_secrets_of_this_machine_are_read_as_wrangler_does() {
+    let mut settings = with_rules(rules());
+    settings["providers"][0]["token_auth"] = json!("none");
+    let directory = Directory::new("check-local", &settings);
+    directory.write("wrangler.toml", &format!("{WRANGLER}[env.staging]\nname = \"staging\"\n"));
+    let secret = "kX0b9S1u5pQ2v8YwR7tZ3mN6cJ4hL0aGdFeUiOyTrWs=";
+    for line in [
+        format!("PORTCULLIS_SECRET=\"{secret}\" # ours"),
+        format!("PORTCULLIS_SECRET={secret} # ours"),
+        format!("export PORTCULLIS_SECRET='{secret}'"),
+        format!("PORTCULLIS_SECRET = `{secret}`"),
+    ] {
+        directory.write(".dev.vars", &line);
+        directory.says(&["check"]);
+    }
+    directory.write(".dev.vars", "export PORTCULLIS_SECRET=\"short\"");
+    assert!(!directory.run(&["check"]).0);
+    directory.write(".dev.vars", "PORTCULLIS_WORK_CLIENT_SECRET=x");
+    let (good, text) = directory.run(&["check"]);
+    assert!(!good && text.contains("there is a client secret"), "{text}");
+    assert!(!directory.run(&["check", "--env", "staging"]).0);
+    directory.write(".dev.vars.staging", &format!("PORTCULLIS_SECRET={secret}"));
+    directory.says(&["check", "--env", "staging"]);
+}

@@ -187,6 +187,27 @@ describe('npm run switch', { timeout: 180_000 }, () => {
     assert.deepEqual(switches(), [{ lockdown: true }]);
   });
 
+  test('reads the secrets of this machine as wrangler does, and those of the environment', async () => {
+    const local = async (line = 'lockdown --local', more = {}) => {
+      stored = undefined;
+      await run(line, { environment: more });
+      return open([key], stored)?.switches.length;
+    };
+    for (const text of [`"${PORTCULLIS_SECRET}" # ours`, `${PORTCULLIS_SECRET} # ours`, `'${PORTCULLIS_SECRET}'`, `\`${PORTCULLIS_SECRET}\`\r`]) {
+      for (const before of ['', 'export ', 'OTHER="a\nPORTCULLIS_SECRET=b"\n# PORTCULLIS_SECRET=c\n']) {
+        await writeFile(join(directory, '.dev.vars'), `${before}PORTCULLIS_SECRET=${text}\n`);
+        assert.equal(await local(), 1, before + text);
+      }
+    }
+    await writeFile(config, wrangler().replaceAll('vars.PORTCULLIS', 'env.staging.vars.PORTCULLIS').replace('[[kv_', '[[env.staging.kv_'));
+    await writeFile(join(directory, '.dev.vars'), `PORTCULLIS_SECRET="${gateSecrets().PORTCULLIS_SECRET}"\n`);
+    await writeFile(join(directory, '.dev.vars.staging'), `PORTCULLIS_SECRET="${PORTCULLIS_SECRET}"\n`);
+    assert.equal(await local('lockdown --local --env staging'), 1);
+    await rm(join(directory, '.dev.vars.staging'));
+    assert.equal(await local('lockdown --local --env staging'), undefined);
+    await writeFile(config, wrangler());
+  });
+
   test('reaches the namespace on this machine through wrangler', async () => {
     const options = { store: kvStore };
     await run('lockdown --local', options);

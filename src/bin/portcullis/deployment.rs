@@ -17,7 +17,7 @@ use toml::{
     value::{Datetime, Time},
 };
 
-use crate::{misplaced, platform, routes, site_files::SiteFiles, slips, wrangler_file};
+use crate::{local_secrets, misplaced, platform, routes, site_files::SiteFiles, slips, wrangler_file};
 
 /// Stand for secrets of 32 bytes that are stored at the deployment: of the form that is asked for, nobody's,
 /// and two, since no secret may be two.
@@ -138,12 +138,8 @@ impl Deployment {
         })
     }
 
-    /// `.dev.vars`: `NAME="value"`, a line each.
     fn local_secrets(&self) -> HashMap<String, String> {
-        let text = fs::read_to_string(self.directory.join(".dev.vars")).unwrap_or_default();
-        let lines =
-            text.lines().filter(|line| !line.trim_start().starts_with('#')).filter_map(|line| line.split_once('='));
-        lines.map(|(name, value)| (name.trim().to_owned(), value.trim().trim_matches(['"', '\'']).to_owned())).collect()
+        local_secrets::read(&self.directory, self.environment.as_deref())
     }
 
     /// The hosts, as people open them. One of this machine without a port is served at any: here at that of

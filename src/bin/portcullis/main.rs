@@ -9,6 +9,7 @@ mod copies;
 mod deployment;
 mod expectations;
 mod explain;
+mod local_secrets;
 mod misplaced;
 mod platform;
 mod record;
