@@ -115,8 +115,10 @@ async function macKeys(environment, local) {
 /** The settings that wrangler would deploy, read by wrangler itself. */
 async function settingsOf(config, environment) {
   const { unstable_readConfig: readConfig } = await import('wrangler');
-  let { PORTCULLIS: settings } = readConfig({ config, env: environment }).vars;
-  settings ??= await readFile(join(dirname(config), 'portcullis.json'), 'utf8').catch(() => '{}');
+  const { vars, main = config } = readConfig({ config, env: environment });
+  // Beside the entry, which imports it.
+  const settingsFile = join(dirname(resolve(dirname(config), main)), 'portcullis.json');
+  let settings = vars.PORTCULLIS ?? (await readFile(settingsFile, 'utf8').catch(() => '{}'));
   if (typeof settings === 'string') settings = JSON.parse(settings);
   if (settings.switch !== true) throw new SetupError(`The settings in ${config} have no switch = true: the gate does not look.`);
   return settings;

@@ -303,3 +303,23 @@ fn the_secrets_of_this_machine_are_read_as_wrangler_does() {
     directory.write(".dev.vars.staging", &format!("PORTCULLIS_SECRET={secret}"));
     directory.says(&["check", "--env", "staging"]);
 }
+
+/// The entry imports the module that stands beside it, wherever the configuration is.
+#[test]
+fn the_module_is_the_one_that_the_entry_imports() {
+    let directory = Directory::new("check-module", &with_rules(json!([{ "path": "/admin/**" }])));
+    let rest = "[[rules]]\ntype = \"Text\"\nglobs = [\"**/portcullis.json\"]\n";
+    std::fs::create_dir_all(directory.0.join("deploy")).unwrap();
+    directory.write("deploy/wrangler.toml", &format!("main = \"../entry.js\"\n{WRANGLER}{rest}"));
+    directory.write("deploy/portcullis.json", "{ \"hots\": [] }");
+    assert!(
+        directory.says(&["explain", "--config", "deploy/wrangler.toml", "/admin/x"]).contains("rules[0] (/admin/**)")
+    );
+    directory.says(&["check", "--config", "deploy/wrangler.toml"]);
+    // One that is no text is there all the same.
+    std::fs::write(directory.0.join("portcullis.json"), b"{ \"hosts\": [\"\xff\"] }").unwrap();
+    let settings = with_rules(json!([]));
+    directory.write("wrangler.toml", &format!("{WRANGLER}[vars]\nPORTCULLIS = '{settings}'\n"));
+    let (good, text) = directory.run(&["check"]);
+    assert!(!good && text.contains("settings stand both in wrangler.toml and in portcullis.json"), "{text}");
+}

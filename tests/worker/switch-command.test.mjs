@@ -1,7 +1,7 @@
 // `npm run switch`: what it writes, what it shows, what it refuses; and once through wrangler itself.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -205,6 +205,17 @@ describe('npm run switch', { timeout: 180_000 }, () => {
     assert.equal(await local('lockdown --local --env staging'), 1);
     await rm(join(directory, '.dev.vars.staging'));
     assert.equal(await local('lockdown --local --env staging'), undefined);
+    await writeFile(config, wrangler());
+  });
+
+  test('finds portcullis.json where the entry does', async () => {
+    const elsewhere = join(directory, 'elsewhere');
+    await mkdir(elsewhere);
+    await writeFile(join(elsewhere, 'entry.js'), 'export default {};');
+    await writeFile(join(elsewhere, 'portcullis.json'), JSON.stringify({ hosts: ['docs.example.com'], switch: true, rules: [{ id: 'there', path: '/' }] }));
+    await writeFile(config, 'name = "gate"\nmain = "elsewhere/entry.js"\ncompatibility_date = "2026-04-26"\n');
+    await run('on there');
+    assert.deepEqual(switches(), [{ rule: 'there', sso: 'on' }]);
     await writeFile(config, wrangler());
   });
 

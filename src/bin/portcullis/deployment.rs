@@ -112,8 +112,11 @@ impl Deployment {
         }
     }
 
+    /// The module, which stands beside the entry that imports it. Of bytes that are no text the platform makes one.
     fn module(&self) -> String {
-        fs::read_to_string(self.directory.join("portcullis.json")).unwrap_or_default()
+        let main = self.table.get("main").and_then(Value::as_str).map(|main| self.directory.join(main));
+        let beside = main.as_deref().and_then(Path::parent).unwrap_or(&self.directory);
+        String::from_utf8_lossy(&fs::read(beside.join("portcullis.json")).unwrap_or_default()).into_owned()
     }
 
     /// What is stored with `wrangler secret put` cannot be read back: a client secret that the
