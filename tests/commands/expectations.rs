@@ -113,6 +113,10 @@ fn mistakes_in_a_file_of_expectations_are_errors() {
         (changed("provider = \"work\"", "providers = \"work\""), "people.bob"),
         (changed("sub = \"bob\"", "name = \"bob\""), "sub is missing"),
         (changed("country = \"XX\"", "country = \"xx\""), "two capital letters"),
+        (
+            changed("{ Origin = \"https://docs", "{ Host = \"https://docs"),
+            "the host that is asked for is the address's",
+        ),
         (changed("[people.ada]", "[people.ada"), "policy.tests.toml"),
     ] {
         directory.write("policy.tests.toml", &text);

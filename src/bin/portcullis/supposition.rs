@@ -198,6 +198,7 @@ impl Supposition {
         }
         let name = name.to_ascii_lowercase();
         match name.as_str() {
+            "host" => return Err(given("the host that is asked for is the address's: write it there")),
             "cf-connecting-ip" => return Err(given("where a request comes from is the platform's to say: use ip")),
             "cf-ipcountry" => return Err(given("where a request comes from is the platform's to say: use country")),
             _ => self.headers.push((name, value.trim().to_owned())),
