@@ -13,7 +13,7 @@ mod scope;
 
 use index::Index;
 pub use path::{PathError, RequestPath};
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{Case, Pattern, PatternError};
 pub use scope::{HostPattern, Scope};
 
 /// The patterns, in the order of their rules.
@@ -23,6 +23,8 @@ pub struct Rules {
     index: Index,
     names_methods: bool,
     watches: bool,
+    /// Whether a pattern has capitals.
+    has_capitals: bool,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,7 @@ impl Rules {
         let rank = self.entries.len();
         for pattern in [&pattern].into_iter().chain(&aliases) {
             self.index.insert(pattern, rank);
+            self.has_capitals |= pattern.has_capitals();
         }
         self.names_methods |= scope.names_methods();
         self.watches |= watches;
@@ -86,9 +89,12 @@ impl Rules {
         if agree { Ok(chosen) } else { Err(Ambiguous) }
     }
 
-    /// The rules that have to admit as well as that of `rank`, since what is served at this path may be theirs: the
-    /// assets binding serves `/a.html` at `/a`, so a rule for `/a.html` may be about the page at `/a`. They are the
-    /// later rules with such pages, up to and including the first that is about the path itself.
+    /// The rules that have to admit as well as that of `rank`, since what is served at this path may be theirs:
+    ///
+    /// * Many routers ignore case, so `/ADMIN` may be the page of a rule for `/admin`. Such a rule is what would decide
+    ///   if case made no difference.
+    /// * The assets binding serves `/a.html` at `/a`, so a rule for `/a.html` may be about the page at `/a`. Such are
+    ///   the later rules with such pages, up to and including the first that is about the path itself.
     ///
     /// # Errors
     /// [`Ambiguous`] when the readings of the path do not agree on them.
@@ -98,31 +104,47 @@ impl Rules {
         target: Target<'_>,
         rank: Option<usize>,
     ) -> Result<Vec<usize>, Ambiguous> {
-        let has_aliases = rank.and_then(|rank| self.entries.get(rank)).is_some_and(|entry| !entry.aliases.is_empty());
-        if !has_aliases {
-            return Ok(Vec::new());
-        }
         let (first, others) = path.first_and_others();
-        let beside = self.behind_first(first, target);
-        let agree = others.iter().all(|reading| self.behind_first(reading, target) == beside);
+        let beside = self.beside_one(first, target, rank);
+        let agree = others.iter().all(|reading| self.beside_one(reading, target, rank) == beside);
         if agree { Ok(beside) } else { Err(Ambiguous) }
     }
 
-    fn behind_first(&self, reading: &str, target: Target<'_>) -> Vec<usize> {
-        let decides = |entry: &Entry| !entry.watches && entry.is_about(reading, target);
-        let ranks = in_order(self.candidates(reading).filter(|(_, entry)| decides(entry)).map(|(rank, _)| rank));
-        let is_own = |rank: &usize| self.entries.get(*rank).is_some_and(|entry| entry.pattern.matches(reading));
-        let own = ranks.iter().position(is_own).unwrap_or(ranks.len());
-        ranks.into_iter().take(own.saturating_add(1)).skip(1).collect()
+    fn beside_one(&self, reading: &str, target: Target<'_>, rank: Option<usize>) -> Vec<usize> {
+        let has_aliases = rank.and_then(|rank| self.entries.get(rank)).is_some_and(|entry| !entry.aliases.is_empty());
+        let mut beside = if has_aliases { self.deciding(reading, Case::Told, target) } else { Vec::new() };
+        if self.turns_on_case(reading) {
+            let lower = reading.to_ascii_lowercase();
+            self.deciding(&lower, Case::Ignored, target).into_iter().for_each(|other| add(&mut beside, other));
+        }
+        beside.retain(|other| Some(*other) != rank);
+        beside
     }
 
-    /// Whether a rule that names methods is about this path, so that a header which tells the origin
-    /// to take another method would change who may pass.
+    /// The first rule that decides a reading, and with it those that what it says of pages may be about.
+    fn deciding(&self, reading: &str, case: Case, target: Target<'_>) -> Vec<usize> {
+        let mut ranks = Vec::new();
+        self.add_all(reading, &|_, entry| !entry.watches && entry.is_about(reading, case, target), &mut ranks);
+        let is_own =
+            |rank: &usize| self.entries.get(*rank).is_some_and(|entry| entry.pattern.matches_in(case, reading));
+        let own = ranks.iter().position(is_own).unwrap_or(ranks.len());
+        ranks.truncate(own.saturating_add(1));
+        ranks
+    }
+
+    /// Whether another rule could decide this reading if case made no difference.
+    fn turns_on_case(&self, reading: &str) -> bool {
+        self.has_capitals || reading.bytes().any(|byte| byte.is_ascii_uppercase())
+    }
+
+    /// Whether a rule that names methods is about this path, in this case or in another, so that a header which tells
+    /// the origin to take another method would change who may pass.
     pub fn turns_on_method(&self, path: &RequestPath<'_>, host: &str) -> bool {
-        let is_about = |entry: &Entry, reading: &str| {
-            entry.scope.names_methods() && entry.scope.has_host(host) && entry.matches(reading)
+        let is_about = |entry: &Entry, lower: &str| {
+            entry.scope.names_methods() && entry.scope.has_host(host) && entry.matches(lower, Case::Ignored)
         };
-        self.names_methods && path.any(|reading| self.candidates(reading).any(|(_, entry)| is_about(entry, reading)))
+        let is_told = |lower: &str| self.first_of(lower, |entry| is_about(entry, lower)).is_some();
+        self.names_methods && path.any(|reading| is_told(&reading.to_ascii_lowercase()))
     }
 
     /// The rules that watch a request which the rule of rank `chosen` decides: those before it, in
@@ -131,14 +153,16 @@ impl Rules {
         if !self.watches {
             return Vec::new();
         }
-        let watching = path
-            .readings()
-            .flat_map(|reading| {
-                self.candidates(reading).filter(move |(_, entry)| entry.watches && entry.is_about(reading, target))
-            })
-            .map(|(rank, _)| rank)
-            .filter(|rank| chosen.is_none_or(|chosen| *rank < chosen));
-        in_order(watching)
+        let mut watching = Vec::new();
+        for reading in path.readings() {
+            let watches = |rank: usize, entry: &Entry| {
+                entry.watches
+                    && chosen.is_none_or(|chosen| rank < chosen)
+                    && entry.is_about(reading, Case::Told, target)
+            };
+            self.add_all(reading, &watches, &mut watching);
+        }
+        watching
     }
 
     /// Every reading of a path, and the rank of the rule that it chooses.
@@ -152,7 +176,7 @@ impl Rules {
     }
 
     fn rank_of(&self, reading: &str, target: Target<'_>) -> Option<usize> {
-        self.first_of(reading, |entry| !entry.watches && entry.is_about(reading, target))
+        self.first_of(reading, |entry| !entry.watches && entry.is_about(reading, Case::Told, target))
     }
 
     /// The lowest rank on the way of a path that `is_it`.
@@ -167,224 +191,32 @@ impl Rules {
         first
     }
 
-    fn candidates<'r>(&'r self, reading: &'r str) -> impl Iterator<Item = (usize, &'r Entry)> {
-        self.index.along(reading).flatten().filter_map(|rank| Some((*rank, self.entries.get(*rank)?)))
-    }
-}
-
-impl Entry {
-    fn is_about(&self, reading: &str, target: Target<'_>) -> bool {
-        self.scope.has_method(target.method) && self.scope.has_host(target.host) && self.matches(reading)
-    }
-
-    fn matches(&self, reading: &str) -> bool {
-        self.pattern.matches(reading) || self.aliases.iter().any(|alias| alias.matches(reading))
-    }
-}
-
-/// These ranks, each once, the first rule's first. There are few: to sort many takes code of a kilobyte.
-fn in_order(ranks: impl Iterator<Item = usize>) -> Vec<usize> {
-    let mut ordered = Vec::new();
-    for rank in ranks {
-        if let Err(place) = ordered.binary_search(&rank) {
-            ordered.insert(place, rank);
-        }
-    }
-    ordered
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rules(patterns: &[&str]) -> Rules {
-        let mut rules = Rules::default();
-        for pattern in patterns {
-            rules.push(Scope::default(), Pattern::parse(pattern).unwrap(), vec![], false);
-        }
-        rules
-    }
-
-    fn judge(rules: &Rules, path: &str) -> Result<Option<usize>, Ambiguous> {
-        rules.first_match(&RequestPath::parse(path).unwrap(), Target { host: "docs.example.com", method: "GET" })
-    }
-
-    #[test]
-    fn the_first_match_decides() {
-        let rules = rules(&["/blog/private/**", "/blog/**"]);
-        assert_eq!(judge(&rules, "/blog/private/x"), Ok(Some(0)));
-        assert_eq!(judge(&rules, "/blog/x"), Ok(Some(1)));
-        assert_eq!(judge(&rules, "/else"), Ok(None));
-    }
-
-    #[test]
-    fn readings_that_choose_different_rules_are_refused() {
-        let rules = rules(&["/public/**", "/admin/**"]);
-        for path in [
-            "/public/..%2fadmin/x",
-            "/public/%2e%2e/admin",
-            "/public/..;/admin",
-            "/public/..\\admin",
-            "/public/%2e%2e%5cadmin",
-            "/public/..%252fadmin",
-            "/public/..%25252fadmin",
-            "/%70ublic/x",
-            "/%61dmin",
-            "//admin",
-            "/x//../admin",
-            "/x/%2e%2e/admin/",
-            "/admin%2fx",
-            "/admin;a=b/x",
-            "/admin%3bx/",
-            "/admin%3Fx",
-            "/admin%23/x",
-            "/admin%253Fx/y",
-            "/public/..%3f",
-        ] {
-            assert_eq!(judge(&rules, path), Err(Ambiguous), "{path}");
-        }
-    }
-
-    #[test]
-    fn readings_that_cut_at_one_mark_alone_are_among_them() {
-        let rules = rules(&["/api/*/admin", "/api/**"]);
-        for path in ["/api/a%23b/admin%3Fz", "/api/a%3Fb/admin%23z"] {
-            assert_eq!(judge(&rules, path), Err(Ambiguous), "{path}");
-        }
-    }
-
-    #[test]
-    fn readings_that_agree_are_judged() {
-        let rules = rules(&["/public/**", "/admin/**", "/café/**"]);
-        for (path, rank) in [
-            ("/public/a%20b", Some(0)),
-            ("/public/caf%C3%A9", Some(0)),
-            ("/public/a;b=c/d", Some(0)),
-            ("/public/a%2Fb", Some(0)),
-            ("/public//x", Some(0)),
-            ("/admin/%61", Some(1)),
-            ("/caf%C3%A9/menu", Some(2)),
-            ("/caf%c3%a9", Some(2)),
-            ("/other/100%25", None),
-        ] {
-            assert_eq!(judge(&rules, path), Ok(rank), "{path}");
-        }
-    }
-
-    fn scoped(rows: &[(&str, &[&str], &str, bool)]) -> Rules {
-        let mut rules = Rules::default();
-        for (host, methods, pattern, watches) in rows {
-            let host = (!host.is_empty()).then(|| HostPattern::parse(host).unwrap());
-            let methods = methods.iter().map(|method| (*method).to_owned()).collect();
-            rules.push(Scope::new(host, methods), Pattern::parse(pattern).unwrap(), vec![], *watches);
-        }
-        rules
-    }
-
-    #[test]
-    fn host_and_method_choose_too() {
-        let rules = scoped(&[
-            ("a.example", &[], "/x/**", false),
-            ("", &["POST"], "/x/**", false),
-            ("", &["GET"], "/x/y", false),
-            ("", &[], "/x/**", true),
-            ("", &[], "/**", false),
-        ]);
-        let rows = [
-            ("a.example", "POST", "/x/y", Some(0)),
-            ("b.example", "POST", "/x/y", Some(1)),
-            ("b.example:80", "GET", "/x/y", Some(2)),
-            ("b.example", "HEAD", "/x/y", Some(2)),
-            ("b.example", "PUT", "/x/y", Some(4)),
-            ("b.example", "post", "/x/y", Some(4)),
-        ];
-        for (host, method, path, rank) in rows {
-            let path = RequestPath::parse(path).unwrap();
-            assert_eq!(rules.first_match(&path, Target { host, method }), Ok(rank), "{method} {host}");
-        }
-    }
-
-    #[test]
-    fn a_path_turns_on_the_method_where_a_rule_names_methods_for_it() {
-        let rules = scoped(&[("a.example", &["POST"], "/x/**", false), ("", &[], "/**", false)]);
-        for (host, path, turns) in [
-            ("a.example", "/x/y", true),
-            ("a.example", "/y", false),
-            ("b.example", "/x", false),
-            ("a.example", "/z/..%2fx", true),
-        ] {
-            assert_eq!(rules.turns_on_method(&RequestPath::parse(path).unwrap(), host), turns, "{host}{path}");
-        }
-    }
-
-    #[test]
-    fn rules_that_watch_do_so_until_one_decides() {
-        let rules = scoped(&[
-            ("", &[], "/**", true),
-            ("", &["GET"], "/x/*", true),
-            ("", &[], "/x/**", false),
-            ("", &[], "/**", true),
-        ]);
-        let watching = |path: &str, method| {
-            let path = RequestPath::parse(path).unwrap();
-            let target = Target { host: "a.example", method };
-            rules.watching(&path, target, rules.first_match(&path, target).unwrap())
-        };
-        assert_eq!(watching("/x/y", "GET"), [0, 1]);
-        assert_eq!(watching("/x/y", "POST"), [0]);
-        assert_eq!(watching("/y", "GET"), [0, 3]);
-    }
-
-    #[test]
-    fn a_rule_that_watches_keeps_none_from_deciding() {
-        let rules = scoped(&[("", &[], "/**", true)]);
-        assert_eq!(rules.covering(&Scope::default(), &Pattern::parse("/x").unwrap(), false), None);
-    }
-
-    #[test]
-    fn the_index_finds_what_looking_at_every_rule_finds() {
-        let patterns = [
-            "/", "/a", "/a/", "/a/**", "/a/b", "/a/*/c", "/*/b", "/**/c", "/**", "/b/**/c", "/b*", "/a/b/c/d", "/bb",
-            "/c/**", "/aaa/**",
-        ];
-        let paths = [
-            "/",
-            "/a",
-            "/a/",
-            "/a/b",
-            "/a/b/",
-            "/a/x/c",
-            "/b",
-            "/b/c",
-            "/b/x/y/c",
-            "/x/b",
-            "/bb",
-            "/aaa/b",
-            "/c",
-            "/a/b/c/d",
-            "/a/b/c/d/e",
-        ];
-        let target = Target { host: "a.example", method: "GET" };
-        // Every order of two of them before a third.
-        for one in patterns {
-            for two in patterns {
-                for three in patterns {
-                    let last = Pattern::parse(three).unwrap();
-                    let covers = |text: &&str| Pattern::parse(text).unwrap().covers(&last);
-                    let covering = rules(&[one, two]).covering(&Scope::default(), &last, false);
-                    assert_eq!(covering, [one, two].iter().position(covers), "{one} {two} {three}");
-                    let rules = rules(&[one, two, three]);
-                    for path in paths {
-                        let slow =
-                            [one, two, three].iter().position(|text| Pattern::parse(text).unwrap().matches(path));
-                        assert_eq!(
-                            rules.first_match(&RequestPath::parse(path).unwrap(), target),
-                            Ok(slow),
-                            "{one} {two} {three}: {path}"
-                        );
-                    }
-                }
+    /// Adds the ranks of all on the way of a path that `is_it`, in their order.
+    fn add_all(&self, reading: &str, is_it: &dyn Fn(usize, &Entry) -> bool, to: &mut Vec<usize>) {
+        for rank in self.index.along(reading).flatten() {
+            if self.entries.get(*rank).is_some_and(|entry| is_it(*rank, entry)) {
+                add(to, *rank);
             }
         }
     }
 }
+
+impl Entry {
+    fn is_about(&self, reading: &str, case: Case, target: Target<'_>) -> bool {
+        self.scope.has_method(target.method) && self.scope.has_host(target.host) && self.matches(reading, case)
+    }
+
+    fn matches(&self, reading: &str, case: Case) -> bool {
+        self.pattern.matches_in(case, reading) || self.aliases.iter().any(|alias| alias.matches_in(case, reading))
+    }
+}
+
+/// Adds a rank where it belongs, once. There are few: to sort many takes code of a kilobyte.
+fn add(ordered: &mut Vec<usize>, rank: usize) {
+    if let Err(place) = ordered.binary_search(&rank) {
+        ordered.insert(place, rank);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,11 @@ impl Wildcard {
         self.pieces.iter().all(String::is_empty)
     }
 
+    /// The same for texts in lower case (ASCII).
+    pub fn in_lower_case(&self) -> Self {
+        Self { pieces: self.pieces.iter().map(|piece| piece.to_ascii_lowercase()).collect() }
+    }
+
     /// The text that was taken apart.
     pub fn text(&self) -> String {
         self.pieces.join("*")

@@ -3,7 +3,7 @@
 
 use super::{Pattern, pattern::split_segment};
 
-/// A tree of literal segments. A rule stands at the node where its pattern's literals end.
+/// A tree of literal segments in lower case. A rule stands at the node where its pattern's literals end.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     here: Vec<usize>,
@@ -30,7 +30,7 @@ impl Index {
     }
 
     /// The ranks at each node on the way of a path: among them those of every pattern that matches
-    /// it, since a pattern begins with its literals and so does the path.
+    /// it in any case, since a pattern begins with its literals and so does the path.
     pub(super) fn along<'i>(&'i self, reading: &'i str) -> impl Iterator<Item = &'i Vec<usize>> {
         let mut left = Some(reading.strip_prefix('/').unwrap_or(reading));
         core::iter::successors(Some(self), move |node| {
@@ -44,6 +44,7 @@ impl Index {
 
     /// Where the node of a segment stands, or else where it belongs.
     fn place(&self, segment: &str) -> Result<usize, usize> {
-        self.below.binary_search_by(|(own, _)| own.len().cmp(&segment.len()).then_with(|| own.as_str().cmp(segment)))
+        let letters = || segment.bytes().map(|byte| byte.to_ascii_lowercase());
+        self.below.binary_search_by(|(own, _)| own.len().cmp(&segment.len()).then_with(|| own.bytes().cmp(letters())))
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `*` stands for any run of characters within a segment, `**` as a whole segment for any number
 //! of segments, also none: `/admin/**` includes `/admin`. Everything else stands for itself, in
-//! its case. A slash at the end makes no difference, neither in the pattern nor in the path.
+//! its case; whether it would match in another one can be asked too. A slash at the end makes no
+//! difference, neither in the pattern nor in the path.
 
 use core::fmt;
 
@@ -12,6 +13,17 @@ use crate::wildcard::Wildcard;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     segments: Vec<Segment>,
+    /// The same in lower case (ASCII).
+    lower: Vec<Segment>,
+}
+
+/// Whether capitals (ASCII) are letters of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// They are, as in a rule.
+    Told,
+    /// They are not, as for many routers.
+    Ignored,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,26 +93,43 @@ impl Pattern {
         }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.is_empty() {
-            return if text.len() > 1 { Err(PatternError::EmptySegment) } else { Ok(Self { segments: Vec::new() }) };
+            return if text.len() > 1 { Err(PatternError::EmptySegment) } else { Ok(Self::of(Vec::new())) };
         }
         if rest.split('/').any(|segment| segment.trim() != segment) {
             return Err(PatternError::OuterSpace);
         }
-        let segments = rest.split('/').map(Segment::parse).collect::<Result<_, _>>()?;
-        Ok(Self { segments })
+        rest.split('/').map(Segment::parse).collect::<Result<_, _>>().map(Self::of)
+    }
+
+    fn of(segments: Vec<Segment>) -> Self {
+        Self { lower: segments.iter().map(Segment::in_lower_case).collect(), segments }
     }
 
     /// Whether the pattern matches this reading of a path.
     pub fn matches(&self, reading: &str) -> bool {
+        self.matches_in(Case::Told, reading)
+    }
+
+    /// The same where case may make no difference: then for a reading in lower case (ASCII).
+    pub fn matches_in(&self, case: Case, reading: &str) -> bool {
+        let segments = match case {
+            Case::Told => &self.segments,
+            Case::Ignored => &self.lower,
+        };
         let Some(rest) = reading.strip_prefix('/') else { return false };
         // What is left of `//` is an empty segment, not a slash at the end.
         let rest = rest.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(rest);
-        matches_from(&self.segments, (!rest.is_empty()).then_some(rest))
+        matches_from(segments, (!rest.is_empty()).then_some(rest))
     }
 
-    /// The literal segments it begins with.
+    /// Whether it has capitals (ASCII).
+    pub(super) fn has_capitals(&self) -> bool {
+        self.segments != self.lower
+    }
+
+    /// The literal segments it begins with, in lower case.
     pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
-        self.segments.iter().map_while(|segment| match segment {
+        self.lower.iter().map_while(|segment| match segment {
             Segment::Literal(text) => Some(text.as_str()),
             Segment::Wild(_) | Segment::AnyDepth => None,
         })
@@ -130,7 +159,7 @@ impl Pattern {
         let text = match last {
             Segment::Literal(text) => text.clone(),
             Segment::Wild(wildcard) => wildcard.text(),
-            Segment::AnyDepth => return Self { segments: parents.to_vec() }.page_aliases(),
+            Segment::AnyDepth => return Self::of(parents.to_vec()).page_aliases(),
         };
         let mut stems = Vec::new();
         if last.matches("index.html") {
@@ -138,7 +167,7 @@ impl Pattern {
         }
         stems_of(&text, ".html", &mut stems);
         // Nothing is left of `index.html`, nor of `.html`: then it is the parents' alone.
-        let alias = |stem| Self { segments: parents.iter().cloned().chain(Segment::parse(stem)).collect() };
+        let alias = |stem| Self::of(parents.iter().cloned().chain(Segment::parse(stem)).collect());
         stems.into_iter().filter(|stem| *stem != text).map(alias).collect()
     }
 }
@@ -151,6 +180,14 @@ impl Segment {
             "**" => Ok(Self::AnyDepth),
             _ if text.contains("**") => Err(PatternError::PartialDepth),
             _ => Ok(Wildcard::parse(text).map_or_else(|| Self::Literal(text.to_owned()), Self::Wild)),
+        }
+    }
+
+    fn in_lower_case(&self) -> Self {
+        match self {
+            Self::Literal(text) => Self::Literal(text.to_ascii_lowercase()),
+            Self::Wild(wildcard) => Self::Wild(wildcard.in_lower_case()),
+            Self::AnyDepth => Self::AnyDepth,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod address;
 mod dav;
+mod letter_case;
 mod other_address;
 mod step_up;
 #[path = "../support/mod.rs"]

@@ -270,7 +270,7 @@ impl Telling<'_> {
             let place = Place { rank: Some(beside.rank), id: config.rule(Some(beside.rank)).id.clone() };
             let word = beside.by.as_ref().map_or_else(String::new, |by| format!(", and does not: {by}"));
             text.push_str(&format!(
-                "\n{}\n  has to admit as well{word}. A page of the rule above may be served here, or what this one is about.\n",
+                "\n{}\n  has to admit as well{word}. Servers differ in endings and in case: what is served here may be what this rule is about.\n",
                 self.rule(&place)
             ));
             self.policy(text, &beside.policy, &place);
