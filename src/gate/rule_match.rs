@@ -126,7 +126,7 @@ impl Gate {
         let own = Cow::Borrowed(self.access(rules.rule, now));
         self.beside(rules).fold(own, |asked, beside| match (asked.as_ref(), self.access(beside, now)) {
             (Access::SignedIn(one), Access::SignedIn(other)) => Cow::Owned(Access::SignedIn(one.and(other))),
-            (Access::SignedIn(_), _) => asked,
+            (Access::SignedIn(_), _) | (Access::Optional, Access::Public) => asked,
             (_, other) => Cow::Borrowed(other),
         })
     }

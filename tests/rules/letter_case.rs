@@ -1,13 +1,14 @@
 //! Many routers ignore case (Express, React Router, Nuxt, ASP.NET, file systems): for them `/ADMIN` is the page at
 //! `/admin`. Whose page it is only the origin knows, so the rules of both have to admit.
 
+use portcullis::gate::Cacheable;
 use serde_json::json;
 
 use crate::{
     signed_in,
     support::{
         browser::Browser,
-        outcome::status,
+        outcome::{forwarded, status},
         world::{HOST, Head, World},
     },
     with_rules,
@@ -60,6 +61,18 @@ fn the_rule_of_another_case_has_to_admit_too() {
     assert!(world.log().contains(r#""rule":"admin","subject":"bob""#), "the log names it: {}", world.log());
     // What it asks for beyond a sign-in is asked for at once.
     assert!(Browser::new("ada").start(&isolate, "/PAY/form").contains("max_age=300"));
+}
+
+/// Who is signed in stays so, and the answer private, whichever of the two rules is the milder.
+#[test]
+fn optional_beside_public_is_optional() {
+    let world = World::new();
+    let rules = json!([{ "path": "/login", "sso": false }, { "path": "/**", "sso": "optional" }]);
+    let (isolate, ada) = signed_in(&world, rules);
+    for path in ["/Login", "/else"] {
+        let arrived = forwarded(ada.send(&isolate, Head::new("GET", path)));
+        assert_eq!(arrived.cacheable(), Cacheable::Privately, "{path}");
+    }
 }
 
 #[test]
