@@ -282,15 +282,19 @@ impl Claims {
     }
 }
 
-/// `text` without what nobody sees: control characters, spaces of no width, and those that say in which direction
-/// others are shown (UAX #9, 2).
+/// `text` without what nobody sees: control characters, characters of no width or without ink, and those that say in
+/// which direction others are shown (UAX #9, 2). What only changes a character before it stays, but not in front.
 fn visible(text: &str) -> String {
     let is_seen = |letter: &char| {
         !letter.is_control()
-            && !matches!(letter, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
-            && !matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}')
+            && !matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}')
+            && !matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+            && !matches!(letter, '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}')
     };
-    text.chars().filter(is_seen).collect::<String>().trim().to_owned()
+    let changes_another =
+        |letter: char| matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}');
+    let seen: String = text.chars().filter(is_seen).collect();
+    seen.trim_start_matches(|letter: char| letter.is_whitespace() || changes_another(letter)).trim_end().to_owned()
 }
 
 /// Claims that nobody vouched for, as tests make them: the Worker has no such way.

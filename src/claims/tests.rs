@@ -70,7 +70,10 @@ fn a_name_on_a_page_is_what_can_be_seen_of_it() {
     assert_eq!(shown(None, Some("\u{200f}\u{2067}Zoë \u{61c}O\u{2019}Neill\u{0}\n ")), "Zoë O\u{2019}Neill");
     // Joiners are letters' own (UAX #31, 2.3).
     assert_eq!(shown(None, Some("علی\u{200c}رضا")), "علی\u{200c}رضا");
-    for blank in ["", " ", "\u{200b}", "\u{a0}\u{feff}", "\u{2028}\u{202e}\t"] {
+    assert_eq!(shown(None, Some("\u{200d}Ada ❤\u{fe0f}")), "Ada ❤\u{fe0f}");
+    let ignorable =
+        ["\u{3164}", "\u{115f}\u{1160}", "\u{2800}", "\u{ad}\u{34f}", "\u{200d} \u{200c}", "\u{fe0f}", "\u{e0020}"];
+    for blank in ["", " ", "\u{200b}", "\u{a0}\u{feff}", "\u{2028}\u{202e}\t"].into_iter().chain(ignorable) {
         assert_eq!(shown(Some(blank), Some("Ada")), "Ada", "{blank:?}");
         assert_eq!(shown(Some(blank), Some(blank)), "ada-1", "{blank:?}");
     }
