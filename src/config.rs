@@ -231,7 +231,11 @@ fn registrations(
             return Err(ConfigError::new(format!("providers[{rank}].id"), format!("{id:?} is used twice")));
         }
         let name = keys::client_secret_name(id);
-        let client_secret = secret(&name).map(Secret::new);
+        // A line break is no part of one (RFC 6749, A.2), and easily pasted behind it.
+        let client_secret = secret(&name).map(|mut text| {
+            text.truncate(text.trim_end_matches(['\r', '\n']).len());
+            Secret::new(text)
+        });
         if client_secret.as_ref().is_some_and(|value| value.expose().trim().is_empty()) {
             return Err(ConfigError::new(name, "is empty: give the client secret, or remove it for a public client"));
         }
@@ -248,7 +252,7 @@ fn refuse_shared(
     origin: Option<&OriginSecret>,
     secret: &impl Fn(&str) -> Option<String>,
 ) -> Result<(), ConfigError> {
-    let Some(text) = provider.client_secret.as_ref().map(Secret::expose) else { return Ok(()) };
+    let Some(text) = provider.client_secret.as_ref().map(|text| text.expose().trim()) else { return Ok(()) };
     let shared = keys::own_secret(text, secret)
         .or_else(|| check.filter(|check| check.is_proven_by(text)).map(|_| keys::CHECK_SECRET))
         .or_else(|| origin.filter(|origin| origin.value.equals(text.as_bytes())).map(|_| origin_secret::SECRET));

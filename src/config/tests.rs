@@ -146,8 +146,10 @@ fn settings_stand_in_one_place() {
 
 #[test]
 fn client_secrets_are_looked_up_by_the_providers_id() {
-    let config = parse(&settings(), &[("PORTCULLIS_WORK_CLIENT_SECRET", "s")]).unwrap();
-    assert!(config.providers[0].client_secret.as_ref().is_some_and(|secret| secret.equals(b"s")));
+    for (stored, told) in [("s", "s"), ("s\r\n", "s"), (" s ", " s ")] {
+        let config = parse(&settings(), &[("PORTCULLIS_WORK_CLIENT_SECRET", stored)]).unwrap();
+        assert!(config.providers[0].client_secret.as_ref().is_some_and(|secret| secret.equals(told.as_bytes())));
+    }
     let error = parse(&settings(), &[("PORTCULLIS_WORK_CLIENT_SECRET", " ")]).unwrap_err();
     assert_eq!(error.setting, "PORTCULLIS_WORK_CLIENT_SECRET");
     let mut none = settings();
@@ -170,9 +172,11 @@ fn a_clients_secret_is_none_of_the_others() {
             parse(&asking, &[&[(name.as_str(), ONE), ("PORTCULLIS_WORK_CLIENT_SECRET", client)][..], &others].concat())
         };
         assert!(with("c3RvcmVkIGF0IGRlcGxveW1lbnQ").is_ok(), "{name}");
-        let error = with(ONE).unwrap_err();
-        assert_eq!(error.setting, "PORTCULLIS_WORK_CLIENT_SECRET", "{name}");
-        assert!(error.problem.starts_with("equals PORTCULLIS_") && !error.problem.contains(ONE), "{error}");
+        for client in [ONE.to_owned(), format!("{ONE}\n")] {
+            let error = with(&client).unwrap_err();
+            assert_eq!(error.setting, "PORTCULLIS_WORK_CLIENT_SECRET", "{name}");
+            assert!(error.problem.starts_with("equals PORTCULLIS_") && !error.problem.contains(ONE), "{error}");
+        }
     }
     // The same bytes in another spelling; and one that nothing asks for goes nowhere, and stands in nobody's way.
     let alone =
