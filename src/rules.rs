@@ -91,45 +91,22 @@ impl Rules {
 
     /// The rules that have to admit as well as that of `rank`, since what is served at this path may be theirs:
     ///
-    /// * Many routers ignore case, so `/ADMIN` may be the page of a rule for `/admin`. Such a rule is what would decide
-    ///   if case made no difference.
     /// * The assets binding serves `/a.html` at `/a`, so a rule for `/a.html` may be about the page at `/a`. Such are
     ///   the later rules with such pages, up to and including the first that is about the path itself.
+    /// * Many servers ignore case, in the whole path or in a part of it, so `/ADMIN` may be the page of a rule for
+    ///   `/admin`. Such are the rules up to there that would match if case made no difference.
     ///
-    /// # Errors
-    /// [`Ambiguous`] when the readings of the path do not agree on them.
-    pub fn beside(
-        &self,
-        path: &RequestPath<'_>,
-        target: Target<'_>,
-        rank: Option<usize>,
-    ) -> Result<Vec<usize>, Ambiguous> {
-        let (first, others) = path.first_and_others();
-        let beside = self.beside_one(first, target, rank);
-        let agree = others.iter().all(|reading| self.beside_one(reading, target, rank) == beside);
-        if agree { Ok(beside) } else { Err(Ambiguous) }
-    }
-
-    fn beside_one(&self, reading: &str, target: Target<'_>, rank: Option<usize>) -> Vec<usize> {
+    /// Of a path with several readings, those of each.
+    pub fn beside(&self, path: &RequestPath<'_>, target: Target<'_>, rank: Option<usize>) -> Vec<usize> {
         let has_aliases = rank.and_then(|rank| self.entries.get(rank)).is_some_and(|entry| !entry.aliases.is_empty());
-        let mut beside = if has_aliases { self.deciding(reading, Case::Told, target) } else { Vec::new() };
-        if self.turns_on_case(reading) {
-            let lower = reading.to_ascii_lowercase();
-            self.deciding(&lower, Case::Ignored, target).into_iter().for_each(|other| add(&mut beside, other));
+        let mut beside = Vec::new();
+        for reading in path.readings() {
+            if has_aliases || self.turns_on_case(reading) {
+                self.add_all(reading, target, false, &mut beside);
+            }
         }
         beside.retain(|other| Some(*other) != rank);
         beside
-    }
-
-    /// The first rule that decides a reading, and with it those that what it says of pages may be about.
-    fn deciding(&self, reading: &str, case: Case, target: Target<'_>) -> Vec<usize> {
-        let mut ranks = Vec::new();
-        self.add_all(reading, &|_, entry| !entry.watches && entry.is_about(reading, case, target), &mut ranks);
-        let is_own =
-            |rank: &usize| self.entries.get(*rank).is_some_and(|entry| entry.pattern.matches_in(case, reading));
-        let own = ranks.iter().position(is_own).unwrap_or(ranks.len());
-        ranks.truncate(own.saturating_add(1));
-        ranks
     }
 
     /// Whether another rule could decide this reading if case made no difference.
@@ -147,20 +124,11 @@ impl Rules {
         self.names_methods && path.any(|reading| is_told(&reading.to_ascii_lowercase()))
     }
 
-    /// The rules that watch a request which the rule of rank `chosen` decides: those before it, in
-    /// their order.
-    pub fn watching(&self, path: &RequestPath<'_>, target: Target<'_>, chosen: Option<usize>) -> Vec<usize> {
-        if !self.watches {
-            return Vec::new();
-        }
+    /// The rules that watch a request: those that would have a say in it if they decided, in their order.
+    pub fn watching(&self, path: &RequestPath<'_>, target: Target<'_>) -> Vec<usize> {
         let mut watching = Vec::new();
-        for reading in path.readings() {
-            let watches = |rank: usize, entry: &Entry| {
-                entry.watches
-                    && chosen.is_none_or(|chosen| rank < chosen)
-                    && entry.is_about(reading, Case::Told, target)
-            };
-            self.add_all(reading, &watches, &mut watching);
+        for reading in path.readings().filter(|_| self.watches) {
+            self.add_all(reading, target, true, &mut watching);
         }
         watching
     }
@@ -176,7 +144,7 @@ impl Rules {
     }
 
     fn rank_of(&self, reading: &str, target: Target<'_>) -> Option<usize> {
-        self.first_of(reading, |entry| !entry.watches && entry.is_about(reading, Case::Told, target))
+        self.first_of(reading, |entry| !entry.watches && entry.is_for(target) && entry.matches(reading, Case::Told))
     }
 
     /// The lowest rank on the way of a path that `is_it`.
@@ -191,30 +159,31 @@ impl Rules {
         first
     }
 
-    /// Adds the ranks of all on the way of a path that `is_it`, in their order.
-    fn add_all(&self, reading: &str, is_it: &dyn Fn(usize, &Entry) -> bool, to: &mut Vec<usize>) {
-        for rank in self.index.along(reading).flatten() {
-            if self.entries.get(*rank).is_some_and(|entry| is_it(*rank, entry)) {
-                add(to, *rank);
+    /// Adds the ranks of those that may be about a reading, in any case and by any of their pages, up to the first that
+    /// decides it in its own case and as the path itself: of the rules that watch, or of the others.
+    fn add_all(&self, reading: &str, target: Target<'_>, watches: bool, to: &mut Vec<usize>) {
+        let is_last = |entry: &Entry| !entry.watches && entry.is_for(target) && entry.pattern.matches(reading);
+        let last = self.first_of(reading, is_last);
+        let lower = reading.to_ascii_lowercase();
+        let is_one =
+            |entry: &Entry| entry.watches == watches && entry.is_for(target) && entry.matches(&lower, Case::Ignored);
+        let ranks = self.index.along(reading).flatten().filter(|rank| last.is_none_or(|last| **rank <= last));
+        for rank in ranks.filter(|rank| self.entries.get(**rank).is_some_and(is_one)) {
+            // There are few: to sort many takes code of a kilobyte.
+            if let Err(place) = to.binary_search(rank) {
+                to.insert(place, *rank);
             }
         }
     }
 }
 
 impl Entry {
-    fn is_about(&self, reading: &str, case: Case, target: Target<'_>) -> bool {
-        self.scope.has_method(target.method) && self.scope.has_host(target.host) && self.matches(reading, case)
+    fn is_for(&self, target: Target<'_>) -> bool {
+        self.scope.has_method(target.method) && self.scope.has_host(target.host)
     }
 
     fn matches(&self, reading: &str, case: Case) -> bool {
         self.pattern.matches_in(case, reading) || self.aliases.iter().any(|alias| alias.matches_in(case, reading))
-    }
-}
-
-/// Adds a rank where it belongs, once. There are few: to sort many takes code of a kilobyte.
-fn add(ordered: &mut Vec<usize>, rank: usize) {
-    if let Err(place) = ordered.binary_search(&rank) {
-        ordered.insert(place, rank);
     }
 }
 

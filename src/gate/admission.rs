@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     claims::Claims,
-    config::{Access, Site},
+    config::{Access, Rule, Site},
     edge::RequestHead,
     policy::{Denied, Facts, Granted, Policy, StepUp, address_of},
     rules::{RequestPath, Target},
@@ -169,7 +169,8 @@ impl Gate {
             None => cookies.as_ref().and_then(|cookies| self.session_of(cookies, site, now)),
         };
         // 7. Public. A rule that is switched to public still does not pass on the tokens it accepts.
-        let keeps = || rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
+        let takes_it = |rule: &Rule| rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
+        let keeps = || takes_it(rule) || self.beside(ruled.rules()).any(takes_it);
         if ruled.rules().preflight {
             return self.pass_anyone(Admitted::anyone(&ruled).keeping(keeps()), edit);
         }
@@ -244,10 +245,10 @@ impl Gate {
 
     /// What the rules that watch have to say of a person who is signed in.
     fn watch<H: RequestHead>(&self, ruled: &RuledRequest<'_, '_, H>) -> Vec<Finding> {
-        let (arrival, rank) = (ruled.arrival(), ruled.rules().rank);
+        let arrival = ruled.arrival();
         let (head, now, site) = (arrival.head(), arrival.now(), arrival.site());
         let target = Target { host: site.host, method: head.method() };
-        let watching = self.config.matcher().watching(arrival.path(), target, rank);
+        let watching = self.config.matcher().watching(arrival.path(), target);
         if watching.is_empty() {
             return Vec::new();
         }

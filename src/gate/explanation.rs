@@ -281,7 +281,7 @@ impl Gate {
             explanation.asks = self.step_up_for(&goal, head, visit.site(), None, now);
         }
         let own = Target { host: visit.site().host, method: head.method() };
-        let watching = matcher.watching(&path, own, rank).into_iter();
+        let watching = matcher.watching(&path, own).into_iter();
         let policies = watching.filter_map(|rank| Some((rank, policy_of(&self.config.rule(Some(rank)).access)?)));
         explanation.watching = policies
             .zip(findings)

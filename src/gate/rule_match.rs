@@ -22,8 +22,10 @@ use crate::{
 pub(super) struct RuleMatch<'g> {
     pub(super) rank: Option<usize>,
     pub(super) rule: &'g Rule,
-    /// Ranks of other rules that may be about the same file: `rule` matched where the assets binding may serve one of
-    /// its pages. Only the origin knows whose file it is, so all must admit.
+    /// Ranks of other rules that what is served here may be about, as [`Rules::beside`] finds them. Only the origin
+    /// knows whose it is, so all must admit.
+    ///
+    /// [`Rules::beside`]: crate::rules::Rules::beside
     pub(super) beside: Vec<usize>,
     /// It is a preflight that the rules let pass.
     pub(super) preflight: bool,
@@ -112,7 +114,7 @@ impl Gate {
     ) -> Result<RuleMatch<'_>, Ambiguous> {
         let (matcher, target) = (self.config.matcher(), Target { host: site.host, method });
         let rank = matcher.first_match(path, target)?;
-        let beside = matcher.beside(path, target, rank)?;
+        let beside = matcher.beside(path, target, rank);
         Ok(RuleMatch { rank, rule: self.config.rule(rank), beside, preflight: false })
     }
 
