@@ -26,6 +26,7 @@ const WASM_OPT = [
   '--strip-producers',
   '--low-memory-unused',
   '-O',
+  '--converge',
   // What is called once is inlined only when small: all of it inlined compresses worse, by 17 KB.
   '--one-caller-inline-max-function-size=20',
   // What is of one kind stands together, which compresses better, by 3 KB.
