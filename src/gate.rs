@@ -5,7 +5,7 @@
 //!    (`arrival.rs`: host, path, scheme, own address), its rule is found (`rule_match.rs`), and it is
 //!    admitted (`admission.rs`: token or session, same-origin, policy). What is admitted ends here as a
 //!    [`Forward`], with no I/O of the gate's own.
-//! 2. [`Gate::respond`] takes what is left, asynchronously: a login to start, an own endpoint to
+//! 2. [`Gate::respond`] takes what is left, asynchronously: a login to start, an endpoint of the gate's own to
 //!    answer, a refusal to explain.
 //!
 //! Every flow reads top to bottom in one file: `login.rs`, `callback.rs`, `logout.rs`.
@@ -81,7 +81,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// Characters of a path that a log shows: anybody can send longer ones.
+/// How many characters of a path the log shows: anybody can send longer ones.
 const LONGEST_PATH: usize = 1_024;
 
 /// The gate of one isolate: the settings, the keys derived from the secrets, and what it has
@@ -108,7 +108,7 @@ pub enum Outcome {
     Answer(Answer),
 }
 
-/// A request as it came, with the one id that stands on its page and on each of its lines in the log.
+/// A request as it came, with the one id that is shown on its page and on each of its lines in the log.
 struct Asked<'r, E, H> {
     edge: &'r E,
     head: &'r H,
@@ -152,7 +152,7 @@ impl Gate {
         &self.config
     }
 
-    /// Everything that [`Gate::decide`] does not forward, and what comes when a look at the switches
+    /// Answers everything that [`Gate::decide`] does not forward, and decides what comes when a look at the switches
     /// is due.
     pub async fn respond<E: Edge>(self: &Rc<Self>, edge: &E, head: &impl RequestHead) -> Outcome {
         self.look_at_switches(edge).await;
@@ -163,7 +163,7 @@ impl Gate {
         }
     }
 
-    /// Turns a decision into an outcome; own endpoints go to [`Gate::answer`].
+    /// Turns a decision into an outcome. The gate's own endpoints are left to [`Gate::answer`].
     async fn conclude<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         asked: Asked<'_, E, H>,
@@ -208,7 +208,7 @@ impl Gate {
         Outcome::Answer(self.refuse(&asked.at(visit), &rejection))
     }
 
-    /// The own endpoints, each an exact path with its methods.
+    /// Answers for the gate's own endpoints, each an exact path with its methods.
     async fn answer<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         endpoint: Endpoint,
@@ -263,7 +263,7 @@ impl Gate {
         }
     }
 
-    /// The session of a request, if it has one that opens here and now.
+    /// The session of a request, if it has one that counts here and now.
     fn session(&self, head: &impl RequestHead, site: Site<'_>, now: Timestamp) -> Option<Session> {
         let header = head.cookie()?;
         self.session_of(&Cookies::parse(&header, CookieNames::new(site.development)), site, now)
@@ -292,8 +292,8 @@ impl Gate {
         signed.check(self.binding(site), is_issuer_of, now)
     }
 
-    /// Reads a `Cookie` header for the requests that come with the same again; on a development host or on
-    /// any other. `None` if there is nothing in it to remember.
+    /// Reads a `Cookie` header once for all requests that bring the same one, either on a development host or on the
+    /// others. `None` if there is nothing in it to remember.
     pub fn verify_cookies(&self, header: String, development: bool) -> Option<VerifiedCookies> {
         let names = CookieNames::new(development);
         VerifiedCookies::read(header, names, &mut self.sessions.borrow_mut(), &self.keys)
@@ -307,12 +307,12 @@ impl Gate {
         }
     }
 
-    /// The path of an own endpoint.
+    /// The path of one of the gate's own endpoints.
     fn path_of(&self, endpoint: Endpoint) -> String {
         format!("{}/{}", self.config.prefix, endpoint.name())
     }
 
-    /// A page of the gate's own, for this request.
+    /// One of the gate's own pages, for this request.
     fn page<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, status: u16, page: &Page) -> Answer {
         Answer::page(status, &pages::render(page, &request.id))
     }
@@ -329,7 +329,7 @@ impl<E: Edge, H: RequestHead> Request<'_, E, H> {
         self.visit.cookie_names()
     }
 
-    /// A line for each rule that only watches.
+    /// Logs a line for each finding of a rule in report mode.
     fn report(&self, findings: &[Finding]) {
         for finding in findings {
             let (code, by) = match &finding.denied_by {

@@ -5,14 +5,14 @@
 //! visitor's identity attached. The origin is a static site, another Worker, or any server.
 //!
 //! # Scope
-//! A relying party for the authorization code flow with PKCE, at one provider or several; sessions without a
-//! store; rules by host, path and method, with policies over what a provider says of a person, and step-up; tokens
-//! of machines; identity headers for the origin, or a signed assertion; logout here and at the provider; a switch
-//! at run time; and an answer to proxies that ask.
+//! A relying party for the authorization code flow with PKCE, at one provider or several; sessions without a store;
+//! rules by host, path and method, with policies on a person's claims, and step-up; machine tokens; identity headers
+//! for the origin, or a signed assertion; logout here and at the provider; a run-time switch; and a check endpoint
+//! for proxies that ask.
 //!
 //! # Not in scope
-//! Being an identity provider, storing people or passwords, rewriting content, filtering traffic
-//! for anything but identity.
+//! Being an identity provider, storing users or passwords, rewriting content, filtering traffic by anything but
+//! identity.
 //!
 //! # The map
 //! A pure core that decides, a thin asynchronous gate that orders the steps, one adapter that
@@ -20,7 +20,7 @@
 //!
 //! | room | what it owns |
 //! |---|---|
-//! | [`gate`] | the order of events, the own endpoints, every answer |
+//! | [`gate`] | the order of events, the gate's own endpoints, every answer |
 //! | [`edge`] | the one port to the world, the head of a request |
 //! | [`config`] | settings: text in, types out, once |
 //! | [`rules`] | the readings of a path, patterns, the first match |
@@ -35,20 +35,19 @@
 //! that the rooms share.
 //!
 //! # One request's walk
-//! [`gate::Gate::decide`] takes the head and the time. Signed in and allowed, or public: it ends
-//! there, synchronously, with the edits to make on the way to the origin. Otherwise
-//! [`gate::Gate::respond`] has the word: one of the gate's own endpoints, a refusal, 401 for whatever is no page
-//! in a tab, and for a page in a tab a login (`gate/login.rs`). That comes back to
-//! `gate/callback.rs`, where [`oidc::UntrustedIdToken`] becomes an [`oidc::IdToken`] check by check,
-//! an [`oidc::IdToken`] becomes [`claims::Claims`], and claims become a [`session::Session`].
+//! [`gate::Gate::decide`] takes the head and the time. Signed in and allowed, or public: it ends there,
+//! synchronously, with the edits to make on the way to the origin. Otherwise [`gate::Gate::respond`] takes over: it
+//! answers for one of the gate's own endpoints, refuses, sends 401 to anything that is not a page in a tab, and
+//! starts a login for a page that is (`gate/login.rs`). The login comes back to `gate/callback.rs`, where
+//! [`oidc::UntrustedIdToken`] becomes an [`oidc::IdToken`] check by check, an [`oidc::IdToken`] becomes
+//! [`claims::Claims`], and claims become a [`session::Session`].
 //!
-//! Each of those types is made by the checks of the one before, so that leaving a stage of them out
-//! does not compile.
+//! Each of those types is made only by the checks on the one before it, so skipping a stage does not compile.
 //!
 //! # What does not compile
-//! Each example stands beside one that differs from it in one place, and compiles.
+//! Each example is followed by one that differs from it in a single place, and compiles.
 //!
-//! To leave out steps 2 to 5 of an ID token's checks (Core 3.1.3.7):
+//! To skip steps 2 to 5 of an ID token's checks (Core 3.1.3.7):
 //!
 //! ```compile_fail,E0599
 //! use portcullis::{oidc::*, secret::Secret, time::Timestamp};
@@ -75,7 +74,7 @@
 //! }
 //! ```
 //!
-//! To say that a signature was checked which was not:
+//! To claim that a signature was checked when it was not:
 //!
 //! ```compile_fail,E0451
 //! use portcullis::{oidc::*, secret::Secret, time::Timestamp};
@@ -100,7 +99,7 @@
 //! }
 //! ```
 //!
-//! To take claims from a token whose checks are not done:
+//! To take claims from a token before its checks are done:
 //!
 //! ```compile_fail,E0599
 //! use portcullis::{claims::{Claims, Selection}, oidc::*};
@@ -115,7 +114,7 @@
 //! }
 //! ```
 //!
-//! To read who is signed in from a cookie that was signed once, and that counts here no more:
+//! To read who is signed in from a cookie that was signed once, but may no longer count here:
 //!
 //! ```compile_fail,E0599
 //! use portcullis::{claims::Claims, keyring::KeyRing, session::*};
@@ -130,7 +129,7 @@
 //! }
 //! ```
 //!
-//! To admit a request for which no rule did:
+//! To admit a request that no rule admitted:
 //!
 //! ```compile_fail,E0624
 //! use portcullis::{edge::RequestHead, gate::*, time::Timestamp};
@@ -151,7 +150,7 @@
 //! }
 //! ```
 //!
-//! To send a request on to the origin that was admitted, but not decided to go as it is:
+//! To forward a request that was admitted, but for which an assertion has to be signed first:
 //!
 //! ```compile_fail,E0624
 //! use portcullis::{config::Headers, edge::RequestHead, gate::*, session::CookieEdit, time::Timestamp};
@@ -176,7 +175,7 @@
 
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
-// It can make claims of what nobody signed, for the command that explains decisions.
+// It can make claims from what nobody signed, for the command that explains decisions.
 #[cfg(all(feature = "check", target_arch = "wasm32"))]
 compile_error!("the feature `check` is for commands alone: the Worker is built without it");
 

@@ -23,34 +23,34 @@ use crate::{
 pub enum Decision {
     /// A rule admits it.
     Forward(Forward),
-    /// A rule admits it, and an assertion is to be signed before it goes on.
+    /// A rule admits it, but an assertion has to be signed before it goes on.
     Sign(Admitted, CookieEdit, Visit),
     /// It is for one of the gate's own endpoints.
     Own(Endpoint, Visit),
     /// A rule asks for sign-in, and there is no session.
     SignIn(Visit),
-    /// It shows an access token whose signature has to be checked first.
+    /// It shows an access token whose signature has to be verified first.
     Verify(Unchecked, Visit),
-    /// A rule asks for more than the sign-in that there was.
+    /// A rule asks for more than the existing sign-in offers.
     StepUp(StepUp, Visit),
-    /// It came over plain http and is asked to come again over https.
+    /// It came over plain HTTP and is redirected to HTTPS.
     Secure(Visit),
     /// It goes nowhere.
     Refuse(Rejection, Visit),
-    /// This decision, and what rules that only watch found, for the log.
+    /// This decision, with what rules in report mode found, for the log.
     Watched(Box<Self>, Vec<Finding>, Visit),
 }
 
-/// What a rule would have done that only watches.
+/// What a rule in report mode would have done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The rule.
     pub rule: String,
-    /// Whose subject it is (Core 5.7).
+    /// The provider that the subject belongs to (Core 5.7).
     pub provider: String,
     /// Who asked.
     pub subject: String,
-    /// What of the policy would have denied; `None` where it would have admitted.
+    /// The part of the policy that would have denied; `None` where it would have admitted.
     pub denied_by: Option<String>,
 }
 
@@ -64,13 +64,13 @@ pub struct Admitted {
 /// Who is admitted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Identity {
-    /// Everybody; nobody looked who it is.
+    /// Anyone; who it is was not looked at.
     Anyone,
-    /// Everybody, and nobody is signed in.
+    /// Anyone, and nobody is signed in.
     Nobody,
-    /// The person of this session. The rule's policy granted it, if the rule has one.
+    /// The person of this session, to whom the rule's policy granted the request, if the rule has one.
     Person(Session),
-    /// A machine with a token that the rule takes, whom its policy granted it.
+    /// A machine with a token that the rule takes, and to which the rule's policy granted the request.
     Machine(Machine),
 }
 
@@ -84,28 +84,28 @@ impl Admitted {
         Self { keeps_token, ..self }
     }
 
-    /// Whether `Authorization` stays here.
+    /// Whether `Authorization` is kept from the origin.
     pub(super) fn keeps_token(&self) -> bool {
         self.keeps_token || matches!(&self.identity, Identity::Machine(machine) if machine.keeps_token())
     }
 
-    /// A public rule, or a preflight.
+    /// For a public rule, or a preflight.
     fn anyone<H>(_ruled: &RuledRequest<'_, '_, H>) -> Self {
         Self::of(Identity::Anyone)
     }
 
-    /// Where sign-in is optional, a session counts for a request that is not another site's doing.
+    /// Where sign-in is optional, a session counts only if the request is not another site's doing.
     fn optionally<H>(_ruled: &RuledRequest<'_, '_, H>, session: Option<(Session, SameOrigin)>) -> Self {
         Self::of(session.map_or(Identity::Nobody, |(session, _)| Identity::Person(session)))
     }
 
-    /// The policy's word is what makes a session count.
+    /// A session counts only where the policy grants the request, and it is not another site's doing.
     fn person<H>(_ruled: &RuledRequest<'_, '_, H>, session: Session, _granted: &Granted, _origin: &SameOrigin) -> Self {
         Self::of(Identity::Person(session))
     }
 
-    /// The same for a token. Nothing sends one by itself, as browsers do with cookies, so it need not
-    /// say where it comes from.
+    /// The same for a token. Nothing attaches one by itself, as browsers do cookies, so where the request comes from
+    /// does not matter.
     fn machine<H>(_ruled: &RuledRequest<'_, '_, H>, machine: Machine, _granted: &Granted) -> Self {
         Self::of(Identity::Machine(machine))
     }
@@ -118,16 +118,16 @@ impl Admitted {
 impl Gate {
     /// Decides a request. Pure: no I/O, no clock, no randomness.
     ///
-    /// 1. the host is one of the settings' (else 421);
+    /// 1. the host is in the settings (else 421);
     /// 2. the path can be read (else 400);
     /// 3. it came over https, or to this machine;
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404), and the gate is not
     ///    locked down (else 503);
-    /// 5. its path and its method would reach the origin exactly as they are judged (else 400);
+    /// 5. its path and its method would reach the origin exactly as they were judged (else 400);
     /// 6. every reading of the path chooses the same rule, no header overrides the method where a rule names methods,
     ///    and the destination of a copy or move chooses that rule too (else 400);
-    /// 7. the rule is public, or lets this preflight pass, or
-    /// 8. a token decides, where the rule takes them (else 400, 401, 403, never a login), or
+    /// 7. the rule is public, or lets this preflight pass; or
+    /// 8. a token decides, where the rule takes tokens (else 400, 401, 403, never a login); or
     /// 9. there is a session, unless sign-in is optional,
     /// 10. the request is not another site's doing (else 403),
     /// 11. and the rule's policy grants it (else 403, or a step up).
@@ -223,7 +223,7 @@ impl Gate {
         }
     }
 
-    /// Which of several rules denies, and by which part of it.
+    /// Which of several rules denies, and which part of it.
     fn blame<'g>(
         &'g self,
         rules: &RuleMatch<'g>,
@@ -238,12 +238,12 @@ impl Gate {
         })
     }
 
-    /// The way on for everybody.
+    /// Passes a request on without asking who sent it.
     fn pass_anyone(&self, admitted: Admitted, edit: CookieEdit) -> Decision {
         Decision::Forward(Forward::new(admitted, edit, &self.config.headers, None))
     }
 
-    /// What the rules that watch have to say of a person who is signed in.
+    /// What the rules in report mode find about a person who is signed in.
     fn watch<H: RequestHead>(&self, ruled: &RuledRequest<'_, '_, H>) -> Vec<Finding> {
         let arrival = ruled.arrival();
         let (head, now, site) = (arrival.head(), arrival.now(), arrival.site());
@@ -268,7 +268,7 @@ impl Gate {
             .collect()
     }
 
-    /// What has to be asked of whoever signs in for this.
+    /// What the provider has to be asked for when somebody signs in for this goal.
     pub(super) fn step_up_for(
         &self,
         goal: &Goal,
@@ -292,7 +292,7 @@ impl Gate {
     }
 }
 
-/// Judges with the facts that the policy asks about.
+/// Judges by those facts alone that the policy asks about.
 fn judge(policy: &Policy, claims: &Claims, head: &impl RequestHead, now: Timestamp) -> Result<Granted, Denied> {
     let address = policy.asks_address().then(|| head.client_address()).flatten();
     let country = policy.asks_country().then(|| head.country()).flatten();

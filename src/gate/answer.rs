@@ -1,4 +1,5 @@
-//! [`Answer`]: what the gate says itself. Never a source for another site, and never kept by a cache but
+//! [`Answer`]: what the gate says itself. It is never taken for another media type, its address never reaches another
+//! site as a referrer, and no cache keeps it but for the client script and the public keys of the assertion.
 //! for the client script and the public keys of the assertion.
 
 use std::borrow::Cow;
@@ -45,14 +46,14 @@ impl Answer {
         Self::new(status, String::new())
     }
 
-    /// JSON of a media type.
+    /// JSON with this media type.
     pub(crate) fn json(status: u16, kind: &str, object: Object) -> Self {
         let mut text = json::write(&object.into());
         text.push('\n');
         Self::new(status, text).with("content-type", kind)
     }
 
-    /// A page, under the policy that belongs to it.
+    /// A page, with its own content security policy.
     pub fn page(status: u16, document: &Document) -> Self {
         let framing = if document.frameable { "SAMEORIGIN" } else { "DENY" };
         Self::new(status, document.html.clone())
@@ -61,12 +62,12 @@ impl Answer {
             .with("x-frame-options", framing)
     }
 
-    /// A redirect to a whole address.
+    /// A redirect to an absolute address.
     pub fn redirect(status: u16, address: &str) -> Self {
         Self::new(status, String::new()).with("location", address)
     }
 
-    /// With this value of a header in the place of the one there is.
+    /// With this value in place of the header's present one.
     #[must_use]
     pub fn with_instead(mut self, name: &'static str, value: &str) -> Self {
         self.headers.retain(|(header, _)| *header != name);

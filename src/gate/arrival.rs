@@ -62,7 +62,7 @@ impl Gate {
         if locked_down {
             return Break(Decision::Refuse(Rejection::LockedDown, visit()));
         }
-        // 5. What arrives. What is fetched by its address is parsed once more on the way.
+        // 5. What reaches the origin. The address of an outgoing fetch is parsed once more on the way.
         if let (Origin::Address(origin), false) = (&self.config.origin, path.is_plain())
             && !survives_parsing(origin, path.as_sent())
         {
@@ -84,7 +84,7 @@ impl<'h, H> Arrival<'h, H> {
         self.now
     }
 
-    /// The site of the settings that it came to.
+    /// The configured site that it came to.
     pub(super) fn site(&self) -> Site<'h> {
         self.site
     }
@@ -93,20 +93,20 @@ impl<'h, H> Arrival<'h, H> {
         &self.path
     }
 
-    /// Where it came to, for what does not go on at once.
+    /// Where it came to, for a decision other than to forward it at once.
     pub(super) fn visit(&self) -> Visit {
         Visit::new(self.site, self.address)
     }
 }
 
-/// Whether the platform writes the address of this path as it stands. Its parser escapes `^`, as the URL
-/// Standard says; ours does not yet.
+/// Whether the platform's parser leaves this path as it is. That one escapes `^`, as the URL Standard says; ours does
+/// not yet.
 fn survives_parsing(origin: &str, path: &str) -> bool {
     !path.contains('^') && url::Url::parse(&format!("{origin}{path}")).is_ok_and(|url| url.path() == path)
 }
 
 impl Visit {
-    /// For a request whose host is none of ours, of which nothing is repeated.
+    /// For a request whose host is not ours: nothing of it is repeated.
     fn nowhere() -> Self {
         let site = Site { address: "", host: "", development: false };
         Self::new(site, Address { base: "", path: "", query: None })

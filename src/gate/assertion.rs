@@ -4,8 +4,8 @@
 //! # The walk
 //! 1. `decide` admits somebody. Where an assertion is asked for and one is at hand ([`AssertionCache`]), the
 //!    request goes on at once.
-//! 2. Else it is [`Decision::Sign`], and `respond` has one signed by the platform, keeps it for the
-//!    requests that follow, and lets this one go on.
+//! 2. Otherwise it is [`Decision::Sign`], and `respond` has one signed by the platform, keeps it for the requests
+//!    that follow, and lets this one go on.
 //!
 //! Without a signature nothing goes on: an origin that asks for assertions must not get a request
 //! that merely lacks one.
@@ -30,8 +30,8 @@ use crate::{
     time::Lifetime,
 };
 
-/// How long an assertion lasts: long enough to be used for a page's every picture, and short enough
-/// that one which leaks from the origin's log is stale when it is found.
+/// How long an assertion lasts: long enough to be used for every image of a page, and short enough that one leaked
+/// from the origin's log is stale when it is found.
 const LIFETIME: Lifetime = Lifetime::from_seconds(5 * 60);
 /// With less than this left a new one is signed: the origin's clock may be fast, and a request may wait.
 const LEAST_LEFT: Lifetime = Lifetime::from_seconds(60);
@@ -42,7 +42,7 @@ const ID_BYTES: usize = 16;
 /// How long the key set may be kept. An origin that meets a key it does not know asks again anyway.
 const KEYS_LIFETIME: &str = "public, max-age=300";
 
-/// What is made of the public halves, once.
+/// What is made of the keys' public halves, once.
 #[derive(Debug)]
 pub(super) struct AssertionKeys {
     /// The header of every assertion, encoded.
@@ -52,7 +52,7 @@ pub(super) struct AssertionKeys {
 }
 
 impl Gate {
-    /// The way on for whom a rule admits: at once, unless an assertion has to be signed first.
+    /// Passes on what a rule admits: at once, unless an assertion has to be signed first.
     pub(super) fn pass<H: RequestHead>(
         &self,
         admitted: Admitted,
@@ -73,7 +73,7 @@ impl Gate {
         Decision::Forward(Forward::new(admitted, cookies, names, assertion))
     }
 
-    /// Signs an assertion for who is admitted, keeps it, and lets the request go on with it.
+    /// Signs an assertion for whoever is admitted, keeps it, and lets the request go on with it.
     pub(super) async fn sign_and_pass<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
@@ -98,7 +98,7 @@ impl Gate {
         Some(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// `/.auth/jwks.json`: the public keys (RFC 7517, 5), that of the previous secret among them.
+    /// `/.auth/jwks.json`: the public keys (RFC 7517, 5), including that of the previous secret.
     pub(super) async fn jwks<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
         match self.published(request.edge).await {
             Some(published) => Answer::text(200, &published.keys)
@@ -108,7 +108,7 @@ impl Gate {
         }
     }
 
-    /// What is made of the public halves. The platform computes them once per isolate.
+    /// What is made of the keys' public halves, which the platform computes once per isolate.
     async fn published<E: Edge>(&self, edge: &E) -> Option<Rc<AssertionKeys>> {
         if let Some(known) = self.published.borrow().as_ref() {
             return Some(Rc::clone(known));
@@ -125,7 +125,7 @@ impl Gate {
 }
 
 impl AssertionKeys {
-    /// The key that signs comes first.
+    /// Adds a key. The one that signs comes first.
     fn add(&mut self, PublicPoint { x, y }: &PublicPoint) {
         // RFC 7638: the digest of the members that every EC key has, in the order of their names.
         let members = format!(r#""crv":"P-256","kty":"EC","x":"{x}","y":"{y}""#);

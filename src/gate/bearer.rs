@@ -1,8 +1,9 @@
-//! What a machine shows in the place of a session, on rules that take it: an access token in
+//! What a machine shows in place of a session, on rules that take it: an access token in `Authorization: Bearer` (RFC
+//! 6750, 2.1), or a service token in a header of its own.
 //! `Authorization: Bearer` (RFC 6750, 2.1), or a service token in a header of its own.
 //!
-//! Where a token is shown, it decides, and the cookie is not looked at. A machine cannot sign in, so
-//! the answer to a bad one is never a redirect and never a page (RFC 6750, 3).
+//! Where a token is shown, it decides, and the cookie is not looked at. A machine cannot sign in, so the answer to a
+//! bad token is never a redirect and never a page (RFC 6750, 3).
 
 use std::rc::Rc;
 
@@ -34,25 +35,25 @@ pub(super) struct Machine {
 pub(super) enum Shown {
     /// A token that counts.
     Machine(Machine),
-    /// An access token whose signature has to be checked, which takes a while.
+    /// An access token whose signature has yet to be verified, which takes a while.
     Unchecked(Unchecked),
 }
 
-/// An access token that was not checked yet, and what the rule takes.
+/// An access token that has not been checked yet, and the tokens that the rule takes.
 #[derive(Debug)]
 pub struct Unchecked {
     token: Secret<String>,
     taken: Rc<AcceptedTokens>,
 }
 
-/// How a token is shown, and so how the answer names what is asked for.
+/// How a token is shown, and so how the challenge names what is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
     Bearer,
     Service,
 }
 
-/// Why a machine goes no further.
+/// Why a machine is refused.
 #[derive(Clone, Debug)]
 pub struct MachineRejection {
     scheme: Scheme,
@@ -61,17 +62,17 @@ pub struct MachineRejection {
 
 #[derive(Clone, Debug)]
 enum Why {
-    /// Two tokens, or something that is none by its form.
+    /// Two tokens, or something that does not have a token's form.
     Malformed,
     AccessToken(AccessTokenError),
     ServiceToken(ServiceTokenError),
     /// No key of the issuer verifies the access token.
     NoKey,
-    /// The policy admits it in no way.
+    /// The policy does not admit it.
     Denied(Box<Denial>),
-    /// The policy asks for another authentication than the token was made with.
+    /// The policy asks for a different authentication from the one behind the token.
     StepUp(Box<Denial>, Box<StepUp>),
-    /// The issuer's keys cannot be had.
+    /// The issuer's keys are unavailable.
     KeysDown(Trouble),
 }
 
@@ -80,12 +81,12 @@ impl Machine {
         &self.claims
     }
 
-    /// Whether `Authorization` holds a token that stays here.
+    /// Whether `Authorization` holds a token that is kept from the origin.
     pub(super) fn keeps_token(&self) -> bool {
         self.scheme == Scheme::Bearer && !self.forward
     }
 
-    /// The rejection that a denial by the policy becomes.
+    /// Turns a denial by the policy into a rejection.
     pub(super) fn denied(&self, rule: &str, denied: Denied) -> MachineRejection {
         let denial = Box::new(Denial::new(&self.claims, rule, denied.by));
         self.scheme.refuse(match denied.step_up {
@@ -118,8 +119,8 @@ impl Gate {
         }
     }
 
-    /// An access token that this isolate verified before counts at once if it has not expired and was checked for the
-    /// issuer that this rule takes it for: another rule may take it for another's.
+    /// An access token that this isolate verified before counts at once, if it has not expired and this rule takes it
+    /// as the same issuer's: another rule may have taken it as another's.
     fn access_token(&self, token: &str, taken: &Rc<AcceptedTokens>, now: Timestamp) -> Result<Shown, MachineRejection> {
         let known = self.tokens.borrow().known(token);
         let claims = known.as_ref().map_or(Ok(None), |known| known.claims(&taken.issuers, now));
@@ -131,8 +132,8 @@ impl Gate {
 
     /// Checks an access token (RFC 9068, 4) and remembers it: then [`Gate::decide`] finds it.
     ///
-    /// No call is made for a token that is not from an issuer of the rule, for us, and current. The
-    /// keys have a budget of their own, so that whoever invents tokens keeps nobody from signing in.
+    /// No call is made unless the token is from an issuer of the rule, for us, and current. The keys have a budget of
+    /// their own, so that invented tokens keep nobody from signing in.
     pub(super) async fn verify<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
@@ -158,8 +159,8 @@ impl Gate {
     }
 }
 
-/// Whether `Authorization` holds a token that stays here, where nobody has to show one: a token for the gate is not the
-/// origin's, even where everybody passes.
+/// Whether `Authorization` holds a token that is kept from the origin, where nobody has to show one: a token for the
+/// gate is not the origin's, even where everybody passes.
 pub(super) fn keeps_token(head: &impl RequestHead, taken: &AcceptedTokens) -> bool {
     let may_hold = !taken.issuers.is_empty() && !taken.forward;
     may_hold && head.header("authorization").is_some_and(|header| !matches!(bearer(&header), Ok(None)))
@@ -175,8 +176,8 @@ fn service_token(text: &str, taken: &Rc<AcceptedTokens>, now: Timestamp) -> Resu
     Ok(Shown::Machine(Machine { scheme: Scheme::Service, claims: Rc::clone(&token.claims), forward: false }))
 }
 
-/// The token of `Authorization`: `Bearer`, spaces, and the letters of RFC 6750, 2.1. Several lines come joined by
-/// commas; a bearer token that is not the only credential is refused.
+/// The token in `Authorization`: `Bearer`, spaces, and the characters of RFC 6750, 2.1. Several header lines arrive
+/// joined by commas; a bearer token that is not the only credential is refused.
 fn bearer(header: &str) -> Result<Option<&str>, Why> {
     let scheme = |credentials: &str| {
         let name = credentials.trim_start().split([' ', '\t']).next().unwrap_or_default();
@@ -229,8 +230,8 @@ impl MachineRejection {
         }
     }
 
-    /// The parameters of the challenge behind its realm: the error of RFC 6750, 3.1, or what RFC 9470, 3
-    /// has in its place. None where the token is not to blame.
+    /// The parameters of the challenge after its realm: the error of RFC 6750, 3.1, or what RFC 9470, 3 puts in its
+    /// place. `None` where the token is not to blame.
     fn error(&self) -> Option<String> {
         let error = match &self.why {
             Why::Malformed => "invalid_request",
@@ -257,7 +258,7 @@ impl MachineRejection {
         }
     }
 
-    /// What else the operator reads beside the code.
+    /// What the operator reads besides the code.
     pub(super) fn detail(&self) -> String {
         match &self.why {
             Why::AccessToken(error) => error.to_string(),
@@ -268,7 +269,7 @@ impl MachineRejection {
         }
     }
 
-    /// What whoever runs the machine reads.
+    /// What is said to whoever runs the machine: a title and a sentence.
     pub(super) const fn words(&self) -> (&'static str, &'static str) {
         match self.why {
             Why::Malformed => ("One token", "Show one token, in one header, in its form."),

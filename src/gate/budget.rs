@@ -1,11 +1,11 @@
-//! [`Budget`]: how often a provider is called, whatever strangers send.
+//! [`Budget`]: bounds how often a provider is called, whatever strangers send.
 
 use crate::time::{Lifetime, Timestamp};
 
-/// A bucket of calls that fills again over time.
+/// A bucket of calls that refills over time.
 ///
-/// Anybody can start logins and show tokens with invented key ids, and each could cause a call to
-/// the provider. A budget bounds them per isolate; who finds it empty is served from what is known.
+/// Anybody can start logins and show tokens with invented key ids, and each could cause a call to the provider. A
+/// budget bounds these calls per isolate; whoever finds it empty is served from what is known.
 #[derive(Debug)]
 pub(super) struct Budget {
     burst: u64,

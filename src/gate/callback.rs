@@ -22,8 +22,8 @@ use crate::{
     time::{Lifetime, Timestamp},
 };
 
-/// How old a state may be that a login restarts from. A sign-in page left open over night still
-/// leads to where it was meant to.
+/// How old a state may be for a login to restart from it. A sign-in page left open overnight still leads to where it
+/// was meant to.
 const RESTART_WITHIN: Lifetime = Lifetime::from_seconds(86_400);
 
 /// A code that is about to be exchanged, by the browser that asked for it.
@@ -40,8 +40,8 @@ impl Gate {
     /// 1. a person's browser came here, with an authorization response (Core 3.1.2.7);
     /// 2. its state is one that this gate sealed on this host;
     /// 3. the login is pending in this browser (RFC 9700, 4.7) – else it heals or explains itself;
-    /// 4. the issuer that answers is the one that was asked (RFC 9207, 2.4), also in an error. Only for this the
-    ///    provider's metadata are needed, and asked for where nobody here has them.
+    /// 4. the issuer that answers is the one that was asked (RFC 9207, 2.4), even in an error. Only this step needs
+    ///    the provider's metadata, which are fetched if the gate does not have them.
     ///
     /// Then, once per pending login, in [`Gate::redeem`]:
     ///
@@ -55,7 +55,7 @@ impl Gate {
     pub(super) async fn callback<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
         let site = request.visit.site();
         let home = Goal::page(ReturnTo::home(site));
-        // 1. One state, and a code or an error. A prefetch or a script spends nothing and starts nothing.
+        // 1. One state, and a code or an error. A prefetch or a script uses nothing up and starts nothing.
         if RequestKind::of(request.head) != RequestKind::Navigation {
             return self.refuse_on_the_way(request, &Rejection::NotNavigation, &home);
         }
@@ -76,7 +76,7 @@ impl Gate {
         // 4. The issuer that was asked.
         let code = match self.code_of(request, response, provider).await {
             Ok(code) => code,
-            // The login stays pending: to reload this page is to try again.
+            // The login stays pending: reloading this page tries again.
             Err(rejection @ (Rejection::ProviderDown(_) | Rejection::KeysDown(_))) => {
                 return self.refuse_on_the_way(request, &rejection, &goal);
             }
@@ -100,7 +100,7 @@ impl Gate {
         };
         match self.redeem(request, Redemption { provider, login, code }).await {
             Ok((claims, id_token)) => self.begin_session(request, provider, &state, claims, id_token, &goal),
-            // The code was exchanged before, in another isolate: as good as a login that is gone.
+            // The code was exchanged before, in another isolate: treated like a login that is gone.
             Err(Rejection::Token(TokenError::Refused("invalid_grant"))) if state.attempt == 0 => {
                 self.resume(request, &cookies, &state, None, &goal).await
             }
@@ -108,8 +108,8 @@ impl Gate {
         }
     }
 
-    /// Step 4: by what the response says of itself, then by what the provider promises. The keys are fetched here too,
-    /// so that no code is spent if they cannot be had.
+    /// Step 4: first by what the response says of itself, then by what the provider promises. The keys are fetched
+    /// here too, so that no code is spent if they are unavailable.
     async fn code_of<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
@@ -117,7 +117,7 @@ impl Gate {
         provider: &Registration,
     ) -> Result<Secret<String>, Rejection> {
         response.check_issuer(&provider.issuer, false).map_err(|_| Rejection::ResponseIssuer)?;
-        // Without the metadata nobody knows what is promised, and so not whether an error is the provider's.
+        // Without the metadata nobody knows what is promised, and so whether an error is the provider's.
         let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
         let promised = metadata.names_issuer_in_response;
         let outcome = response.outcome_from(&provider.issuer, promised).map_err(|_| Rejection::ResponseIssuer)?;
@@ -163,7 +163,7 @@ impl Gate {
         let Redemption { provider, login, code } = redemption;
         let pending = login.pending();
         let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
-        // 5. The code, which is left alone where the login could not be finished.
+        // 5. The code, which is not spent on a login that could not be finished.
         let userinfo = match &metadata.userinfo_endpoint {
             Some(endpoint) if provider.userinfo => Some(endpoint),
             None if provider.userinfo => return Err(Rejection::UserInfo(UserInfoError::NoEndpoint)),
@@ -207,7 +207,7 @@ impl Gate {
         addressed.proven(&proof, &pending.nonce, tokens.access_token.as_ref(), request.edge.now()).map_err(refused)
     }
 
-    /// Step 8.
+    /// Step 8: begins the session.
     fn begin_session<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
@@ -239,7 +239,7 @@ impl Gate {
         let lines = [
             names.line(&names.session(), &cookie, "/", lifetime),
             landed,
-            // If the hint does not fit, the one of an earlier login is deleted all the same.
+            // If the hint does not fit, that of an earlier login is deleted all the same.
             hint.unwrap_or_else(|| names.deletion(&names.hint(), &logout)),
         ];
         request.log(
@@ -247,8 +247,8 @@ impl Gate {
             "finished",
             &[("provider", &provider.id), ("subject", &subject), ("session", session.id())],
         );
-        // Core 3.1.3.7, steps 12 and 13: what was needed beyond a sign-in was asked of the provider once; the rule that
-        // needs it says whether it came.
+        // Core 3.1.3.7, steps 12 and 13: what was needed beyond a sign-in was asked of the provider once; the rule
+        // that needs it says whether it was given.
         if state.step_up && self.lacks(request, goal, &session, edge.now()) {
             return self.refuse_on_the_way(request, &Rejection::StepUpUnmet(subject), goal).with_cookies(lines);
         }
@@ -266,8 +266,7 @@ impl Gate {
         !self.step_up_for(goal, request.head, request.visit.site(), Some(session), now).is_nothing()
     }
 
-    /// Back to the page: at once, or by a page that puts the fragment on again where the browser
-    /// keeps one for this login.
+    /// Back to the page: at once, or by a page that restores the fragment where the browser keeps one for this login.
     fn go_back<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, goal: &Goal) -> Answer {
         match goal.fragment() {
             Some(key) => {
@@ -277,15 +276,15 @@ impl Gate {
         }
     }
 
-    /// The login is not pending here (any more): the back button, a reload, a tab that was open
-    /// over night, a browser that keeps no cookies.
+    /// The login is not, or no longer, pending here: the back button, a reload, a tab left open overnight, a browser
+    /// that keeps no cookies.
     ///
-    /// * A session that is what the login was for: on to the page. If the step-up it wanted is missing, it counts as
-    ///   none; the second attempt says so.
+    /// * A session that is what the login was for: on to the page. A session that lacks the step-up the login wanted
+    ///   counts as none; the second attempt says so.
     /// * No session, and the provider declined: say so. Nobody is sent back there unasked.
     /// * No session, and the first attempt: once more, without a question. The code is left alone.
     /// * No session, and the second attempt: a browser that shows none of our cookies, though they have not expired,
-    ///   keeps none, and is told so. The attempt is sealed in the state, so there is no third.
+    ///   does not keep cookies, and the page says so. The attempt is sealed in the state, so there is no third.
     async fn resume<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
@@ -325,7 +324,7 @@ impl Gate {
         }
     }
 
-    /// The login is over, without a session: its cookie goes.
+    /// The login is over, without a session: its cookie is deleted.
     fn finish_without<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
@@ -338,9 +337,9 @@ impl Gate {
     }
 }
 
-/// Whether a session will do in place of a login that was lost: one that began since then, or one of the same provider
-/// if a sign-in was all that was wanted. Otherwise whoever lacks a second factor, or wants another account, would be
-/// sent round in circles.
+/// Whether a session will do in place of a login that was lost: one that began since then, or one of the same
+/// provider if nothing but a sign-in was wanted. Otherwise whoever lacks a second factor, or wants another account,
+/// would be sent round in circles.
 fn is_what_was_asked_for(session: &Session, state: &LoginState) -> bool {
     let wanted_more = state.step_up || state.prompt.is_some() || session.claims().provider() != state.provider;
     !wanted_more || session.issued() >= state.issued

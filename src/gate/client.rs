@@ -8,11 +8,11 @@ use crate::{
     pages::{Page, client::Client},
 };
 
-/// How long a browser uses the script before it asks again: a deployment is everywhere an hour later.
+/// How long a browser uses the script before it asks again: a deployment has arrived everywhere an hour later.
 const FOR_AN_HOUR: &str = "public, max-age=3600";
-/// At an address that names the version the script has, it is the same for ever (RFC 8246).
+/// At an address that names the present version, the script never changes (RFC 8246).
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// At an address that names another version: a deployment is under way, so ask next time.
+/// At an address that names another version: a deployment is under way, so the browser asks each time.
 const NOT_UNASKED: &str = "public, no-cache";
 
 impl Gate {
@@ -32,7 +32,7 @@ impl Gate {
         answer.with_instead("cache-control", keep).with("etag", &tag)
     }
 
-    /// `GET /.auth/signed-in`: ends the pop-up. Whoever opens it without a session reads that there is none.
+    /// `GET /.auth/signed-in`: ends the pop-up. Whoever opens it without a session gets the page of the signed-out.
     pub(super) fn signed_in<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
         match self.session(request.head, request.visit.site(), request.now) {
             Some(_) => self.page(request, 200, &Page::SignedIn),
@@ -41,7 +41,7 @@ impl Gate {
     }
 }
 
-/// Whether `If-None-Match` names the tag, by the weak comparison (RFC 9110, 13.1.2). Ours has no comma in it.
+/// Whether `If-None-Match` names the tag, by weak comparison (RFC 9110, 13.1.2). Our tag has no comma in it.
 fn names(tags: &str, tag: &str) -> bool {
     tags.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
 }

@@ -8,8 +8,8 @@
 //! | older | it is used, and fetched anew in the background; keys for access tokens are waited for, three seconds |
 //! | older by more than a day | it is not used: the provider is asked, and without an answer there is none |
 //!
-//! What comes back from KV is believed only with our MAC on it: whoever can write there could otherwise
-//! name his own keys.
+//! What comes back from KV is believed only with our MAC on it: whoever can write there could otherwise plant keys of
+//! their own.
 
 use core::future::Future;
 use std::{cell::RefMut, collections::HashMap, pin::Pin, rc::Rc};
@@ -23,26 +23,26 @@ use crate::{
     time::{Lifetime, Timestamp},
 };
 
-/// How long past its freshness a document is still believed while the provider cannot be reached:
-/// a day. A provider that is down for longer has other worries, and a withdrawn key must end.
+/// How long past its freshness a document is still believed while the provider cannot be reached: a day. A provider
+/// that is down for longer has other worries, and a withdrawn key must stop counting some day.
 pub(super) const STALE: Lifetime = Lifetime::from_seconds(86_400);
-/// How long a request looks for a document that is being fetched, in milliseconds: for as long as that call may take, and
+/// How long a request waits for a document that is being fetched, in milliseconds: as long as that call may take, and
 /// one look more.
 const PATIENCE: u32 = 8_100;
-/// The same for a request that can do without it: three seconds.
+/// The same for a request that can do without it, or with an older one: three seconds.
 const LITTLE_PATIENCE: u32 = 3_000;
-/// How long it waits between two looks, in milliseconds; and when a call has taken longer than most do, since each look
-/// costs whoever waits some of the time that the platform gives a request.
+/// How long it waits between two looks, in milliseconds; and how long once a call has taken longer than most do,
+/// since each look costs the waiting request some of the time that the platform gives it.
 const BETWEEN_LOOKS: u32 = 10;
 const BETWEEN_LATE_LOOKS: u32 = 100;
 const LATE: u32 = 500;
-/// When an issuer that was down is asked again (see [`Budget`]).
+/// When an issuer that was down may be asked again (see [`Budget`]).
 const PAUSE: Lifetime = Lifetime::from_seconds(30);
-/// A call of which nothing came in time.
+/// A call that brought nothing in time.
 const LOST: Trouble = Trouble::Unreachable(Unreachable::Deadline);
 
-/// What an isolate knows of its providers. Plain data: whoever waits for another's call looks here for what came of
-/// it, since the platform lets no request wait for a promise of another.
+/// What an isolate knows of its providers. Plain data: a request that waits for another's call looks here for its
+/// result, since the platform lets no request await another's promise.
 #[derive(Debug, Default)]
 pub(super) struct Knowledge {
     providers: HashMap<String, ProviderDocuments>,
@@ -59,26 +59,26 @@ pub(super) struct ProviderDocuments {
 pub(super) struct Shelf<D> {
     kept: Option<Fetched<D>>,
     calls: Budget,
-    /// Since when a call has been under way.
+    /// When the call that is under way began.
     under_way: Option<Timestamp>,
-    /// What came of the last call, if it brought nothing.
+    /// Why the last call brought nothing, if it did not.
     failed: Option<Trouble>,
 }
 
 /// Why a signature is not proven.
 #[derive(Debug)]
 pub(super) enum Unproven {
-    /// The metadata cannot be had, and none is kept.
+    /// The metadata are unavailable, and none are kept.
     MetadataDown(Trouble),
-    /// The keys cannot be had, and none are kept.
+    /// The keys are unavailable, and none are kept.
     KeysDown(Trouble),
-    /// No key that is kept verifies it, and newer ones cannot be had.
+    /// None of the kept keys verifies it, and newer ones are unavailable.
     NewKeysDown(Trouble),
     /// No key of the provider verifies it.
     NoKey,
 }
 
-/// A document that was parsed.
+/// A parsed document, and when it was fetched.
 #[derive(Debug)]
 pub(super) struct Fetched<D> {
     pub(super) document: Rc<D>,
@@ -86,7 +86,7 @@ pub(super) struct Fetched<D> {
 }
 
 impl<D> Shelf<D> {
-    /// A call has ended: what it brought, or why it brought nothing.
+    /// Ends a call, with what it brought or why it brought nothing.
     fn end(&mut self, kept: Option<Fetched<D>>, failed: Option<Trouble>) {
         self.under_way = None;
         self.failed = failed;
@@ -146,8 +146,8 @@ impl ProviderDocument for KeySet {
         &mut known.keys
     }
 
-    /// An ID token comes from the provider itself, at this moment; an access token from whoever has it, and its key may
-    /// have been withdrawn since.
+    /// An ID token comes from the provider itself, at this moment; an access token comes from whoever has it, and its
+    /// key may have been withdrawn since.
     fn is_awaited(publisher: Publisher<'_>) -> bool {
         !publisher.signs_in
     }
@@ -175,7 +175,7 @@ impl Gate {
     }
 
     /// The provider's metadata, for a caller that can do without: a provider that does not answer soon counts as
-    /// absent.
+    /// having none.
     pub(super) async fn metadata_soon<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
@@ -198,11 +198,10 @@ impl Gate {
             .map(|kept| kept.document)
     }
 
-    /// Step 6 of Core 3.1.3.7, and the same step for other tokens: finds the key and has the signature
-    /// checked.
+    /// Step 6 of Core 3.1.3.7, and the same step for other tokens: finds the key and has the signature verified.
     ///
-    /// A token that no known key verifies causes one fetch of the keys, within the budget: the
-    /// provider may have rotated them (Core 10.1.1).
+    /// A token that no known key verifies causes one fetch of the keys, within the budget: the provider may have
+    /// rotated them (Core 10.1.1).
     pub(super) async fn prove<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
@@ -263,7 +262,7 @@ impl Gate {
         self.shelf::<D>(provider).kept.clone()
     }
 
-    /// Remembers `found` if it is younger than what is remembered by now, and returns the younger.
+    /// Remembers `found` if it is younger than what is remembered by now, and returns the younger of the two.
     fn younger<D: ProviderDocument>(&self, found: Option<Fetched<D>>, provider: Publisher<'_>) -> Option<Fetched<D>> {
         let mut shelf = self.shelf::<D>(provider);
         let is_younger = found.as_ref().map(|kept| kept.fetched) > shelf.kept.as_ref().map(|kept| kept.fetched);
@@ -273,8 +272,8 @@ impl Gate {
         shelf.kept.clone()
     }
 
-    /// Calls the provider, within the budget, and waits for what comes of it: by looking, since no promise can
-    /// be shared between requests.
+    /// Calls the provider, within the budget, and waits for the result by looking for it, since requests cannot share
+    /// a promise.
     async fn call<D: ProviderDocument, E: Edge>(
         self: &Rc<Self>,
         edge: &E,
@@ -301,8 +300,8 @@ impl Gate {
         Err(LOST)
     }
 
-    /// Begins a call unless one is under way. It belongs to no request: it goes on when the one that began it is gone,
-    /// or whoever starts logins and hangs up would use up everybody's calls.
+    /// Begins a call unless one is under way. The call belongs to no request: it continues when the request that
+    /// began it is gone. Otherwise whoever starts logins and hangs up would use up everybody's calls.
     fn begin<D: ProviderDocument, E: Edge>(
         self: &Rc<Self>,
         edge: &E,
@@ -311,7 +310,7 @@ impl Gate {
         provider: Publisher<'_>,
         url: &str,
     ) -> Result<(), Trouble> {
-        // The request may have waited for others before.
+        // The request may have waited for other calls before.
         let now = edge.now().max(now);
         let mut shelf = self.shelf::<D>(provider);
         if shelf.under_way.is_some_and(|since| now.since(since) <= ANSWER_DEADLINE) {
@@ -364,8 +363,9 @@ async fn get<E: Edge>(edge: &E, url: &str) -> Result<String, Trouble> {
     if reply.status == 200 { Ok(reply.body) } else { Err(Trouble::Status(reply.status)) }
 }
 
-/// Tries the keys that may have signed it: a handful at most. A proof is dated by its keys, so one by a key withdrawn
-/// since ends when they do. With stale keys only, it lasts until the issuer may be asked again ([`PAUSE`]).
+/// Tries the keys that may have signed it: a handful at most. A proof is dated by its keys, so one made with a key
+/// that is withdrawn later ends when the keys do. With stale keys only, it lasts until the issuer may be asked again
+/// ([`PAUSE`]).
 async fn try_keys<E: Edge>(
     edge: &E,
     now: Timestamp,

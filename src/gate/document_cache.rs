@@ -1,4 +1,5 @@
-//! Documents of providers in KV, where all isolates find them: each under our MAC, since whoever can write there
+//! Providers' documents in KV, where all isolates find them: each under our MAC, since whoever can write there could
+//! otherwise plant keys of their own.
 //! could otherwise name his own keys.
 
 use std::rc::Rc;
@@ -13,7 +14,7 @@ use super::{
 use crate::{edge::Edge, oidc::Publisher, time::Timestamp};
 
 impl Gate {
-    /// Reads a document from KV. Without our MAC, or unreadable, it is as good as not there.
+    /// Reads a document from KV. One that has no MAC of ours, or cannot be read, counts as absent.
     pub(super) async fn load<D: ProviderDocument, E: Edge>(
         &self,
         edge: &E,
@@ -25,8 +26,8 @@ impl Gate {
         Some(Fetched { document: Rc::new(D::parse(text, provider).ok()?), fetched })
     }
 
-    /// Writes a document to KV when it is another than the one there, or that one is half through
-    /// its time: KV takes few writes, and every isolate would make its own.
+    /// Writes a document to KV when it differs from the one there, or that one is halfway through its time: KV takes
+    /// few writes, and every isolate would make its own.
     pub(super) async fn store<E: Edge>(
         &self,
         kind: &str,
@@ -49,7 +50,7 @@ impl Gate {
         }
     }
 
-    /// The parts of a KV entry that bears our MAC for this document of this issuer at this address.
+    /// The parts of a KV entry, if it bears our MAC for this document of this issuer at this address.
     fn opened<'e>(
         &self,
         kind: &str,

@@ -1,13 +1,13 @@
 //! [`Endpoint`]: the addresses under the prefix that the gate answers itself.
 
-/// An own endpoint. Its path is exact; anything else under the prefix is 404.
+/// One of the gate's own endpoints. Its path is exact; anything else under the prefix is 404.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// Starts a login.
     Login,
     /// Takes the provider's answer.
     Callback,
-    /// Asks, and ends the session.
+    /// Asks whether to sign out, and ends the session.
     Logout,
     /// The page after a logout.
     SignedOut,
@@ -19,7 +19,7 @@ pub enum Endpoint {
     Jwks,
     /// The script for single-page apps.
     Client,
-    /// Whether a reverse proxy may let a request pass.
+    /// Tells a reverse proxy whether it may let a request pass.
     Check,
     /// For a monitor.
     Health,
@@ -61,8 +61,8 @@ impl Endpoint {
         }
     }
 
-    /// Whether it answers while the gate is locked down: the health check, the way out, the keys, which an origin
-    /// should not lose meanwhile, and the check by which a proxy hears of the lock-down.
+    /// Whether it answers while the gate is locked down: the health check; the way out; the keys, which an origin
+    /// should not lose meanwhile; and the check by which a proxy learns of the lock-down.
     pub const fn answers_locked_down(self) -> bool {
         matches!(self, Self::Health | Self::Logout | Self::SignedOut | Self::Jwks | Self::Check)
     }

@@ -1,7 +1,7 @@
-//! [`Event`]: a line of the log for a decision that matters.
+//! [`Event`]: a log line for a decision that matters.
 //!
-//! JSON, with a stable code to search for and the request id that the visitor's page shows. No
-//! token, code, cookie or query is ever in it.
+//! JSON, with a stable code to search for and the request id that the visitor's page shows. It never holds a token,
+//! code, cookie or query.
 
 use crate::json::{self, Object};
 
@@ -18,15 +18,15 @@ pub enum EventKind {
     Logout,
     /// Somebody signed in was not let in.
     Denied,
-    /// A rule that only watches says what it would have done.
+    /// A rule in report mode says what it would have done.
     Report,
-    /// A request went nowhere.
+    /// A request was refused.
     Refused,
-    /// A provider could not be used as it should.
+    /// A provider could not be used as intended.
     ProviderTrouble,
     /// The settings are wrong: nothing is served.
     SettingsWrong,
-    /// An operator changed something at run time, or it ended.
+    /// An operator changed something at run time, or such a change ended.
     Switch,
     /// What an operator wrote could not be read, or somebody else wrote it.
     SwitchTrouble,

@@ -1,8 +1,9 @@
-//! [`Gate::explain`]: a decision with its reasons, for the commands that explain and test rules. Nothing
+//! [`Gate::explain`]: a decision with its reasons, for the commands that explain and test rules. None of it is in the
+//! Worker.
 //! of it is in the Worker.
 //!
-//! [`Gate::decide`] decides, here as there. What is added afterwards is looked up by the steps that it
-//! took: the same matcher, the same selectors, the same session.
+//! [`Gate::decide`] decides, here as there. The reasons are looked up afterwards, by the steps that it took: the same
+//! matcher, the same selectors, the same session.
 
 use std::rc::Rc;
 
@@ -23,7 +24,7 @@ use crate::{
 /// A decision, and why it was taken.
 #[derive(Debug)]
 pub struct Explanation {
-    /// The decision; what watched beside it is in `watching`.
+    /// The decision. What rules in report mode found is in `watching`.
     pub decision: Decision,
     /// The rule; `None` where the decision needed none, or the readings choose different ones.
     pub rule: Option<Chosen>,
@@ -31,35 +32,35 @@ pub struct Explanation {
     pub preflight: bool,
     /// Every reading of the path and the rule it chooses; empty where no rule was looked for.
     pub readings: Vec<Reading>,
-    /// Who asks, if that is known.
+    /// Who sent the request, if that is known.
     pub claims: Option<Claims>,
-    /// Whether that is a machine with a token that the rule takes.
+    /// Whether that is a machine, with a token that the rule takes.
     pub machine: bool,
     /// What the selectors of the rule's policy say, by list.
     pub policy: Vec<(&'static str, Vec<Verdict>)>,
-    /// What of the policy denies: `deny[0]`, `require[1]` or `allow`.
+    /// Which part of the policy denies: `deny[0]`, `require[1]` or `allow`.
     pub by: Option<String>,
-    /// The rules that have to admit as well, since what is there may be theirs.
+    /// The other rules that have to admit as well, since what is at this address may be what they guard.
     pub beside: Vec<Beside>,
     /// What a sign-in for this page would ask the provider for.
     pub asks: StepUp,
-    /// The rules that only watch, and what they would have done.
+    /// The rules in report mode, and what they would have done.
     pub watching: Vec<Watcher>,
 }
 
 /// The rule that decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chosen {
-    /// That of this rank.
+    /// The one of this rank.
     Rule(usize),
-    /// None matches, so that sign-in is needed.
+    /// None matches, so sign-in is needed.
     NoRule,
 }
 
 /// One way in which an origin could read the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The path, read so.
+    /// The path as read.
     pub path: String,
     /// The rule that it chooses.
     pub rule: Chosen,
@@ -70,13 +71,13 @@ pub struct Reading {
 pub struct Beside {
     /// Its rank.
     pub rank: usize,
-    /// What of its policy denies.
+    /// Which part of its policy denies.
     pub by: Option<String>,
     /// What the selectors of its policy say.
     pub policy: Vec<(&'static str, Vec<Verdict>)>,
 }
 
-/// A rule that only watches.
+/// A rule in report mode.
 #[derive(Debug)]
 pub struct Watcher {
     /// Its rank.
@@ -87,7 +88,7 @@ pub struct Watcher {
     pub policy: Vec<(&'static str, Vec<Verdict>)>,
 }
 
-/// Why nobody can be signed in with some claims.
+/// Why nobody can be supposed to have some claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSupposed {
     /// The settings do not have this provider.
@@ -99,7 +100,7 @@ pub enum NotSupposed {
     /// An access token would be refused for its payload.
     #[error(transparent)]
     AccessToken(AccessTokenError),
-    /// Production would refuse the sign-in alike.
+    /// Production would refuse the sign-in for the same reason.
     #[error("the claims that rules name do not fit a cookie, so that a sign-in ends with claims_too_large")]
     TooLong,
 }
@@ -109,7 +110,7 @@ impl Chosen {
         rank.map_or(Self::NoRule, Self::Rule)
     }
 
-    /// The rank, as the settings count.
+    /// The rank, counted as in the settings.
     pub fn rank(self) -> Option<usize> {
         match self {
             Self::Rule(rank) => Some(rank),
@@ -138,7 +139,7 @@ impl Explanation {
 
 impl Gate {
     /// The value of the `Cookie` header that a person would send to `url` if the provider of this id had just vouched
-    /// for them. `None` where the host is none of the settings'.
+    /// for them. `None` where the host is not in the settings.
     ///
     /// # Errors
     /// See [`NotSupposed`].
@@ -173,7 +174,7 @@ impl Gate {
         const TOKEN: &str = "supposed.access.token";
         let issuer = self.config.token_issuers.iter().find(|known| known.id == issuer).ok_or(NotSupposed::Issuer)?;
         let token = AccessToken::supposed(issuer, claims, now, &self.config.selection);
-        // As after the check of its signature.
+        // Just as after its signature was verified.
         self.tokens.borrow_mut().remember(TOKEN, Rc::new(token.map_err(NotSupposed::AccessToken)?));
         Ok(format!("Bearer {TOKEN}"))
     }
@@ -184,7 +185,7 @@ impl Gate {
             Decision::Watched(decision, findings, _) => (*decision, findings),
             decision => (decision, Vec::new()),
         };
-        // What is to be signed on the way goes on: nothing more is judged.
+        // A request that needs an assertion signed goes on all the same: nothing more is judged.
         let decision = match decision {
             Decision::Sign(admitted, cookies, _) => {
                 Decision::Forward(super::Forward::new(admitted, cookies, &self.config.headers, None))

@@ -14,11 +14,11 @@ use crate::{
     session::CookieEdit,
 };
 
-/// What is escaped in a header value, besides what is outside ASCII: control characters, and `%`, so that a reader can
-/// decode every value alike.
+/// What is escaped in a header value, besides anything outside ASCII: control characters, and `%`, so that a reader
+/// can decode every value in the same way.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// An admitted request, and the edits to make. Two that are equal are carried out alike.
+/// An admitted request, and the edits to make. Two equal ones are carried out alike.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Forward {
     admitted: Admitted,
@@ -28,23 +28,23 @@ pub struct Forward {
     names: Rc<Headers>,
 }
 
-/// Who may keep the origin's answer.
+/// Which caches may keep the origin's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cacheable {
-    /// Whoever the origin says.
+    /// Those that the origin allows.
     AsTheOriginSays,
     /// The visitor's browser alone.
     Privately,
 }
 
 impl Forward {
-    /// The edits for an admitted request, under these names, with the assertion of who sent it where one
-    /// was asked for.
+    /// The edits for an admitted request, under these header names, with the assertion of who sent it where one was
+    /// asked for.
     pub(super) fn new(admitted: Admitted, cookies: CookieEdit, names: &Rc<Headers>, assertion: Option<String>) -> Self {
         Self { admitted, cookies, assertion, names: Rc::clone(names) }
     }
 
-    /// The identity headers to set, once every managed one of the client's is removed.
+    /// The identity headers to set, once every managed header that the client sent is removed.
     pub fn identity(&self) -> Vec<(HeaderName, String)> {
         let claims: &Claims = match self.admitted.identity() {
             Identity::Anyone | Identity::Nobody => return Vec::new(),
@@ -56,13 +56,13 @@ impl Forward {
         identity
     }
 
-    /// Whether it goes on as somebody's, also where no header says whose.
+    /// Whether it goes on as somebody's, even where no header says whose.
     #[cfg(feature = "check")]
     pub fn is_somebodys(&self) -> bool {
         matches!(self.admitted.identity(), Identity::Person(_) | Identity::Machine(_))
     }
 
-    /// What may keep the answer.
+    /// Which caches may keep the answer.
     pub fn cacheable(&self) -> Cacheable {
         match self.admitted.identity() {
             Identity::Anyone => Cacheable::AsTheOriginSays,
@@ -96,7 +96,7 @@ fn identity(claims: &Claims, names: &Headers) -> Vec<(HeaderName, String)> {
     headers
 }
 
-/// Space at an end would be cut off on the way, and make one value pass for another.
+/// A space at either end would be cut off on the way, and make one value pass for another.
 fn escape(value: &str) -> String {
     if is_plain(value) {
         return value.to_owned();
@@ -125,7 +125,7 @@ fn escape_group(group: &str) -> Cow<'_, str> {
     Cow::Owned(escape(group).replace(',', "%2C"))
 }
 
-/// Whether a value stands for itself: most do, and looking is cheaper than encoding.
+/// Whether a value needs no escaping: most do not, and looking is cheaper than encoding.
 fn is_plain(value: &str) -> bool {
     let visible = value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'%');
     visible && !value.starts_with(' ') && !value.ends_with(' ')

@@ -1,19 +1,19 @@
-//! [`Goal`]: where a login leads, and the request that it is for.
+//! [`Goal`]: where a login leads, and which request it is for.
 
 use super::ReturnTo;
 use crate::{config::Site, session::LoginState};
 
 /// The method that opens a page.
 const OPENED: &str = "GET";
-/// The prompt by which somebody else can sign in (Core 3.1.2.1).
+/// The prompt that lets somebody else sign in (Core 3.1.2.1).
 pub(super) const SELECT_ACCOUNT: &str = "select_account";
-/// The prompt by which the same person signs in anew (Core 3.1.2.1).
+/// The prompt that makes the same person sign in anew (Core 3.1.2.1).
 pub(super) const LOGIN: &str = "login";
-/// The longest method that a login is told of: the longest registered one has 17 letters.
+/// The longest method that a login carries: the longest registered one has 17 letters.
 const LONGEST_METHOD: usize = 32;
 
-/// What a login is for. Usually a GET of the page it returns to. Where another page or method needs the login, that is
-/// carried too, since its rule says what to ask of the provider.
+/// What a login is for: usually a GET of the page it returns to. Where another page or method needs the login, that
+/// is carried too, since its rule says what to ask of the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Goal {
     return_to: ReturnTo,
@@ -25,13 +25,13 @@ pub(super) struct Goal {
 }
 
 impl Goal {
-    /// A page that is to be opened.
+    /// A login whose page is to be opened.
     pub(super) fn page(return_to: ReturnTo) -> Self {
         Self { return_to, needed_by: None, method: None, prompt: None, fragment: None, provider: None }
     }
 
-    /// A login that leads to one page and may be needed by another, or for more than to open it. The same page again,
-    /// the method that opens it, and what is no method are left out.
+    /// A login that leads to one page and may be needed by another, or for more than to open it. What adds nothing is
+    /// left out: the same page again, the method that opens it, and text that is not a method.
     pub(super) fn of(return_to: ReturnTo, needed_by: Option<ReturnTo>, method: Option<String>) -> Self {
         let needed_by = needed_by.filter(|page| page.path() != return_to.path());
         let method = method.filter(|method| method != OPENED && is_method(method));
@@ -43,12 +43,12 @@ impl Goal {
         Self { provider: Some(provider.to_owned()), ..self }
     }
 
-    /// The same, for which the provider is asked to do this first.
+    /// The same, with this prompt for the provider.
     pub(super) fn asking(&self, prompt: Option<&'static str>) -> Self {
         Self { prompt, ..self.clone() }
     }
 
-    /// What the login of a state was for; `None` if the page it leads to is none any more.
+    /// What the login of a state was for; `None` if nothing may return to its page any more.
     pub(super) fn carried(state: &LoginState, site: Site<'_>, prefix: &str) -> Option<Self> {
         let page = |path: &str| ReturnTo::carried(path, site, prefix);
         let needed_by = state.needed_by.as_deref().and_then(page);
@@ -62,12 +62,12 @@ impl Goal {
         &self.return_to
     }
 
-    /// The key under which the browser keeps the page's fragment since an earlier attempt, if it does.
+    /// The key under which the browser still keeps the page's fragment from an earlier attempt, if it does.
     pub(super) fn fragment(&self) -> Option<&str> {
         self.fragment.as_deref()
     }
 
-    /// The provider that the person was sent to, once there is one: for the log. Another attempt may be at another.
+    /// The provider that the person was sent to, once there is one: for the log. Another attempt may go to another.
     pub(super) fn provider(&self) -> Option<&str> {
         self.provider.as_deref()
     }
@@ -87,8 +87,8 @@ impl Goal {
         self.prompt
     }
 
-    /// For a state: the path of the page that needs the login, if the login leads to another, and the method, if it
-    /// does more than open the page.
+    /// For a state: the path of the page that needs the login, if the login leads to another, and the method, if the
+    /// login is needed for more than to open the page.
     pub(super) fn beside(&self) -> (Option<String>, Option<String>) {
         (self.needed_by.as_ref().map(|page| page.path().to_owned()), self.method.clone())
     }
@@ -109,13 +109,13 @@ pub(super) fn prompt(wanted: Option<&str>) -> Option<&'static str> {
     [LOGIN, SELECT_ACCOUNT].into_iter().find(|known| wanted == Some(known))
 }
 
-/// A path that begins with two slashes would be read as a host when it stands alone.
+/// The page as a parameter. A path that begins with two slashes would be read as a host if it stood alone.
 fn in_a_query(page: &ReturnTo) -> String {
     if page.path_and_query().starts_with("//") { page.address() } else { page.path_and_query().to_owned() }
 }
 
-/// Whether this may be the method of a request that a rule names: letters, as all registered ones have, and the
-/// marks of some (RFC 9110, 16.1.1).
+/// Whether this may be a method that a rule names: capital letters, as all registered ones have, and the marks of
+/// some (RFC 9110, 16.1.1).
 fn is_method(text: &str) -> bool {
     (1..=LONGEST_METHOD).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))

@@ -10,8 +10,8 @@ use crate::{
 use std::rc::Rc;
 use url::form_urlencoded;
 
-/// The most login cookies that are looked at in one request, or deleted in one answer; whoever has more of them
-/// made them up.
+/// The most login cookies that are looked at in one request, or deleted in one answer; a browser that sends more did
+/// not get them from us.
 const MOST_COOKIES: usize = 20;
 
 /// What `/.auth/login` was asked for.
@@ -30,7 +30,7 @@ pub(super) struct Start<'s> {
 
 /// The ways into the provider's sign-in page.
 pub(super) struct Started {
-    /// The address to go to when the page had no fragment.
+    /// The address to go to if the page had no fragment.
     pub(super) address: String,
     /// The same login, with a state that says the browser keeps a fragment under this key.
     pub(super) with_fragment: (String, String),
@@ -41,11 +41,11 @@ pub(super) struct Started {
 impl Gate {
     /// `GET /.auth/login?return_to=…&for=…&method=…&provider=…&prompt=…`
     ///
-    /// 1. it is a person who opens a page, and not a prefetch (else 401); HEAD only asks whether there is a page,
-    ///    and starts nothing (RFC 9110, 9.3.2);
-    /// 2. what is asked for;
-    /// 3. a login that was finished a moment ago did not leave its session: say so;
-    /// 4. several providers and no choice: the chooser;
+    /// 1. it is a person opening a page, and not a prefetch (else 401); HEAD only asks whether there is a page, and
+    ///    starts nothing (RFC 9110, 9.3.2);
+    /// 2. the parameters say what is asked for;
+    /// 3. if a login that finished a moment ago left no session, a page says so;
+    /// 4. with several providers and no choice made, the chooser;
     /// 5. the login starts, and a small page keeps the fragment on the way.
     pub(super) async fn login<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
         // 1. A page that a person opens.
@@ -178,11 +178,11 @@ impl Gate {
         Page::Chooser { choices: choices.collect() }
     }
 
-    /// If a login finished within the last minute and there is no session: the deletions of the cookies that say it
-    /// finished. Another round would loop.
+    /// If a login finished within the last minute and there is no session: deletions of the cookies that say so.
+    /// Another round would loop.
     ///
-    /// A session that was made under other settings did stay, and a login renews it; but not three
-    /// times within a minute: while a deployment spreads, old and new settings may answer in turn.
+    /// A session that was made under other settings did stay, and a login renews it; but not three times within a
+    /// minute: while a deployment spreads, old and new settings may answer in turn.
     fn landed_without_session<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Option<Vec<String>> {
         let header = request.head.cookie()?;
         let cookies = Cookies::parse(&header, request.names());
@@ -199,12 +199,12 @@ impl Gate {
         (landed.len() > most).then_some(landed)
     }
 
-    /// Deletions of the login cookies that are over, and of the oldest, so that with one more there
-    /// are [`PENDING_LIMIT`].
+    /// Deletes the login cookies that cannot be opened, and the oldest, so that with one more there are
+    /// [`PENDING_LIMIT`].
     fn make_room<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Vec<String> {
         let Some(header) = request.head.cookie() else { return Vec::new() };
         let cookies = Cookies::parse(&header, request.names());
-        // The youngest first; what cannot be opened last.
+        // The youngest first; those that cannot be opened last.
         let mut logins: Vec<(&str, Option<LoginCookie>)> = Vec::new();
         for (id, login) in self.own_logins(request, &cookies) {
             let time = login.as_ref().map(LoginCookie::time);
@@ -218,7 +218,7 @@ impl Gate {
         over.map(|(_, (id, _))| request.names().deletion(&request.names().login(id), "/")).collect()
     }
 
-    /// Deletions of the login cookies of this browser: of all, where it has no more than it can have of ours.
+    /// Deletes this browser's login cookies: all of them, unless there are more than could be ours.
     pub(super) fn login_deletions<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
@@ -243,7 +243,7 @@ impl Gate {
     }
 }
 
-/// What may stand in the name of a cookie that we delete; the rest cannot be one of ours.
+/// What may be in the name of a cookie that we delete; any other cookie cannot be ours.
 fn is_cookie_name_part(id: &str) -> bool {
     id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

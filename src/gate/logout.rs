@@ -10,13 +10,13 @@ use crate::{
     session::{Cookies, LogoutHint, Session},
 };
 
-/// In the query of the form's address: the page's policy lets the browser go to the provider's
-/// logout, because it was known when the page was made.
+/// In the query of the form's address: the page's policy lets the browser go to the provider's logout, which was
+/// known when the page was made.
 const WITH_PROVIDER: &str = "provider";
 
 impl Gate {
     /// `GET /.auth/logout`: a page that asks. Its policy lets the form lead to the provider's logout, and from there
-    /// to whatever host signs out as well: a browser holds the redirects that follow a form to `form-action`.
+    /// to whatever other host signs people out: a browser holds the redirects that follow a form to `form-action`.
     pub(super) async fn ask_to_sign_out<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
@@ -38,17 +38,17 @@ impl Gate {
             action: if end_session.is_some() { format!("{path}?{WITH_PROVIDER}") } else { path },
             leads_to: end_session.map(|endpoint| endpoint.origin().ascii_serialization()),
         };
-        // Without a referrer the form's `Origin` would be `null`, and a browser that sends no Fetch
-        // metadata could not show that the form is ours.
+        // Without a referrer the form's `Origin` would be `null`, and a browser that sends no Fetch metadata could
+        // not show that the form is ours.
         self.page(request, 200, &page).with_instead("referrer-policy", "same-origin")
     }
 
     /// `POST /.auth/logout`
     ///
     /// 1. our own page asks (checked before any cookie is touched);
-    /// 2. the cookies of the gate go, whether they open or not: the session's, the hint's, and those of logins, of which a
-    ///    browser keeps five;
-    /// 3. the browser goes to the provider's logout when there is one, else to the page after it.
+    /// 2. the gate's cookies are deleted, whether they can be opened or not: the session's, the hint's, and those of
+    ///    logins, of which a browser keeps five;
+    /// 3. the browser goes to the provider's logout if there is one, else to the page that follows a logout.
     pub(super) async fn logout<E: Edge, H: RequestHead>(self: &Rc<Self>, request: &Request<'_, E, H>) -> Answer {
         // 1. Our own page.
         if !is_same_origin(request.head, request.visit.site()) {
@@ -91,8 +91,8 @@ impl Gate {
         Answer::redirect(303, &address).with_cookies(lines)
     }
 
-    /// The provider of the session, or of the hint when the session is over, and the hint when it is of that
-    /// session, and so of that provider.
+    /// The provider of the session, or of the hint when the session is over; and the hint, if it belongs to that
+    /// session, and so to that provider.
     fn provider_of<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,

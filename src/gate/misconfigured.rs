@@ -1,4 +1,4 @@
-//! What everybody hears while the settings are wrong.
+//! What everybody is told while the settings are wrong.
 
 use super::{Answer, Event, EventKind, RequestKind, problem::problem};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     pages::{self, Page, WayOn},
 };
 
-/// The answer to everything while the settings are wrong: the log says what is, the page does not.
+/// The answer to everything while the settings are wrong: the log says what is wrong, the page does not.
 pub fn misconfigured<E: Edge>(edge: &E, head: &impl RequestHead, error: &ConfigError) -> Answer {
     let request = super::request_id(edge);
     let event = Event::new(EventKind::SettingsWrong, "settings_wrong", &request);

@@ -1,9 +1,9 @@
-//! What a program reads of a no: problem details, what to authenticate with, and which pages may see it.
+//! What a program is told with a refusal: problem details, how to authenticate, and which pages may read it.
 
 use super::{Answer, Visit};
 use crate::json::Object;
 
-/// Problem details (RFC 9457); with who is signed in and the address at which to sign in, where that matters.
+/// Problem details (RFC 9457), with who is signed in and the address to sign in at, where they matter.
 pub(super) fn problem(
     status: u16,
     code: &str,
@@ -29,7 +29,7 @@ pub(super) fn challenge(host: &str) -> String {
     format!("Cookie realm=\"{host}\"")
 }
 
-/// Pages of an origin that the rule trusts may read the answer (Fetch, 3.2.3): it says how to go on.
+/// Lets pages of an origin that the rule trusts read the answer (Fetch, 3.2.3): it says how to go on.
 pub(super) fn readable(answer: Answer, visit: &Visit) -> Answer {
     let Some(origin) = &visit.reader else { return answer };
     answer

@@ -1,12 +1,12 @@
-//! [`RedeemableLogin`]: a pending login whose code may be exchanged, as it may once.
+//! [`RedeemableLogin`]: a pending login whose code may be exchanged, which it may once.
 
 use crate::{
     ring::Ring,
     session::{LoginId, PendingLogin},
 };
 
-/// Logins remembered as redeemed, per isolate: more than can be pending at once in ten minutes at a hundred logins a
-/// minute.
+/// How many logins an isolate remembers as redeemed: more than can be pending at once in ten minutes at a hundred
+/// logins a minute.
 const MOST: usize = 1_024;
 
 /// The logins whose code this isolate has exchanged.
@@ -18,8 +18,8 @@ pub(super) struct RedeemedLogins(Ring<LoginId, MOST>);
 pub(super) struct RedeemableLogin(PendingLogin);
 
 impl RedeemedLogins {
-    /// The login, to be redeemed now; `None` if it was before: one token call per pending login, also when a browser
-    /// sends the callback twice at once.
+    /// The login, to be redeemed now; `None` if it was redeemed before: one token call per pending login, even when a
+    /// browser sends the callback twice at once.
     pub(super) fn redeem(&mut self, pending: PendingLogin) -> Option<RedeemableLogin> {
         if self.0.find(|redeemed| *redeemed == pending.id).is_some() {
             return None;

@@ -1,7 +1,7 @@
 //! [`Rejection`]: every way in which the gate says no, and what it says to whom.
 //!
-//! The visitor reads what to do, the operator finds a code in the log with the request id, and an
-//! attacker learns nothing: no reason is more precise on a page than its code's meaning.
+//! The visitor is told what to do, the operator finds a code in the log with the request id, and an attacker learns
+//! nothing: no reason on a page is more precise than its code.
 
 pub(super) use super::problem::{challenge, problem, readable};
 use super::{
@@ -16,46 +16,46 @@ use crate::{
     rules::{Ambiguous, PathError},
 };
 
-/// What is logged of a host that nobody knows: a name of 255 octets, with scheme and port.
+/// How many characters of an unknown host are logged: a name of 255 octets, with scheme and port.
 const LONGEST_HOST: usize = 270;
 
 /// Why a request goes no further.
 #[derive(Clone, Debug)]
 pub enum Rejection {
-    /// The host is none of the settings': as it was asked for, for the log alone.
+    /// The host is not in the settings: as it was asked for, for the log alone.
     Host(String),
-    /// Plain http, and more than a read.
+    /// Plain HTTP, and not a plain read.
     Insecure,
     /// The path cannot be read.
     Path(PathError),
-    /// The path can be read in two ways that two rules judge.
+    /// The path can be read in two ways, which two different rules judge.
     Ambiguous(Ambiguous),
-    /// The origin could take another method than the one that was judged, or answer with what is for it alone.
+    /// The origin could see another method than the one that was judged, or echo what is for it alone.
     DoubtfulMethod,
-    /// Under the prefix, and nothing of ours.
+    /// Under the prefix, but nothing of ours.
     NotFound,
-    /// An own endpoint, with a method it does not take.
+    /// One of the gate's own endpoints, with a method that it does not take.
     Method(&'static str),
-    /// A WebSocket or a change that another site asks for with our visitor's cookie.
+    /// A WebSocket or a change that another site requests with our visitor's cookie.
     CrossSite,
-    /// Signed in, and not allowed.
+    /// Signed in, but not allowed.
     Denied {
         /// What to call the person.
         person: String,
         /// For the log.
         denial: Denial,
     },
-    /// Signed in anew, and still not in the way the page asks for: whose subject it is, for the log.
+    /// Signed in anew, but still not in the way the page asks for: the subject, for the log.
     StepUpUnmet(String),
-    /// A login is started by opening a page, and this is something else.
+    /// A login starts by opening a page, and this is something else.
     NotNavigation,
     /// A login was asked for at a provider that the settings do not have.
     UnknownProvider,
     /// The browser returns from a login it finished a moment ago, without the session.
     SessionNotKept,
-    /// The provider's metadata cannot be had.
+    /// The provider's metadata are unavailable.
     ProviderDown(Trouble),
-    /// The callback's query is no authorization response, or its `state` none of ours.
+    /// The callback's query is not an authorization response, or its `state` is not ours.
     Response,
     /// The response names another issuer than the one asked.
     ResponseIssuer,
@@ -65,9 +65,9 @@ pub enum Rejection {
     Provider(AuthorizationError),
     /// The token endpoint cannot be reached.
     TokenEndpointDown(Unreachable),
-    /// The token endpoint says no, or nothing that could be used.
+    /// The token endpoint says no, or nothing usable.
     Token(TokenError),
-    /// The provider's keys cannot be had.
+    /// The provider's keys are unavailable.
     KeysDown(Trouble),
     /// No key of the provider verifies the ID token.
     NoKey,
@@ -77,7 +77,7 @@ pub enum Rejection {
     UserInfo(UserInfoError),
     /// The userinfo endpoint cannot be reached.
     UserInfoDown(Unreachable),
-    /// The claims that rules name do not fit a cookie: whose subject it is, for the log.
+    /// The claims that rules name do not fit a cookie: the subject, for the log.
     TooManyClaims(String),
     /// A logout that our own page did not ask for.
     ForeignLogout,
@@ -85,30 +85,30 @@ pub enum Rejection {
     LockedDown,
     /// A proxy's sub-request does not say, once and in the proxy's own headers, what it asks about.
     SubRequest(&'static str),
-    /// A proxy asks about an address of the gate's own.
+    /// A proxy asks about one of the gate's own addresses.
     OwnPath,
     /// A proxy passed on a client's header that the gate would have removed.
     ForgedIdentity(String),
     /// The platform signs no assertion, and without one nothing goes to the origin.
     Unsigned,
-    /// Should not happen: nothing can be sealed for a login.
+    /// Should not happen: a login's state or cookie cannot be sealed.
     Internal,
-    /// Should not happen either: no decision is reached.
+    /// Should not happen either: no decision was reached.
     Undecided,
-    /// A token of a machine does not count here.
+    /// A machine's token does not count here.
     Machine(MachineRejection),
 }
 
 /// Who was denied, and by what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
-    /// Whose subject it is: a subject alone could be two people (Core 5.7).
+    /// The provider that the subject belongs to: a subject alone could be two people (Core 5.7).
     pub provider: String,
     /// The id of the person or the machine.
     pub subject: String,
     /// The rule.
     pub rule: String,
-    /// What of its policy decided.
+    /// The part of its policy that decided.
     pub by: String,
 }
 
@@ -125,8 +125,8 @@ impl Denial {
 }
 
 impl Rejection {
-    /// For a host that is none of the settings', as it was asked for: for the log alone, and not all of one that is
-    /// longer than any (RFC 1035, 2.3.4).
+    /// For a host that is not in the settings, as it was asked for: for the log alone, and cut off where it is longer
+    /// than any real one (RFC 1035, 2.3.4).
     pub(super) fn host(asked: &str) -> Self {
         Self::Host(asked.chars().take(LONGEST_HOST).collect())
     }
@@ -209,7 +209,7 @@ impl Rejection {
         }
     }
 
-    /// How it is logged; `None` for what strangers cause at will and nobody needs to know.
+    /// How it is logged; `None` for what strangers can cause at will and nobody needs to know.
     const fn event(&self) -> Option<EventKind> {
         match self {
             Self::NotFound | Self::Method(_) | Self::NotNavigation | Self::LockedDown => None,
@@ -246,8 +246,8 @@ impl Rejection {
         }
     }
 
-    /// The fields logged beside the code: who was denied by what, or one `detail`. What others wrote stands in a field
-    /// of its own, so that it cannot pass for what the gate says.
+    /// The fields logged beside the code: who was denied by what, or one `detail`. What others wrote has a field of
+    /// its own, so that it cannot pass for what the gate says.
     fn fields(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Denied { denial, .. } => denial.fields(),
@@ -281,7 +281,7 @@ impl Rejection {
             Self::Denied { .. } | Self::Provider(AuthorizationError::AccessDenied) | Self::TooManyClaims(_) => {
                 WayOn::AnotherAccount(gate.login_link(&goal.asking(Some(SELECT_ACCOUNT))))
             }
-            // By signing in anew: some providers pass over `max_age` and `acr_values`, and nearly all know this one.
+            // By signing in anew: some providers ignore `max_age` and `acr_values`, but nearly all know this prompt.
             Self::StepUpUnmet(_) => WayOn::TryAgain(gate.login_link(&goal.asking(Some(LOGIN)))),
             Self::SessionNotKept
             | Self::LoginNotKept
@@ -334,7 +334,7 @@ impl Gate {
         self.refuse_on_the_way(request, rejection, &goal)
     }
 
-    /// The same, with what a new attempt is for.
+    /// The same, where the goal of a new attempt is known.
     pub(super) fn refuse_on_the_way<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,

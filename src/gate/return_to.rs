@@ -4,7 +4,7 @@ use super::Endpoint;
 use crate::{config::Site, rules::RequestPath};
 
 /// The longest page address carried through a login, in bytes of path and query. It travels sealed in `state`, to the
-/// provider and back; with it an authorization request stays below the 8 KB that servers take.
+/// provider and back; at this length an authorization request stays below the 8 KB that servers take.
 const LONGEST: usize = 1_024;
 
 /// A page of the site itself, outside the gate's own prefix: a path with its query.
@@ -23,7 +23,7 @@ pub struct ReturnTo {
 enum Place {
     /// A page of the site: path and query.
     Page(String),
-    /// `/.auth/signed-in`, which only says that somebody is. The path is ours, never a visitor's.
+    /// `/.auth/signed-in`, which says no more than that somebody is. The path is ours, never a visitor's.
     SignedIn(String),
 }
 
@@ -33,8 +33,8 @@ impl ReturnTo {
         Self { site: site.address.to_owned(), place: Place::Page("/".to_owned()) }
     }
 
-    /// Parses `text`, an address or a part of one, as seen from `site`. `None` when it leads
-    /// elsewhere, to the gate itself, or when no origin would get it.
+    /// Parses `text`, an absolute or relative address, as seen from `site`. `None` when it leads elsewhere, or to the
+    /// gate itself, or is one that no origin would get.
     ///
     /// An address that is too long loses its query rather than the way back.
     pub fn parse(text: &str, site: Site<'_>, prefix: &str) -> Option<Self> {
@@ -56,22 +56,21 @@ impl ReturnTo {
         Some(Self { site: site.address.to_owned(), place: Place::Page(path_and_query) })
     }
 
-    /// Parses what [`ReturnTo::path_and_query`] gave, once it came back in a state: there, a path that
-    /// begins with `//` is a path.
+    /// Parses what [`ReturnTo::path_and_query`] gave, when it comes back in a state: a path that begins with `//` is
+    /// a path there, not a host.
     pub fn carried(path_and_query: &str, site: Site<'_>, prefix: &str) -> Option<Self> {
         let whole = || Self::parse(&format!("{}{path_and_query}", site.address), site, prefix);
         Self::signed_in(path_and_query, site, prefix).or_else(whole)
     }
 
-    /// The end of a pop-up, byte for byte: there is one spelling, and no query that could say anything.
+    /// The page that ends a pop-up, byte for byte: it has one spelling, and no query that could say anything.
     fn signed_in(text: &str, site: Site<'_>, prefix: &str) -> Option<Self> {
         let place = Place::SignedIn(text.to_owned());
         (Endpoint::find(text, prefix) == Some(Endpoint::SignedIn))
             .then(|| Self { site: site.address.to_owned(), place })
     }
 
-    /// The whole address, for `Location`: a path that begins with `//` could not be mistaken for
-    /// another host in it.
+    /// The whole address, for `Location`: in it, a path that begins with `//` cannot be mistaken for another host.
     pub fn address(&self) -> String {
         format!("{}{}", self.site, self.path_and_query())
     }

@@ -1,4 +1,5 @@
-//! [`RuleMatch`]: the rules that a request is about, and what could make an origin take it for a request about another.
+//! [`RuleMatch`]: the rules that decide a request, and what could lead an origin to treat it as a request that others
+//! decide.
 
 use core::ops::ControlFlow::{self, Break, Continue};
 use std::{borrow::Cow, rc::Rc};
@@ -22,12 +23,12 @@ use crate::{
 pub(super) struct RuleMatch<'g> {
     pub(super) rank: Option<usize>,
     pub(super) rule: &'g Rule,
-    /// Ranks of other rules that what is served here may be about, as [`Rules::beside`] finds them. Only the origin
-    /// knows whose it is, so all must admit.
+    /// Ranks of other rules that may apply to what is served here, as [`Rules::beside`] finds them. Only the origin
+    /// knows which one does, so all must admit.
     ///
     /// [`Rules::beside`]: crate::rules::Rules::beside
     pub(super) beside: Vec<usize>,
-    /// It is a preflight that the rules let pass.
+    /// Whether it is a preflight that the rules let pass.
     pub(super) preflight: bool,
 }
 
@@ -40,7 +41,7 @@ pub(super) struct RuledRequest<'g, 'h, H> {
 }
 
 impl<'g> RuleMatch<'g> {
-    /// The origins whose pages are trusted: where several rules have to admit, ours alone.
+    /// The origins whose pages are trusted besides the site's own: none where several rules have to admit.
     pub(super) fn trusted(&self) -> &'g [String] {
         if self.beside.is_empty() { &self.rule.origins } else { &[] }
     }
@@ -55,21 +56,21 @@ impl<'g, 'h, H: RequestHead> RuledRequest<'g, 'h, H> {
         &self.rules
     }
 
-    /// Where it came to, for what does not go on at once.
+    /// Where it came to, for a decision other than to forward it at once.
     pub(super) fn visit(&self) -> Visit {
         let mut visit = self.arrival.visit();
         visit.takes_bearer = self.takes_bearer;
         visit
     }
 
-    /// The same, with answers that pages of an origin may read that the rule trusts.
+    /// The same, for an answer that a page may read if the rule trusts its origin.
     pub(super) fn readable_visit(&self) -> Visit {
         self.visit().readable_by(allowed_origin(self.arrival.head(), self.rules.trusted()))
     }
 }
 
 impl Gate {
-    /// Step 6 of [`Gate::decide`], or the refusal of a request when it is not certain which rules it is about.
+    /// Step 6 of [`Gate::decide`], or the refusal of a request for which it is not certain which rules decide.
     pub(super) fn find_rule<'h, H: RequestHead>(
         &self,
         arrival: Arrival<'h, H>,
@@ -79,7 +80,7 @@ impl Gate {
             Ok(rules) => rules,
             Err(error) => return Break(Decision::Refuse(Rejection::Ambiguous(error), arrival.visit())),
         };
-        // A preflight passes by its method, whatever its rule names: so nothing may override that either.
+        // A preflight passes by its method, whatever its rule names, so nothing may override that method either.
         if (rules.preflight || self.config.matcher().turns_on_method(path, site.host)) && has_doubtful_method(head) {
             return Break(Decision::Refuse(Rejection::DoubtfulMethod, arrival.visit()));
         }
@@ -89,7 +90,7 @@ impl Gate {
         Continue(RuledRequest { arrival, rules, takes_bearer: false })
     }
 
-    /// The rules of a request: a preflight asks on behalf of the method that it names.
+    /// The rules of a request: a preflight asks on behalf of the method it names.
     pub(super) fn rules_of(
         &self,
         path: &RequestPath<'_>,
@@ -118,12 +119,12 @@ impl Gate {
         Ok(RuleMatch { rank, rule: self.config.rule(rank), beside, preflight: false })
     }
 
-    /// The rules beside the one that was chosen.
+    /// The other rules that have to admit, besides the chosen one.
     pub(super) fn beside(&self, rules: &RuleMatch<'_>) -> impl Iterator<Item = &Rule> {
         rules.beside.iter().map(|rank| self.config.rule(Some(*rank)))
     }
 
-    /// What the rules of a request ask for now: the one, and those beside it as well.
+    /// What the rules of a request ask for now: the chosen one, and all that have to admit besides.
     pub(super) fn effective_access<'g>(&'g self, rules: &RuleMatch<'g>, now: Timestamp) -> Cow<'g, Access> {
         let own = Cow::Borrowed(self.access(rules.rule, now));
         self.beside(rules).fold(own, |asked, beside| match (asked.as_ref(), self.access(beside, now)) {
@@ -133,8 +134,8 @@ impl Gate {
         })
     }
 
-    /// What a rule asks for now: what it was deployed with, or what it is switched to. Switched on, it
-    /// asks for what it was deployed with if that is sign-in, and for sign-in alone if not.
+    /// What a rule asks for now: what it was deployed with, or what it is switched to. Switched on, it asks for what
+    /// it was deployed with if that is sign-in, else for sign-in alone.
     pub(super) fn access<'g>(&'g self, rule: &'g Rule, now: Timestamp) -> &'g Access {
         match (self.switches.borrow().mode(rule.id.as_deref(), now), &rule.access) {
             (Some(Mode::Off), _) => &Access::Public,
@@ -151,8 +152,8 @@ impl Gate {
         self.beside(rules).all(is_like).then_some(taken)
     }
 
-    /// Whether it would copy or move something to where other rules decide than those of the request: WebDAV
-    /// names a second path in a header (RFC 4918, 10.3).
+    /// Whether it would copy or move something to a path that other rules decide: WebDAV names a second path in a
+    /// header (RFC 4918, 10.3).
     pub(super) fn leads_elsewhere(&self, head: &impl RequestHead, site: Site<'_>, here: &RuleMatch<'_>) -> bool {
         let Some(destination) = head.header("destination") else { return false };
         let moves = ["COPY", "MOVE"].into_iter().any(|method| head.method().eq_ignore_ascii_case(method));
@@ -168,8 +169,8 @@ impl Gate {
     }
 }
 
-/// The path of an address of `site`, in the site's own spelling, or of a path. Two slashes in front name a host, and a
-/// space shows that two lines of a header were joined.
+/// The path in a `Destination`: an address of `site`, in the site's own spelling, or a path. Two slashes in front
+/// name a host, and a space shows that two header lines were joined.
 fn path_of<'d>(destination: &'d str, site: Site<'_>) -> Option<&'d str> {
     let path = destination.strip_prefix(site.address).unwrap_or(destination);
     let is_bare = path.len() == destination.len();

@@ -11,9 +11,9 @@ use crate::{config::Site, edge::RequestHead};
 pub(super) struct SameOrigin(());
 
 impl SameOrigin {
-    /// A browser sends our cookie along with a WebSocket that any site opens, and with a form that
-    /// a page of a sibling host posts. So what is not a plain read must say it comes from us, or
-    /// from one of the `trusted` origins.
+    /// A browser sends our cookie along with a WebSocket that any site opens, and with a form that a page on a
+    /// sibling host posts. So what is not a plain read must say it comes from us, or from one of the `trusted`
+    /// origins.
     pub(super) fn check(head: &impl RequestHead, site: Site<'_>, trusted: &[String]) -> Option<Self> {
         let read = matches!(head.method(), "GET" | "HEAD" | "OPTIONS");
         let foreign = || head.header("origin").is_some_and(|origin| origin != site.address);
@@ -28,10 +28,10 @@ impl SameOrigin {
     }
 }
 
-/// Whether a request says it was sent by a page of `site` itself. `Sec-Fetch-Site` decides where
-/// there is one: no page can set it. `Origin` is `null` on a form of a page that sends no referrer,
-/// and any other origin than ours contradicts. What a service worker of the site passes on in Firefox says in both that
-/// it is ours, whoever sent it; there the `Referer` tells, which no page can set either.
+/// Whether a request says it was sent by a page of `site` itself. `Sec-Fetch-Site` decides where there is one: no
+/// page can set it. `Origin` is `null` on a form of a page that sends no referrer; any other origin than ours is a
+/// contradiction. In Firefox, a request that the site's service worker passes on says in both headers that it is
+/// ours, whoever sent it; there the `Referer` decides, which no page can set either.
 pub(super) fn is_same_origin(head: &impl RequestHead, site: Site<'_>) -> bool {
     let origin = head.header("origin");
     match head.header("sec-fetch-site") {
@@ -44,7 +44,7 @@ pub(super) fn is_same_origin(head: &impl RequestHead, site: Site<'_>) -> bool {
     }
 }
 
-/// Whether the page that sent a request is of such an origin.
+/// Whether the page that sent a request has such an origin.
 fn is_referred_by(head: &impl RequestHead, is_such: impl Fn(&str) -> bool) -> bool {
     head.header("referer").is_some_and(|page| Address::split(&page).is_some_and(|address| is_such(address.base)))
 }

@@ -9,14 +9,14 @@ use crate::{
 };
 
 impl Gate {
-    /// The contract's table:
+    /// By the kind of request:
     ///
     /// * a page opened in a tab: 302 to the login;
-    /// * a page in a frame, a form: 401 with a page whose link opens at the top;
+    /// * a page in a frame, or a form: 401 with a page whose link opens in the whole tab;
     /// * anything else: 401 with problem details, never a redirect, never a login started.
     ///
-    /// Where there is a session and `step_up` says what it lacks, the same with the challenge of
-    /// RFC 9470, 3; the login finds out by itself what to ask for.
+    /// Where there is a session and `step_up` says what it lacks, a 401 carries the challenge of RFC 9470, 3; the
+    /// login itself finds out what to ask for.
     pub(super) fn ask_to_sign_in<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
@@ -37,7 +37,7 @@ impl Gate {
                 rejection::readable(answer, &request.visit)
             }
         };
-        // RFC 6750, 3: without an error, where nothing was shown.
+        // RFC 6750, 3: no error where no token was shown.
         if request.visit.takes_bearer {
             answer.with("www-authenticate", &format!("Bearer realm=\"{}\"", site.host))
         } else {
@@ -45,7 +45,7 @@ impl Gate {
         }
     }
 
-    /// 401 for a script: it can show `login_url` to the person, and must not follow it itself.
+    /// 401 for a script: it can show `login_url` to the person, but must not follow it itself.
     pub(super) fn unauthenticated<E: Edge, H: RequestHead>(
         &self,
         request: &Request<'_, E, H>,
@@ -67,8 +67,8 @@ impl Gate {
             .with("www-authenticate", &challenge(site.host, step_up))
     }
 
-    /// The goal of the login that this request needs: where rules differ by method, it may ask for more than a login
-    /// that opens the page.
+    /// The goal of the login that this request needs: where rules differ by method, that may be more than opening the
+    /// page.
     pub(super) fn goal_of<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, page: ReturnTo) -> Goal {
         let (method, visit) = (request.head.method(), &request.visit);
         let turns_on_method = RequestPath::parse(&visit.path)

@@ -1,8 +1,8 @@
-//! The run-time switches as an isolate knows them: when it looks, what it keeps, what it says of it.
+//! The run-time switches as an isolate knows them: when it looks, what it keeps, what it logs.
 //!
-//! An isolate looks at the entry in KV at most every [`REFRESH`], behind the answer of the request
-//! that finds it due. Only where there is nothing to decide on – the first request of an isolate,
-//! the first after a quiet while – a request waits for the look, and not for long.
+//! An isolate looks at the entry in KV at most every [`REFRESH`], in the background of the request that finds a look
+//! due. Only where there is nothing to decide on – the first request of an isolate, the first after a quiet while –
+//! does a request wait for the look, and not for long.
 //!
 //! | the entry | what holds |
 //! |---|---|
@@ -20,15 +20,15 @@ use crate::{
     time::{Lifetime, Timestamp},
 };
 
-/// How long a look lasts before the next one.
+/// How long after one look the next is due.
 const REFRESH: Lifetime = Lifetime::from_seconds(30);
-/// A request that finds the last look longer ago than this waits for a new one: a site that nobody
-/// visited for an hour must not open by what was known an hour ago.
+/// A request that finds the last look longer ago than this waits for a new one: a site that nobody visited for an
+/// hour must not open because of what was known an hour ago.
 const STALE: Lifetime = Lifetime::from_seconds(60);
-/// A look that has been under way for longer belongs to a request that was cut off.
+/// A look that has been under way for longer than this was lost with the request that it belonged to.
 const LOST: Lifetime = Lifetime::from_seconds(2);
-/// How often a request that waits checks whether the look has ended, and how long between, in
-/// milliseconds: a second in all. KV answers within a tenth of it or is in trouble.
+/// How often a waiting request checks whether the look has ended, and how long it pauses between, in milliseconds: a
+/// second in all. KV answers within a tenth of that or is in trouble.
 const CHECKS: usize = 200;
 const BETWEEN_CHECKS: u32 = 5;
 
@@ -40,7 +40,7 @@ pub(super) struct SwitchState {
     began: Option<Timestamp>,
     /// When a look last ended, or was given up.
     looked: Option<Timestamp>,
-    /// What was last said to be wrong; it is said once.
+    /// What was last logged as wrong: it is logged once.
     trouble: Option<&'static str>,
 }
 
@@ -50,11 +50,11 @@ enum Freshness {
     Fresh,
     /// A look is due.
     Due,
-    /// There was no look yet, or none for too long.
+    /// There has been no look yet, or none for too long.
     Unknown,
 }
 
-/// What a look finds: an entry that was read, no entry, or nothing at all.
+/// What a look finds: an entry, good or refused; no entry; or that KV cannot be reached.
 type Found = Result<Option<Result<Switches, EntryError>>, Unreachable>;
 
 impl Gate {
@@ -64,8 +64,8 @@ impl Gate {
         !self.config.switch || self.switches.borrow().freshness(now) == Freshness::Fresh
     }
 
-    /// Looks at the switches if a look is due, and waits for it if nothing is known. The look belongs to no request: it
-    /// goes on when the one that began it is gone, and others that wait see it end.
+    /// Looks at the switches if a look is due, and waits for it if nothing is known. The look belongs to no request:
+    /// it continues when the one that began it is gone, and others that wait see it end.
     pub(super) async fn look_at_switches<E: Edge>(self: &Rc<Self>, edge: &E) {
         if self.knows_switches(edge.now()) {
             return;
@@ -86,7 +86,7 @@ impl Gate {
         self.note(edge, Err(Unreachable::Deadline));
     }
 
-    /// A look at KV, from now on under way.
+    /// A look at KV, under way from now on.
     fn look<E: Edge>(self: &Rc<Self>, edge: &E) -> Pin<Box<dyn Future<Output = ()>>> {
         self.switches.borrow_mut().begin(edge.now());
         let (gate, edge) = (Rc::clone(self), edge.clone());
@@ -96,7 +96,7 @@ impl Gate {
         })
     }
 
-    /// Takes in what a look found, and logs what changed by it.
+    /// Takes in what a look found, and logs what that changed.
     fn note<E: Edge>(&self, edge: &E, entry: Result<Option<String>, Unreachable>) {
         let lines = self.take_in(entry, &super::request_id(edge), edge.now());
         lines.iter().for_each(|line| edge.log(line));
@@ -138,7 +138,7 @@ impl SwitchState {
         self.began.is_some_and(|began| now.since(began) < LOST)
     }
 
-    /// The table at the top of this file. Returns what is to be said: changes, and what is wrong, once.
+    /// Applies the table at the top of this file. Returns what is to be logged: each change, and what is wrong, once.
     fn take_in(&mut self, found: Found, is_rule: impl Fn(&str) -> bool, request: &str, now: Timestamp) -> Vec<Event> {
         self.looked = Some(now);
         let before = mem::take(&mut self.current);

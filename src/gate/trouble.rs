@@ -1,8 +1,8 @@
-//! [`Trouble`]: why something a provider publishes cannot be had.
+//! [`Trouble`]: why something that a provider publishes is unavailable.
 
 use crate::edge::Unreachable;
 
-/// Why something a provider publishes cannot be had.
+/// Why something that a provider publishes is unavailable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// It was called too often just now.

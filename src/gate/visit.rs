@@ -2,10 +2,10 @@
 
 use crate::{config::Site, edge::RequestHead, session::CookieNames};
 
-/// Where a request came to: a site of the settings, a path, a query.
+/// Where a request came to: a configured site, a path, a query.
 #[derive(Clone, Debug)]
 pub struct Visit {
-    /// The address of the site, in which its host stands.
+    /// The address of the site, which includes its host.
     base: String,
     development: bool,
     /// The path, as it was sent.
@@ -21,15 +21,15 @@ pub struct Visit {
 /// What kind of answer the sender of a request can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestKind {
-    /// A person who opened a page in a tab: it can be sent elsewhere.
+    /// A person who opened a page in a tab: the tab can be sent elsewhere.
     Navigation,
-    /// A person who looks at a frame or sent a form: a page, but not another address.
+    /// A person who looks at a frame or sent a form: a page, but not a redirect.
     Framed,
-    /// A script, an image, a WebSocket, a client of an API: a status and JSON.
+    /// A script, an image, a WebSocket, an API client: a status and JSON.
     Script,
 }
 
-/// The parts of an address as a URL parser writes it.
+/// The parts of an address, as a URL parser writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Address<'u> {
     /// `scheme://host[:port]`
@@ -39,8 +39,8 @@ pub(super) struct Address<'u> {
 }
 
 impl<'u> Address<'u> {
-    /// Splits `scheme://host[:port]/path[?query]`. There is no fragment in a request; a `#` that is
-    /// sent all the same stays where it stands, since it would be forwarded too.
+    /// Splits `scheme://host[:port]/path[?query]`. There is no fragment in a request; a `#` that is sent all the same
+    /// stays part of the path, since it would be forwarded too.
     pub(super) fn split(url: &'u str) -> Option<Self> {
         let (_, rest) = cut(url, |byte| byte == b':');
         let [b':', b'/', b'/', ..] = rest.as_bytes() else { return None };
@@ -51,17 +51,17 @@ impl<'u> Address<'u> {
     }
 }
 
-/// `text` up to the first byte that ends it, which is ASCII, and from there on.
+/// `text` up to the first byte that ends it, which is ASCII, and the rest.
 fn cut(text: &str, ends: impl Fn(u8) -> bool) -> (&str, &str) {
     text.bytes().position(ends).and_then(|end| text.split_at_checked(end)).unwrap_or((text, ""))
 }
 
-/// Path and query of an address, as they stand in it.
+/// Path and query of an address, as written in it.
 pub fn path_and_query(url: &str) -> &str {
     Address::split(url).and_then(|address| url.strip_prefix(address.base)).unwrap_or("/")
 }
 
-/// Scheme and host (with its port) of an address, as they stand in it.
+/// Scheme and host (with its port) of an address, as written in it.
 pub fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = Address::split(url)?.base.split_once(':')?;
     Some((scheme, rest.strip_prefix("//")?))
@@ -101,15 +101,15 @@ impl Visit {
         format!("{}{}{query}", self.base, self.path)
     }
 
-    /// The whole address over https.
+    /// The whole address over HTTPS.
     pub(super) fn secure_address(&self) -> String {
         self.address().replacen("http://", "https://", 1)
     }
 }
 
 impl RequestKind {
-    /// Who asks, by Fetch metadata where there is any, else by `Accept`. This chooses the form of
-    /// an answer, never the verdict.
+    /// The kind of request, by Fetch metadata where there are any, else by `Accept`. This chooses the form of an
+    /// answer, never the verdict.
     pub fn of(head: &impl RequestHead) -> Self {
         let read = matches!(head.method(), "GET" | "HEAD");
         let Some(mode) = head.header("sec-fetch-mode") else {
@@ -139,15 +139,15 @@ impl RequestKind {
     }
 }
 
-/// A page that a service worker of the site requests for the browser, by `fetch(event.request)`; its destination is
-/// `empty` then. Scripts can make a navigation request in no other way; one for a frame looks the same.
+/// A page that the site's service worker requests for the browser, by `fetch(event.request)`; its destination is then
+/// `empty`. Scripts can make a navigation request in no other way; one for a frame looks the same.
 fn is_passed_on(head: &impl RequestHead, mode: &str) -> bool {
     let empty = || head.header("sec-fetch-dest").is_some_and(|destination| destination == "empty");
     let page = || head.header("accept").is_some_and(|accept| accept.contains("text/html"));
     (mode == "navigate" && empty() && page()) || (is_passed_on_as_own(head) && page())
 }
 
-/// The same in Firefox, where the request reads as the worker's own in everything but its `Referer`.
+/// The same in Firefox, where the request looks like the worker's own in everything but its `Referer`.
 pub(super) fn is_passed_on_as_own(head: &impl RequestHead) -> bool {
     [
         ("sec-fetch-mode", "same-origin"),

@@ -1,11 +1,12 @@
-//! What the visitor reads when the gate says no: what happened, and what to do. No text tells an
+//! What the visitor is told when the gate says no: what happened, and what to do. No text tells an attacker more than
+//! its code does.
 //! attacker more than its code does.
 
 use super::Rejection;
 use crate::oidc::AuthorizationError;
 
 impl Rejection {
-    /// What the visitor reads: what happened, and what to do.
+    /// What the visitor is told: what happened, and what to do.
     pub(super) const fn words(&self) -> (&'static str, &'static str) {
         match self {
             Self::Host(_) => {

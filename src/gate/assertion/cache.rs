@@ -11,11 +11,11 @@ use crate::{
     time::Timestamp,
 };
 
-/// Assertions kept per isolate. A session's claims fit a cookie of 4 KB, and the assertion of such a one
-/// has 6: with the sessions this is 3 MB of the 128 that an isolate has.
+/// How many assertions an isolate keeps. A session's claims fit a cookie of 4 KB, and the assertion for such a
+/// session has 6 KB: with the sessions this is 3 MB of the 128 that an isolate has.
 const MOST: usize = 256;
 
-/// The assertions signed last.
+/// The assertions signed most recently.
 #[derive(Debug, Default)]
 pub(in crate::gate) struct AssertionCache(Ring<CachedAssertion, MOST>);
 
@@ -24,7 +24,7 @@ pub(in crate::gate) struct AssertionCache(Ring<CachedAssertion, MOST>);
 pub(super) enum Whom {
     /// The person of this session.
     Person(Session),
-    /// A machine of which this is known.
+    /// The machine with these claims.
     Machine(Rc<Claims>),
 }
 
@@ -62,7 +62,7 @@ impl Whom {
         }
     }
 
-    /// Compares all of it, since what is verified again is another copy.
+    /// Compares everything, since what is verified again is another copy.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Person(one), Self::Person(other)) => one == other,
@@ -77,7 +77,7 @@ impl CachedAssertion {
         self.began == whom.began() && self.whom.is(whom) && self.site == site
     }
 
-    /// A clock that was set back makes it one of the future, which no origin takes.
+    /// Whether it has enough time left. If the clock was set back, it is from the future, and no origin accepts it.
     fn counts(&self, now: Timestamp) -> bool {
         self.signed <= now && now.after(LEAST_LEFT) <= self.signed.after(LIFETIME)
     }
@@ -90,8 +90,8 @@ impl AssertionCache {
         kept.counts(now).then(|| kept.token.clone())
     }
 
-    /// Keeps an assertion that was signed `now`, in the place of the last one about the same, or of the
-    /// oldest.
+    /// Keeps an assertion signed `now`, in place of the last one about the same person or machine at the same site,
+    /// or else of the oldest.
     pub(super) fn keep(&mut self, whom: Whom, site: &str, token: &str, now: Timestamp) {
         let signed =
             CachedAssertion { began: whom.began(), whom, site: site.to_owned(), token: token.to_owned(), signed: now };
