@@ -1,10 +1,11 @@
-//! Which rule decides: host, method and the path's readings against the rules, first match wins.
+//! Which rule decides: the rules are held against the host, the method and the path's readings, and the first match
+//! wins.
 //!
 //! One path has many spellings, and an origin may understand any of them. [`RequestPath`] lists
 //! every reading an origin could make; [`Rules::first_match`] judges all of them and names a rule
 //! only when they agree. The query and the fragment take no part.
 //!
-//! This room knows nothing of sessions or settings: a rule is its rank.
+//! This room knows nothing of sessions or settings: it knows a rule by its rank.
 
 mod index;
 mod path;
@@ -32,11 +33,11 @@ struct Entry {
     scope: Scope,
     pattern: Pattern,
     aliases: Vec<Pattern>,
-    /// Whether it only watches, and never decides.
+    /// Whether the rule is in report mode, and never decides.
     watches: bool,
 }
 
-/// What of a request, beside its path, chooses the rule.
+/// What chooses the rule of a request, besides its path.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'t> {
     /// The host, with or without a port.
@@ -45,14 +46,13 @@ pub struct Target<'t> {
     pub method: &'t str,
 }
 
-/// Two readings of one path choose different rules, so that what the gate judged need not be what
-/// the origin serves.
+/// Two readings of one path choose different rules, so what the gate judged need not be what the origin serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ambiguous;
 
 impl Rules {
-    /// Appends a rule: its scope, its pattern, and further patterns under which the origin serves the
-    /// same. One that only `watches` never decides.
+    /// Appends a rule: its scope, its pattern, and further patterns under which the origin serves the same. A rule
+    /// that only `watches` is in report mode and never decides.
     pub fn push(&mut self, scope: Scope, pattern: Pattern, aliases: Vec<Pattern>, watches: bool) {
         let rank = self.entries.len();
         for pattern in [&pattern].into_iter().chain(&aliases) {
@@ -64,15 +64,15 @@ impl Rules {
         self.entries.push(Entry { scope, pattern, aliases, watches });
     }
 
-    /// The rank of an earlier rule that decides everything that `pattern` matches in `scope`, so that
-    /// such a rule could never match. One that `guards` has its say also where pages of an earlier one may be served.
+    /// The rank of an earlier rule that decides everything that `pattern` matches in `scope`, so that such a rule
+    /// could never match. A rule that `guards` still has a say where only the pages of an earlier one may be served.
     pub fn covering(&self, scope: &Scope, pattern: &Pattern, guards: bool) -> Option<usize> {
         let covers = |entry: &Entry| {
             let aliases = entry.aliases.iter().filter(|_| !guards);
             let mut patterns = [&entry.pattern].into_iter().chain(aliases);
             !entry.watches && entry.scope.covers(scope) && patterns.any(|own| own.covers(pattern))
         };
-        // The literals that such a pattern begins with are the first of this one's.
+        // A pattern that covers this one begins with the same literals, or with fewer of them.
         let literals: Vec<&str> = pattern.literals().collect();
         let literals = literals.join("/");
         self.first_of(&literals, covers)
@@ -89,14 +89,15 @@ impl Rules {
         if agree { Ok(chosen) } else { Err(Ambiguous) }
     }
 
-    /// The rules that have to admit as well as that of `rank`, since what is served at this path may be theirs:
+    /// The rules that have to admit as well as the one of `rank`, since what is served at this path may be what they
+    /// guard:
     ///
-    /// * The assets binding serves `/a.html` at `/a`, so a rule for `/a.html` may be about the page at `/a`. Such are
-    ///   the later rules with such pages, up to and including the first that is about the path itself.
+    /// * The assets binding serves `/a.html` at `/a`, so a rule for `/a.html` may be about the page at `/a`. This
+    ///   adds the later rules with such pages, up to and including the first that is about the path itself.
     /// * Many servers ignore case, in the whole path or in a part of it, so `/ADMIN` may be the page of a rule for
-    ///   `/admin`. Such are the rules up to there that would match if case made no difference.
+    ///   `/admin`. This adds the rules up to the same point that would match if case made no difference.
     ///
-    /// Of a path with several readings, those of each.
+    /// Where a path has several readings, the rules of all of them.
     pub fn beside(&self, path: &RequestPath<'_>, target: Target<'_>, rank: Option<usize>) -> Vec<usize> {
         let has_aliases = rank.and_then(|rank| self.entries.get(rank)).is_some_and(|entry| !entry.aliases.is_empty());
         let mut beside = Vec::new();
@@ -114,8 +115,8 @@ impl Rules {
         self.has_capitals || reading.bytes().any(|byte| byte.is_ascii_uppercase())
     }
 
-    /// Whether a rule that names methods is about this path, in this case or in another, so that a header which tells
-    /// the origin to take another method would change who may pass.
+    /// Whether a rule that names methods is about this path, in any case, so that a header which makes the origin see
+    /// another method would change who may pass.
     pub fn turns_on_method(&self, path: &RequestPath<'_>, host: &str) -> bool {
         let is_about = |entry: &Entry, lower: &str| {
             entry.scope.names_methods() && entry.scope.has_host(host) && entry.matches(lower, Case::Ignored)
@@ -124,7 +125,7 @@ impl Rules {
         self.names_methods && path.any(|reading| is_told(&reading.to_ascii_lowercase()))
     }
 
-    /// The rules that watch a request: those that would have a say in it if they decided, in their order.
+    /// The rules in report mode that would have a say in a request if they decided, in their order.
     pub fn watching(&self, path: &RequestPath<'_>, target: Target<'_>) -> Vec<usize> {
         let mut watching = Vec::new();
         for reading in path.readings().filter(|_| self.watches) {
@@ -133,7 +134,7 @@ impl Rules {
         watching
     }
 
-    /// Every reading of a path, and the rank of the rule that it chooses.
+    /// Every reading of a path, with the rank of the rule that it chooses.
     #[cfg(feature = "check")]
     pub fn choices<'p>(
         &'p self,
@@ -147,7 +148,7 @@ impl Rules {
         self.first_of(reading, |entry| !entry.watches && entry.is_for(target) && entry.matches(reading, Case::Told))
     }
 
-    /// The lowest rank on the way of a path that `is_it`.
+    /// The lowest rank along a path whose entry passes `is_it`.
     fn first_of(&self, reading: &str, is_it: impl Fn(&Entry) -> bool) -> Option<usize> {
         let mut first = None;
         for ranks in self.index.along(reading) {
@@ -159,8 +160,9 @@ impl Rules {
         first
     }
 
-    /// Adds the ranks of those that may be about a reading, in any case and by any of their pages, up to the first that
-    /// decides it in its own case and as the path itself: of the rules that watch, or of the others.
+    /// Adds the ranks of the rules that may be about a reading, in any case and by any of their pages, up to the
+    /// first that decides it in its own case and as the path itself: those in report mode if `watches`, else the
+    /// others.
     fn add_all(&self, reading: &str, target: Target<'_>, watches: bool, to: &mut Vec<usize>) {
         let is_last = |entry: &Entry| !entry.watches && entry.is_for(target) && entry.pattern.matches(reading);
         let last = self.first_of(reading, is_last);
@@ -169,7 +171,7 @@ impl Rules {
             |entry: &Entry| entry.watches == watches && entry.is_for(target) && entry.matches(&lower, Case::Ignored);
         let ranks = self.index.along(reading).flatten().filter(|rank| last.is_none_or(|last| **rank <= last));
         for rank in ranks.filter(|rank| self.entries.get(**rank).is_some_and(is_one)) {
-            // There are few: to sort many takes code of a kilobyte.
+            // There are few of them, and code to sort many takes a kilobyte.
             if let Err(place) = to.binary_search(rank) {
                 to.insert(place, *rank);
             }

@@ -1,18 +1,18 @@
 //! [`RequestPath`]: a path with all its readings.
 //!
-//! The gate forwards the path byte for byte, and servers behind it disagree about what a path
-//! means: some decode `%2F`, some take `\` for `/` or for nothing, some cut `;parameters`, or from a `?` or
-//! `#` on that was escaped, some merge `//`, some drop dots at the end of a name or the name in front of two, some
-//! read a host behind one in front, some decode twice – in any order. Each of those is a reading; a rule is applied only when all
-//! readings choose it.
+//! The gate forwards the path byte for byte, and servers behind it disagree about what a path means. Some decode
+//! `%2F`. Some read `\` as `/` or as nothing. Some cut `;parameters`, or everything from an escaped `?` or `#` on.
+//! Some merge `//`, or read a `//` in front as the start of a host. Some drop dots at the end of a name, or the name
+//! in front of two dots. Some decode twice. They do so in any order. Each outcome is a reading; a rule is applied
+//! only when all readings choose it.
 
 use core::fmt;
 
-/// How many times an origin may decode before a path is refused. Double decoding is seen in the
-/// field (a proxy in front of an application); a fourth layer has no honest use.
+/// How many times a path may be encoded before it is refused. Origins that decode twice exist (a proxy in front of an
+/// application); a fourth layer has no honest use.
 const DECODINGS: usize = 3;
-/// How many readings a path may have before it is refused. An honest path has one to four; what a
-/// hostile one costs is bounded by this and the next.
+/// How many readings a path may have before it is refused. An honest path has one to four; this and the next limit
+/// bound what a hostile one costs.
 const MOST_READINGS: usize = 64;
 /// How long all of them together may be, in bytes.
 const LONGEST_READINGS: usize = 16_384;
@@ -21,7 +21,7 @@ const LONGEST_READINGS: usize = 16_384;
 #[derive(Debug)]
 pub struct RequestPath<'p> {
     sent: &'p str,
-    /// The readings; empty for a plain path, which has one: as it was sent.
+    /// The readings; empty for a plain path, whose only reading is the path as it was sent.
     several: Vec<String>,
 }
 
@@ -30,25 +30,25 @@ pub struct RequestPath<'p> {
 pub enum PathError {
     /// It does not start with `/`.
     NotAbsolute,
-    /// A `#`, which no browser sends and servers cut or keep as they please.
+    /// A `#`, which no browser sends, and which servers cut or keep as they please.
     Fragment,
     /// A `%` without two hexadecimal digits.
     Escape,
-    /// A control character, as it is or once decoded.
+    /// A control character, plain or once decoded.
     ControlCharacter,
     /// Bytes that are not UTF-8 once decoded.
     NotUtf8,
     /// A character outside ASCII that is not escaped. Browsers escape them, and servers disagree
     /// about the bytes they stand for.
     NotAscii,
-    /// A path that the platform would write differently on the way to the origin, so that what was
-    /// judged would not be what arrives.
+    /// The platform would write the path differently on the way to the origin, so that what was judged would not be
+    /// what arrives.
     Rewritten,
-    /// The path is to be copied or moved to what another rule decides, or to no path of this site.
+    /// The path is to be copied or moved to a place that another rule decides, or to no path of this site.
     Destination,
     /// Encoded more than three times over.
     TooDeep,
-    /// More readings, or more bytes to read in several ways, than any honest path has.
+    /// More readings, or more bytes of readings, than any honest path has.
     TooManyReadings,
 }
 
@@ -114,12 +114,12 @@ impl<'p> RequestPath<'p> {
         core::iter::once(first).chain(others.iter().map(String::as_str))
     }
 
-    /// A reading, which there always is, and the others, of which a plain path has none.
+    /// One reading, which there always is, and the others, of which a plain path has none.
     pub fn first_and_others(&self) -> (&str, &[String]) {
         self.several.split_first().map_or((self.sent, &[]), |(first, others)| (first, others))
     }
 
-    /// Whether it is so of any reading.
+    /// Whether any reading passes `is_so`.
     pub fn any(&self, is_so: impl Fn(&str) -> bool) -> bool {
         let (first, others) = self.first_and_others();
         is_so(first) || others.iter().any(|reading| is_so(reading))
@@ -131,7 +131,8 @@ impl<'p> RequestPath<'p> {
     }
 }
 
-/// Whether every server reads the path alike: nothing to decode, cut, merge or resolve, no dot that ends a segment.
+/// Whether every server reads the path alike: there is nothing to decode, cut, merge or resolve, and no segment ends
+/// in a dot.
 fn is_plain(path: &str) -> bool {
     let (mut previous, mut may_go) = (0, false);
     let ordinary = path.bytes().all(|byte| {
@@ -143,7 +144,8 @@ fn is_plain(path: &str) -> bool {
     ordinary && previous != b'.' && !(may_go && path.split('/').any(|segment| after_ticket(segment).is_some()))
 }
 
-/// Whether a byte stands for itself wherever it stands, but for a slash behind a slash and for dots.
+/// Whether a byte always stands for itself, except for slashes in a row and dots at the end of a segment, which
+/// [`is_plain`] looks for.
 fn is_ordinary(byte: u8) -> bool {
     matches!(
         byte,
@@ -167,7 +169,7 @@ fn has_broken_escape(path: &str) -> bool {
     false
 }
 
-/// Whether decoding goes on after [`DECODINGS`] rounds.
+/// Refuses a path that more than [`DECODINGS`] rounds of decoding would still change.
 fn refuse_deep(path: &str) -> Result<(), PathError> {
     let mut decoded = path.to_owned();
     for _ in 0..DECODINGS {
@@ -179,9 +181,9 @@ fn refuse_deep(path: &str) -> Result<(), PathError> {
 /// One thing that servers do to a path.
 type Step = fn(&str) -> Result<String, PathError>;
 
-/// Every reading: what any order of the steps makes of `path`, until nothing new appears. Servers
-/// do cut before they decode, resolve before they cut, decode all but the separators; a list of the
-/// orders in use would be out of date.
+/// Every reading: what any order of the steps makes of `path`, until nothing new appears. Some servers cut before
+/// they decode, resolve before they cut, or decode all but the separators; a list of the orders in use would be out
+/// of date.
 fn closure(path: String) -> Result<Vec<String>, PathError> {
     let steps: [Step; 17] = [
         |path| decode(path, |_| true),
@@ -189,7 +191,7 @@ fn closure(path: String) -> Result<Vec<String>, PathError> {
         |path| decode(path, |byte| !is_separator(byte)),
         |path| decode(path, is_separator),
         |path| Ok(path.replace('\\', "/")),
-        // As in a pattern for names of files, where it escapes what follows.
+        // As in a pattern for file names, where `\` escapes what follows.
         |path| Ok(path.replace('\\', "")),
         |path| Ok(in_segments(path, |segment| segment.split(';').next().unwrap_or_default())),
         |path| Ok(in_segments(path, without_last_dots)),
@@ -226,15 +228,13 @@ fn closure(path: String) -> Result<Vec<String>, PathError> {
     Ok(readings)
 }
 
-/// Tells most texts apart (FNV-1a) without comparing two thousand letters that are the same: readings of one path
-/// differ little.
+/// Tells most texts apart (FNV-1a) without comparing two thousand equal letters: readings of one path differ little.
 fn digest(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The characters that cannot stand in an address as they are: those outside ASCII, space, and
-/// `" < > ^ ` { | }`. Decoding their escapes gives what a server that decodes nothing sees, spelled
-/// as a rule spells it.
+/// The characters that cannot be in an address unescaped: those outside ASCII, space, and `" < > ^ ` { | }`. Decoding
+/// their escapes gives what a server that decodes nothing else sees, spelled as a rule spells it.
 fn is_mandatory(byte: u8) -> bool {
     byte >= 0x80 || b" \"<>^`{|}".contains(&byte)
 }
@@ -243,7 +243,7 @@ fn is_separator(byte: u8) -> bool {
     matches!(byte, b'/' | b'\\')
 }
 
-/// Decodes, once, the escapes of the bytes that `wanted` says.
+/// Decodes, once, the escapes of the `wanted` bytes.
 fn decode(path: &str, wanted: impl Fn(u8) -> bool) -> Result<String, PathError> {
     if !path.contains('%') {
         return Ok(path.to_owned());
@@ -281,27 +281,27 @@ fn in_segments(path: &str, own: fn(&str) -> &str) -> String {
     path.split('/').map(own).collect::<Vec<_>>().join("/")
 }
 
-/// As a file system has it that drops dots at the end of a name, and a server for which three dots are one.
+/// The name as a file system reads it that drops dots at the end, and as a server does that takes three dots for one.
 fn without_last_dots(segment: &str) -> &str {
     if matches!(segment, "." | "..") { segment } else { segment.trim_end_matches('.') }
 }
 
-/// What is left of `static..` behind a prefix that ends within it: of `/static../x`, nginx with `location /static` and an
-/// `alias` of `…/static/` makes `…/static/../x`.
+/// What is left of `static..` after a prefix that ends within it: nginx, with `location /static` and an `alias` of
+/// `…/static/`, makes `…/static/../x` of `/static../x`.
 fn last_dots(segment: &str) -> &str {
     let behind = |name: &str| !matches!(name.as_bytes(), [] | [.., b'.']);
     if segment.strip_suffix("..").is_some_and(behind) { ".." } else { segment }
 }
 
-/// A reference that begins with two slashes names a host (RFC 3986, 4.2), and whatever parses the path as one takes
-/// what is behind the host as the path; to a URL parser, more slashes are two.
+/// A reference that begins with two slashes names a host (RFC 3986, 4.2), and a server that parses the path as a
+/// reference takes what follows the host as the path; a URL parser reads more slashes as two.
 fn cut_authority(path: &str) -> String {
     let Some(rest) = path.strip_prefix("//") else { return path.to_owned() };
     let host = rest.trim_start_matches('/');
     host.find('/').and_then(|end| host.get(end..)).unwrap_or("/").to_owned()
 }
 
-/// What is behind a session's id or a ticket, as ASP.NET takes it out of a path with the slash in front of it:
+/// What follows a session id or a ticket, which ASP.NET takes out of a path together with the slash in front:
 /// `/(S(lit3py55))/page` is `/page`, and `/pa/(F(x))ge` too.
 fn after_ticket(segment: &str) -> Option<&str> {
     let is_marked = matches!(segment.as_bytes(), [b'(', letter, b'(', ..] if letter.is_ascii_alphabetic());
@@ -330,8 +330,8 @@ fn merge_slashes(path: &str) -> String {
     merged
 }
 
-/// Resolves `.` and `..` as RFC 3986, 5.2.4 does; `..` at the root stays there. `spelled` says what
-/// a segment reads as: a URL parser sees a dot in `%2e` too, and decodes nothing else.
+/// Resolves `.` and `..` as RFC 3986, 5.2.4 does; `..` at the root stays there. `spelled` says how a segment reads: a
+/// URL parser sees a dot in `%2e` too, and decodes nothing else.
 fn resolve_dots(path: &str, spelled: fn(&str) -> String) -> String {
     let mut resolved: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();

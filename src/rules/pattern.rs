@@ -1,9 +1,8 @@
 //! [`Pattern`]: a path glob.
 //!
-//! `*` stands for any run of characters within a segment, `**` as a whole segment for any number
-//! of segments, also none: `/admin/**` includes `/admin`. Everything else stands for itself, in
-//! its case; whether it would match in another one can be asked too. A slash at the end makes no
-//! difference, neither in the pattern nor in the path.
+//! `*` stands for any run of characters within a segment; `**`, as a whole segment, for any number of segments, even
+//! none: `/admin/**` includes `/admin`. Everything else stands for itself, and case matters unless the caller says
+//! otherwise. A slash at the end makes no difference, neither in the pattern nor in the path.
 
 use core::fmt;
 
@@ -17,12 +16,12 @@ pub struct Pattern {
     lower: Vec<Segment>,
 }
 
-/// Whether capitals (ASCII) are letters of their own.
+/// Whether capitals (ASCII) differ from small letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
-    /// They are, as in a rule.
+    /// They do, as in a rule.
     Told,
-    /// They are not, as for many routers.
+    /// They do not, as for many routers.
     Ignored,
 }
 
@@ -30,28 +29,27 @@ pub enum Case {
 enum Segment {
     /// Stands for itself.
     Literal(String),
-    /// `*` stands for any run of characters in it, of at least one where it stands alone: a segment is
-    /// never empty.
+    /// `*` in it stands for any run of characters; alone, for at least one, since a segment is never empty.
     Wild(Wildcard),
     /// `**`
     AnyDepth,
 }
 
-/// Why a text is no pattern.
+/// Why a text is not a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PatternError {
     /// It does not start with `/`.
     NotAbsolute,
     /// `//` within it.
     EmptySegment,
-    /// A `.` or `..` segment, or one that ends in a dot, which is a reading of its own without it.
+    /// A `.` or `..` segment, or one that ends in a dot: a path has a reading without that dot.
     DotSegment,
-    /// `**` with something beside it in the same segment.
+    /// `**` with something else in the same segment.
     PartialDepth,
-    /// A space at an end of a segment, which nobody sees.
+    /// A space at the start or the end of a segment, which nobody sees.
     OuterSpace,
-    /// A character that a path never has when it is read: `%`, `?`, `#`, `;`, `\`, a control
-    /// character. Or one of those that stand for alternatives elsewhere: `{`, `}`, `|`.
+    /// A character that no reading of a path has: `%`, `?`, `#`, `;`, `\`, a control character. Or one that stands
+    /// for alternatives elsewhere: `{`, `}`, `|`.
     Character(char),
 }
 
@@ -110,7 +108,7 @@ impl Pattern {
         self.matches_in(Case::Told, reading)
     }
 
-    /// The same where case may make no difference: then for a reading in lower case (ASCII).
+    /// The same, with a choice of [`Case`]. If it is ignored, `reading` must be in lower case (ASCII).
     pub fn matches_in(&self, case: Case, reading: &str) -> bool {
         let segments = match case {
             Case::Told => &self.segments,
@@ -140,8 +138,8 @@ impl Pattern {
         matches!(self.segments.as_slice(), [Segment::AnyDepth, rest @ ..] if rest.iter().all(|one| *one == Segment::AnyDepth))
     }
 
-    /// Whether every path that `other` matches is matched by this pattern too. May say no where
-    /// the truth is yes, never the reverse.
+    /// Whether every path that `other` matches is matched by this pattern too. May say no where the truth is yes, but
+    /// never the reverse.
     pub fn covers(&self, other: &Self) -> bool {
         covers_from(&self.segments, &other.segments)
     }
@@ -152,8 +150,9 @@ impl Pattern {
         prefix.split('/').skip(1).all(|own| matches!(segments.next(), Some(Segment::Literal(text)) if text == own))
     }
 
-    /// The patterns under which the static-assets binding serves the files this one names: `/a.html`
-    /// comes out at `/a`, `/a/index.html` at `/a/`. A wildcard names what it can stand for, `/a.html/**` `/a.html` too.
+    /// The patterns under which the static-assets binding serves the files that this one names: `/a.html` appears at
+    /// `/a`, and `/a/index.html` at `/a/`. A wildcard names whatever it can stand for; `/a.html/**` names `/a.html`
+    /// too.
     pub fn page_aliases(&self) -> Vec<Self> {
         let Some((last, parents)) = self.segments.split_last() else { return Vec::new() };
         let text = match last {
@@ -166,7 +165,7 @@ impl Pattern {
             stems.push("");
         }
         stems_of(&text, ".html", &mut stems);
-        // Nothing is left of `index.html`, nor of `.html`: then it is the parents' alone.
+        // Nothing is left of `index.html`, nor of `.html`: what remains is the parents alone.
         let alias = |stem| Self::of(parents.iter().cloned().chain(Segment::parse(stem)).collect());
         stems.into_iter().filter(|stem| *stem != text).map(alias).collect()
     }
@@ -210,8 +209,8 @@ impl Segment {
     }
 }
 
-/// What matches, with `suffix` behind it, what `text` matches: each is a beginning of `text`. A `*` at its end stands
-/// for the last character too, or for nothing.
+/// Beginnings of `text` which, with `suffix` appended, match what `text` matches. A `*` at its end stands for the
+/// last character too, or for nothing.
 fn stems_of<'t>(text: &'t str, suffix: &str, stems: &mut Vec<&'t str>) {
     let mut shorter = suffix.chars();
     let Some(last) = shorter.next_back() else { return stems.push(text) };
@@ -223,10 +222,10 @@ fn stems_of<'t>(text: &'t str, suffix: &str, stems: &mut Vec<&'t str>) {
     }
 }
 
-/// Walks pattern and path together. At a segment that does not fit, the last `**` takes one more
-/// segment of the path and the walk goes on behind it; going back to the last one is enough, so
-/// the cost is the product of the two lengths at most, whatever a path is made of. Behind the pattern's last `**`
-/// stand the last segments of the path, so there nothing is tried twice.
+/// Walks pattern and path together. At a segment that does not fit, the last `**` takes one more segment of the path
+/// and the walk goes on after it. Going back to the last one is enough, so the cost is at most the product of the two
+/// lengths, whatever the path. What follows the pattern's last `**` is matched against the last segments of the path,
+/// so nothing is tried twice there.
 ///
 /// `rest` is what is left of the path, without its leading slash; `None` at its end.
 fn matches_from(segments: &[Segment], mut rest: Option<&str>) -> bool {
@@ -260,7 +259,7 @@ fn matches_from(segments: &[Segment], mut rest: Option<&str>) -> bool {
     }
 }
 
-/// The first segment of what is left of a path, and what is left then.
+/// The first segment of what is left of a path, and the rest.
 pub(super) fn split_segment(text: &str) -> (&str, Option<&str>) {
     let end = text.bytes().position(|byte| byte == b'/');
     match end.and_then(|end| text.split_at_checked(end)) {
@@ -269,7 +268,7 @@ pub(super) fn split_segment(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// So many segments at the end of a path, or all where it has no more.
+/// The last `count` segments of a path, or all where it has no more.
 fn last_segments(rest: &str, mut count: usize) -> &str {
     let slash = rest.bytes().rposition(|byte| {
         count = count.saturating_sub(usize::from(byte == b'/'));

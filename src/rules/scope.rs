@@ -1,4 +1,4 @@
-//! [`Scope`]: the hosts and methods a rule is about, beside its path.
+//! [`Scope`]: the hosts and methods that a rule is about, besides its path.
 
 /// The hosts and methods a rule is about. The default is every host and every method.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,13 +12,12 @@ pub struct Scope {
 pub enum HostPattern {
     /// This host.
     Exact(String),
-    /// `.example.com`: every host that ends so. The dot keeps `badexample.com` out, and
-    /// `example.com` itself.
+    /// `.example.com`: every host that ends in this. The dot keeps out `badexample.com`, and `example.com` itself.
     Below(String),
 }
 
 impl HostPattern {
-    /// Takes `docs.example.com` or `*.example.com`: lower case, without scheme, port and path.
+    /// Takes `docs.example.com` or `*.example.com`: lower case, without scheme, port or path.
     ///
     /// # Errors
     /// What is wrong with it, in words.
@@ -56,8 +55,8 @@ impl HostPattern {
 }
 
 impl Scope {
-    /// The scope of these hosts and methods; no methods are all of them. `GET` includes `HEAD`,
-    /// since every origin answers it from the same place.
+    /// The scope of this host and these methods; none means all. `GET` includes `HEAD`, since every origin answers
+    /// both from the same place.
     pub fn new(host: Option<HostPattern>, mut methods: Vec<String>) -> Self {
         if methods.iter().any(|method| method == "GET") && !methods.iter().any(|method| method == "HEAD") {
             methods.push("HEAD".to_owned());
