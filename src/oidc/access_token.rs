@@ -1,10 +1,9 @@
-//! The access token of a machine, in JWT form, and its checks: RFC 9068, 4, under the rules of
+//! A machine's access token in JWT form, and its checks: RFC 9068, 4, under the rules of RFC 8725.
 //! RFC 8725.
 //!
-//! As with the ID token, the steps are spread over three types, and each needs the one before:
-//! [`UntrustedAccessToken::parse`] takes the form, [`UntrustedAccessToken::addressed_to`] who says it
-//! to whom, and [`AddressedAccessToken::proven`] demands the [`SignatureProof`]. Only that makes an
-//! [`AccessToken`].
+//! As with the ID token, the steps are spread over three types, each of which needs the one before:
+//! [`UntrustedAccessToken::parse`] checks the form, [`UntrustedAccessToken::addressed_to`] checks who issued it, and
+//! for whom, and [`AddressedAccessToken::proven`] demands the [`SignatureProof`]. Only that makes an [`AccessToken`].
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -21,21 +20,21 @@ use crate::{
     time::{Lifetime, Timestamp},
 };
 
-/// The longest access token parsed. Servers and proxies take some 16 KB of headers in all; a token for
-/// a person in a hundred groups has 4 KB.
+/// The longest access token parsed. Servers and proxies accept some 16 KB of headers in all; a token for a person in
+/// a hundred groups has 4 KB.
 const LONGEST: usize = 16_384;
 /// Claims that only tokens of another kind have (RFC 8725, 3.12): the ID token's (OpenID Connect
 /// Core 1.0, 2 and 3.3.2.11), and the event of a logout token or another one (RFC 8417, 2.2).
 const OTHER_KINDS: [&str; 4] = ["nonce", "at_hash", "c_hash", "events"];
 
-/// An issuer of the settings whose access tokens rules can name.
+/// A configured issuer whose access tokens rules can name.
 #[derive(Clone, Debug)]
 pub struct TokenIssuer {
-    /// The id that rules name, and that stands as the provider in the claims.
+    /// The id that rules name, and that is the provider in the claims.
     pub id: String,
     /// The issuer.
     pub issuer: Issuer,
-    /// What tokens may be meant for: one of these is enough.
+    /// The audiences that tokens may have: one of these is enough.
     pub audiences: Vec<String>,
     /// The signature algorithms a token may have: the settings pin them, never the token.
     pub algorithms: Vec<Algorithm>,
@@ -54,19 +53,19 @@ pub struct TokenIssuer {
 pub enum TokenType {
     /// `at+jwt`: an access token (RFC 9068, 2.1).
     AccessToken,
-    /// `JWT`: any token, as a header without a type says too; for issuers from before RFC 9068.
+    /// `JWT`: any token, just as if the header has no type; for issuers from before RFC 9068.
     Jwt,
 }
 
-/// An access token that was parsed. Its header asks for nothing unknown; nothing else was looked at.
+/// A parsed access token. Its header asks for nothing unknown; nothing else has been checked.
 pub struct UntrustedAccessToken<'t> {
     jws: UntrustedJws<'t>,
     claims: jwt_compact::Claims<ClaimSet>,
 }
 
-/// An access token that says it is from one of the issuers, for us, and current. Its signature was not
-/// checked. It may have to wait for its issuer's keys, and claims can take sixty times the room of their text: they
-/// are read again when it was.
+/// An access token that says it is from one of the issuers, for us, and current. Its signature has not been verified.
+/// It may have to wait for its issuer's keys, and parsed claims can take sixty times the space of their text, so they
+/// are read again once the signature is verified.
 pub struct AddressedAccessToken<'t> {
     jws: PinnedJws<'t>,
     issuer: Rc<TokenIssuer>,
@@ -74,7 +73,7 @@ pub struct AddressedAccessToken<'t> {
     validity: Validity,
 }
 
-/// An access token whose every check is done.
+/// An access token that passed every check.
 #[derive(Debug)]
 pub struct AccessToken {
     issuer: Rc<TokenIssuer>,
@@ -97,7 +96,7 @@ pub enum AccessTokenError {
     /// Not a token we would check.
     #[error(transparent)]
     Jws(#[from] JwsError),
-    /// The payload is no JSON object, names a member twice, or has a time that is no number.
+    /// The payload is not a JSON object, names a member twice, or has a time that is not a number.
     #[error("the payload is malformed")]
     Payload,
     /// RFC 9068, 4.
@@ -127,7 +126,7 @@ pub enum AccessTokenError {
 }
 
 impl TokenType {
-    /// The type of this name in the settings.
+    /// The type that the settings call by this name.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "at+jwt" => Some(Self::AccessToken),
@@ -138,7 +137,7 @@ impl TokenType {
 }
 
 impl TokenIssuer {
-    /// The issuer as one who publishes keys.
+    /// The issuer as a publisher of keys.
     pub fn publisher(&self) -> Publisher<'_> {
         Publisher {
             id: &self.id,
@@ -170,8 +169,8 @@ impl TokenIssuer {
     }
 }
 
-/// Which of `issuers` a token means by `iss` and `aud`. Two of them may be the same issuer, and differ in
-/// what they take: then the first that the token is addressed to.
+/// Which of `issuers` a token means by `iss` and `aud`. Two entries may have the same issuer and differ in what they
+/// take: then the first that the token is addressed to.
 fn meant_by<'i>(issuers: &'i [Rc<TokenIssuer>], named: &str, audience: Option<&Value>) -> Option<&'i Rc<TokenIssuer>> {
     let of_issuer = || issuers.iter().filter(|issuer| issuer.issuer.as_str() == named);
     of_issuer().find(|issuer| issuer.is_addressed(audience)).or_else(|| of_issuer().next())
@@ -181,9 +180,9 @@ impl<'t> UntrustedAccessToken<'t> {
     /// Parses `text`.
     ///
     /// # Errors
-    /// 1. RFC 7515: three parts, and a header that asks for no extension (4.1.11) nor compression
-    ///    (RFC 8725, 3.6). An encrypted token is refused, since none was agreed on.
-    /// 2. RFC 7519, 4: a payload in which no member is there twice.
+    /// 1. RFC 7515: three parts, and a header that asks for no extension (4.1.11) and no compression (RFC 8725, 3.6).
+    ///    An encrypted token is refused, since none was agreed on.
+    /// 2. RFC 7519, 4: a payload in which no member occurs twice.
     pub fn parse(text: &'t str) -> Result<Self, AccessTokenError> {
         if text.len() > LONGEST {
             return Err(JwsError::Malformed.into());
@@ -193,7 +192,7 @@ impl<'t> UntrustedAccessToken<'t> {
         Ok(Self { jws, claims })
     }
 
-    /// Steps 3 to 9: who says it, to whom, of whom, and for how long.
+    /// Steps 3 to 9: who issued it, for whom, about whom, and for how long.
     ///
     /// # Errors
     /// The first step that fails.
@@ -203,15 +202,15 @@ impl<'t> UntrustedAccessToken<'t> {
         now: Timestamp,
     ) -> Result<AddressedAccessToken<'t>, AccessTokenError> {
         let claims = &self.claims.custom.0;
-        // 3. The issuer is one of them, byte for byte; two of them may differ in what they take.
+        // 3. The issuer is one of them, byte for byte; two entries for it may differ in what they take.
         let named = text(claims, "iss").ok_or(AccessTokenError::Issuer)?;
         let audience = claims.get("aud");
         let issuer = Rc::clone(meant_by(issuers, named, audience).ok_or(AccessTokenError::Issuer)?);
-        // 4. It is an access token, and says nothing that only another kind says.
+        // 4. It is an access token, and has no claim that only another kind has.
         if !issuer.takes_type(self.jws.token_type()) || OTHER_KINDS.iter().any(|name| claims.contains_key(*name)) {
             return Err(AccessTokenError::Type);
         }
-        // 5. The algorithm is one of the settings' for this issuer; never "none", never symmetric.
+        // 5. The algorithm is one that the settings pin for this issuer; never "none", never symmetric.
         let jws = self.jws.pinned(&issuer.algorithms)?;
         // 6. The audience.
         if !issuer.is_addressed(audience) {
@@ -219,8 +218,8 @@ impl<'t> UntrustedAccessToken<'t> {
         }
         // 7. The subject.
         let subject = subject(claims).ok_or(AccessTokenError::Subject)?.to_owned();
-        // 8. Who has it may use it: a token of DPoP (RFC 9449) or of mutual TLS (RFC 8705) would be
-        // worth something to a thief, if nobody asked for the key.
+        // 8. Whoever has it may use it: if nobody asked for the key, a token bound to one by DPoP (RFC 9449) or
+        //    mutual TLS (RFC 8705) would be worth something to a thief.
         if claims.contains_key("cnf") {
             return Err(AccessTokenError::Bound);
         }
@@ -238,17 +237,17 @@ impl<'t> UntrustedAccessToken<'t> {
 }
 
 impl AddressedAccessToken<'_> {
-    /// The issuer of the settings that the token names, whose keys count and nobody else's.
+    /// The configured issuer that the token names: its keys count, and nobody else's.
     pub fn issuer(&self) -> &Rc<TokenIssuer> {
         &self.issuer
     }
 
-    /// What the signature is to be checked on.
+    /// What the signature has to be verified on.
     pub fn signed(&self) -> Signed<'_> {
         self.jws.signed()
     }
 
-    /// Step 10: the signature was checked.
+    /// Step 10: the signature was verified.
     ///
     /// # Errors
     /// [`AccessTokenError::Signature`]
@@ -296,14 +295,14 @@ impl AccessToken {
     ) -> Self {
         let names = |path: &str| {
             let mut names = names_in(&[claims], path);
-            // RFC 9068, 2.2.3: scopes are one text, with spaces between them.
+            // RFC 9068, 2.2.3: scopes are one text, separated by spaces.
             if matches!(path, "scope" | "scp") {
                 let scopes = names.list.iter().flat_map(|scopes| scopes.split_ascii_whitespace());
                 names.list = scopes.map(str::to_owned).collect();
             }
             names
         };
-        // A moment that lies ahead would be fresh for ever.
+        // A moment in the future would be fresh for ever.
         let authenticated = claims.get("auth_time").and_then(moment);
         let said = Said {
             // Nobody vouches for it, so it can keep somebody out where it is named, but admits nobody.
@@ -311,7 +310,7 @@ impl AccessToken {
             email_unread: is_unread(claims, "email"),
             groups: names(&issuer.groups_claim),
             roles: names(&issuer.roles_claim),
-            // RFC 9068, 2.2.1: how the person authenticated on whose behalf the token is.
+            // RFC 9068, 2.2.1: how the person authenticated on whose behalf the token was issued.
             acr: class_in(claims),
             amr: names_in(&[claims], "amr"),
             auth_time: authenticated.filter(|authenticated| *authenticated <= now.after(LEEWAY)),
@@ -323,13 +322,14 @@ impl AccessToken {
         Self { issuer, audience, claims, validity, proven: now }
     }
 
-    /// Who the token stands for where `issuers` are taken: what a remembered one says, if it still counts. `None` where
-    /// it has to be checked anew: the keys that proved it are no longer fresh, or it was checked as another issuer's.
+    /// Who the token stands for where `issuers` are taken: the claims of a remembered token, if it still counts.
+    /// `None` where it has to be checked anew: the keys that proved it are no longer fresh, or it was checked as
+    /// another issuer's.
     ///
     /// # Errors
     /// [`AccessTokenError::Expired`], [`AccessTokenError::Future`]
     pub fn claims(&self, issuers: &[Rc<TokenIssuer>], now: Timestamp) -> Result<Option<&Rc<Claims>>, AccessTokenError> {
-        // A key that the issuer withdrew must end, for all that it signed.
+        // A key that the issuer withdrew must stop counting, for everything it signed.
         let is_fresh = now >= self.proven && now.since(self.proven) < self.issuer.freshness;
         let meant = meant_by(issuers, self.issuer.issuer.as_str(), self.audience.as_ref());
         if !is_fresh || meant.is_none_or(|issuer| issuer.id != self.issuer.id) {

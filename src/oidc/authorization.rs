@@ -7,9 +7,9 @@ use url::form_urlencoded;
 use super::{Issuer, Metadata, Registration};
 use crate::{edge::Entropy, secret::Secret, time::Lifetime};
 
-/// The longest callback query parsed. Codes of 2 KB are seen, and our `state` has up to 5.
+/// The longest callback query parsed. Codes of 2 KB are seen, and our `state` can have 5 KB.
 const LONGEST: usize = 12_288;
-/// Bytes of randomness in a verifier and in a nonce: 256 bits (RFC 7636, 7.1; Core 15.5.2).
+/// Bytes of randomness in a verifier, and in a nonce: 256 bits (RFC 7636, 7.1; Core 15.5.2).
 const RANDOM_BYTES: usize = 32;
 
 /// A PKCE verifier: 43 unreserved characters (RFC 7636, 4.1). It goes to the token endpoint and
@@ -35,7 +35,7 @@ impl Verifier {
         &self.0
     }
 
-    /// The challenge, by S256, the only method there is here (RFC 7636, 4.2).
+    /// The challenge, by S256, the only method used here (RFC 7636, 4.2).
     pub fn challenge(&self) -> String {
         challenge(self.0.expose())
     }
@@ -52,7 +52,7 @@ pub struct AuthorizationRequest<'r> {
     pub provider: &'r Registration,
     /// Its metadata.
     pub metadata: &'r Metadata,
-    /// Where the answer is to go, exactly.
+    /// Where the answer has to go, exactly.
     pub redirect_uri: &'r str,
     /// The sealed state.
     pub state: &'r str,
@@ -62,9 +62,9 @@ pub struct AuthorizationRequest<'r> {
     pub verifier: &'r Verifier,
     /// `login` or `select_account`, when the person asked for it.
     pub prompt: Option<&'r str>,
-    /// How long ago the person may have authenticated at most (Core 3.1.2.1).
+    /// How long ago the person may have authenticated, at most (Core 3.1.2.1).
     pub max_age: Option<Lifetime>,
-    /// The authentication context classes that will do, the first preferred (Core 3.1.2.1).
+    /// The acceptable authentication context classes, the preferred one first (Core 3.1.2.1).
     pub acr_values: &'r [String],
 }
 
@@ -84,7 +84,7 @@ impl AuthorizationRequest<'_> {
             .extend_pairs(self.prompt.map(|prompt| ("prompt", prompt)))
             .extend_pairs(self.max_age.map(|age| ("max_age", age.seconds().to_string())))
             .extend_pairs((!self.acr_values.is_empty()).then(|| ("acr_values", self.acr_values.join(" "))));
-        // Some providers (Apple) read a `+` as one; a space is %20 to all. A plus of a value is %2B by now.
+        // Some providers (Apple) read `+` as a plus; `%20` is a space to all. A plus in a value is already `%2B`.
         let own = own.finish().replace('+', "%20");
         let mut url = self.metadata.authorization_endpoint.clone();
         let query = url.query().filter(|query| !query.is_empty()).map(|theirs| format!("{theirs}&{own}"));
@@ -112,33 +112,33 @@ pub enum AuthorizationOutcome {
     Error(AuthorizationError),
 }
 
-/// An error code (RFC 6749, 4.1.2.1; Core 3.1.2.6). What the provider wrote is compared with what
-/// there is, and never repeated.
+/// An error code (RFC 6749, 4.1.2.1; Core 3.1.2.6). What the provider wrote is compared with the known codes, and
+/// never repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthorizationError {
-    /// The person, or the provider on its own account, said no.
+    /// The person, or the provider of its own accord, said no.
     AccessDenied,
     /// The provider is in trouble, for now.
     Temporary(&'static str),
-    /// The provider refuses what we ask: the settings here or there are wrong.
+    /// The provider refuses what we ask: the settings, here or there, are wrong.
     Refused(&'static str),
 }
 
-/// An answer that is none.
+/// Why an answer is not an authorization response to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseError {
-    /// Too long, or a parameter there twice, or none of those that must be.
+    /// Too long, or with a parameter twice, or without one that is needed.
     #[error("not an authorization response")]
     Malformed,
-    /// `iss` is another's, or missing where it was promised (RFC 9207, 2.4).
+    /// `iss` names another issuer, or is missing where it was promised (RFC 9207, 2.4).
     #[error("the response names another issuer, or none")]
     Issuer,
 }
 
 impl AuthorizationResponse {
-    /// Parses the query of the callback: exactly one `state`, and either one `code` or one
-    /// `error`. Other parameters are ignored (RFC 6749, 4.1.2); `error_description` too, but for the one
-    /// text by which Keycloak asks for the login to be started again.
+    /// Parses the query of the callback: exactly one `state`, and either one `code` or one `error`. Other parameters
+    /// are ignored (RFC 6749, 4.1.2); `error_description` too, except for the one text with which Keycloak asks for
+    /// the login to start again.
     ///
     /// # Errors
     /// [`ResponseError::Malformed`]
@@ -175,7 +175,7 @@ impl AuthorizationResponse {
         Ok(Self { state: state.ok_or(ResponseError::Malformed)?, outcome, issuer })
     }
 
-    /// The error, unless another attempt may end otherwise. It may be anybody's until the issuer was checked.
+    /// The error, unless another attempt may end differently. It may be anybody's until the issuer is checked.
     pub fn declined(&self) -> Option<AuthorizationError> {
         match &self.outcome {
             AuthorizationOutcome::Error(
@@ -185,7 +185,7 @@ impl AuthorizationResponse {
         }
     }
 
-    /// What the issuer that was asked answers, after [`AuthorizationResponse::check_issuer`].
+    /// The outcome, from the issuer that was asked, after [`AuthorizationResponse::check_issuer`].
     ///
     /// # Errors
     /// [`ResponseError::Issuer`]
@@ -194,8 +194,8 @@ impl AuthorizationResponse {
         Ok(self.outcome)
     }
 
-    /// RFC 9207, 2.4: the issuer that answers, if it says so, is the one that was asked; and it
-    /// says so if its metadata promises it (`promised`). Errors are held to it as well.
+    /// RFC 9207, 2.4: the issuer that answers, if it names itself, is the one that was asked; and it does name itself
+    /// if its metadata promise it (`promised`). Errors are held to this as well.
     ///
     /// # Errors
     /// [`ResponseError::Issuer`]
@@ -212,7 +212,7 @@ impl AuthorizationError {
     /// The person signed in in another tab meanwhile, or waited for too long (Keycloak).
     pub const EXPIRED: Self = Self::Temporary("authentication_expired");
 
-    /// Whether it may be an answer to a `prompt` that the provider does not know (Core 3.1.2.1, 3.1.2.6).
+    /// Whether it may be the answer to a `prompt` that the provider does not know (Core 3.1.2.1, 3.1.2.6).
     pub fn may_be_about_the_prompt(self) -> bool {
         matches!(self.as_str(), "account_selection_required" | "interaction_required" | "invalid_request")
     }
@@ -227,14 +227,14 @@ impl AuthorizationError {
             "account_selection_required" => Self::Temporary("account_selection_required"),
             // The last: OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
             "consent_required" | "unmet_authentication_requirements" => Self::AccessDenied,
-            // Okta's, Apple's and Auth0's own.
+            // Codes of Okta's, Apple's and Auth0's own.
             "user_canceled_request" | "user_cancelled_authorize" | "unauthorized" => Self::AccessDenied,
             "invalid_request" => Self::Refused("invalid_request"),
             "unauthorized_client" => Self::Refused("unauthorized_client"),
             "unsupported_response_type" => Self::Refused("unsupported_response_type"),
             "invalid_scope" => Self::Refused("invalid_scope"),
             "request_not_supported" => Self::Refused("request_not_supported"),
-            // Codes of RFC 6749, 5.2 and of no specification, which providers send here all the same.
+            // Codes of RFC 6749, 5.2 and codes of no specification, which providers send here all the same.
             "invalid_client" => Self::Refused("invalid_client"),
             "invalid_resource" => Self::Refused("invalid_resource"),
             "redirect_uri_mismatch" => Self::Refused("redirect_uri_mismatch"),

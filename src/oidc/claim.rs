@@ -1,4 +1,5 @@
-//! A claim of a token or of a userinfo answer: where it stands, and what can be read of it. One in a form that cannot
+//! A claim in a token or a userinfo answer: where to find it, and what can be read of it. One that is there in a form
+//! that cannot be read is told apart from one that is absent: a rule that keeps people out must not take it for a no.
 //! be read is told from one that is not there, since a rule that keeps out must not take it for a no.
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// The value at `path`: the claim of just that name, else one found by its dots.
+/// The value at `path`: the claim of exactly that name, else the one that the dots lead to.
 pub(super) fn at_path<'c>(claims: &'c BTreeMap<String, Value>, path: &str) -> Option<&'c Value> {
     claims.get(path).or_else(|| {
         let mut parts = path.split('.');
@@ -19,8 +20,8 @@ pub(super) fn at_path<'c>(claims: &'c BTreeMap<String, Value>, path: &str) -> Op
     })
 }
 
-/// The values at the paths that `selection` asks for, each from the first of the sources that has one, and an
-/// object for each source before it where it is to be had elsewhere.
+/// The values at the paths that `selection` asks for, each from the first of the sources that has one. Every source
+/// before it that says the claim is to be had elsewhere adds an empty object, which no test can read.
 pub(crate) fn claims_at(selection: &Selection, sources: &[&BTreeMap<String, Value>]) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for path in selection.paths() {
@@ -40,8 +41,8 @@ pub(crate) fn claims_at(selection: &Selection, sources: &[&BTreeMap<String, Valu
     found
 }
 
-/// Whether the claims say where the one at `path` is to be had, in place of itself (Core 5.6.2; Entra ID says in some
-/// tokens that there are groups, and no more), or have on the way to it what is no object.
+/// Whether the claims say that the one at `path` is to be had elsewhere (Core 5.6.2; some tokens of Entra ID say only
+/// that there are groups), or something that is not an object is in the way of the path.
 fn is_elsewhere(claims: &BTreeMap<String, Value>, path: &str) -> bool {
     let first = path.split('.').next().unwrap_or_default();
     let has_groups = || path == "groups" && claims.get("hasgroups") == Some(&Value::Bool(true));
@@ -86,18 +87,18 @@ pub(crate) fn names_in(sources: &[&BTreeMap<String, Value>], path: &str) -> Name
     Names { list: Vec::new(), and_unread }
 }
 
-/// Whether it is several names in one text: with `;` between them, or as a list that was written as a text.
+/// Whether it is several names in one text: separated by `;`, or a list written as a text.
 fn is_joined(name: &str) -> bool {
     name.contains(';') || name.starts_with("[\"")
 }
 
-/// The authentication context class (`acr`): one text, or what cannot be read.
+/// The authentication context class (`acr`): a text, or recorded as unread.
 pub(crate) fn class_in(claims: &BTreeMap<String, Value>) -> Names {
     let list = text(claims, "acr").map(str::to_owned).into_iter().collect();
     Names { list, and_unread: is_unread(claims, "acr") }
 }
 
-/// Whether the claim is there and no text, or is to be had elsewhere.
+/// Whether the claim is there but not a text, or is to be had elsewhere.
 pub(crate) fn is_unread(claims: &BTreeMap<String, Value>, name: &str) -> bool {
     match claims.get(name) {
         None | Some(Value::Null) => is_elsewhere(claims, name),
@@ -110,7 +111,7 @@ pub(super) fn text<'c>(claims: &'c BTreeMap<String, Value>, name: &str) -> Optio
     claims.get(name)?.as_str()
 }
 
-/// The moment that `value` says: seconds since 1970, which need not be whole (RFC 7519, 2).
+/// The moment that `value` names: seconds since 1970, which need not be whole (RFC 7519, 2).
 pub(super) fn moment(value: &Value) -> Option<Timestamp> {
     let whole = || value.as_f64().filter(|seconds| *seconds >= 0.0).map(|seconds| seconds as u64);
     value.as_u64().or_else(whole).map(Timestamp::from_seconds)

@@ -1,11 +1,11 @@
-//! The ID token and its checks: OpenID Connect Core 1.0, 3.1.3.7, step by step, in order, but 7 and
+//! The ID token and its checks: OpenID Connect Core 1.0, 3.1.3.7, step by step and in order, except that 7 and 8 come
+//! with 1, since no claim is read under an algorithm that the settings do not pin.
 //! 8 with 1, since no claim is read under an algorithm that the settings do not pin.
 //!
-//! The steps are spread over three types, and each needs the one before:
-//! [`UntrustedIdToken::parse`] takes steps 1, 7 and 8, [`UntrustedIdToken::addressed_to`] steps 2
-//! to 5, and [`AddressedIdToken::proven`] step 6, by demanding the [`SignatureProof`], and steps 9
-//! to 13. Only the last makes an [`IdToken`], and only an [`IdToken`] makes
-//! [`Claims`].
+//! The steps are spread over three types, each of which needs the one before: [`UntrustedIdToken::parse`] takes steps
+//! 1, 7 and 8, [`UntrustedIdToken::addressed_to`] steps 2 to 5, and [`AddressedIdToken::proven`] step 6, by demanding
+//! the [`SignatureProof`], and steps 9 to 13. Only the last makes an [`IdToken`], and only an [`IdToken`] makes
+//! [`Claims`] of a login.
 
 use std::collections::BTreeMap;
 
@@ -28,27 +28,26 @@ use crate::{
 
 /// How far a provider's clock may be off (Core 3.1.3.7, steps 9 and 10).
 pub(super) const LEEWAY: Lifetime = Lifetime::from_seconds(60);
-/// How old an ID token may be when it arrives. It was made for a login that waits for ten minutes
-/// at most; an hour forgives a clock that is badly off, and no more.
+/// How old an ID token may be when it arrives. It was made for a login that waits ten minutes at most; an hour
+/// forgives a clock that is badly off, and no more.
 const OLDEST: Lifetime = Lifetime::from_seconds(3_600);
 /// The longest subject (Core 2).
 const SUBJECT_BYTES: usize = 255;
 
-/// An ID token that was parsed. Its header names an algorithm of the settings; nothing else of it
-/// was looked at.
+/// A parsed ID token. Its header names an algorithm that the settings pin; nothing else has been checked.
 pub struct UntrustedIdToken<'t> {
     jws: PinnedJws<'t>,
     claims: jwt_compact::Claims<ClaimSet>,
 }
 
-/// An ID token that says it is from the provider, for us. Its signature was not checked.
+/// An ID token that says it is from the provider, for us. Its signature has not been verified.
 pub struct AddressedIdToken<'t> {
     jws: PinnedJws<'t>,
     claims: jwt_compact::Claims<ClaimSet>,
     subject: String,
 }
 
-/// An ID token whose every check is done.
+/// An ID token that passed every check.
 #[derive(Debug)]
 pub struct IdToken {
     subject: String,
@@ -62,7 +61,7 @@ pub enum IdTokenError {
     /// Steps 1, 7 and 8: not a token we would check.
     #[error(transparent)]
     Jws(#[from] JwsError),
-    /// The payload is no JSON object, names a member twice, or has a time that is no number.
+    /// The payload is not a JSON object, names a member twice, or has a time that is not a number.
     #[error("the payload is malformed")]
     Payload,
     /// Step 2.
@@ -102,7 +101,7 @@ impl<'t> UntrustedIdToken<'t> {
     /// algorithm is one the settings pin, and never a symmetric one, which no setting can name.
     pub fn parse(text: &'t str, provider: &Registration) -> Result<Self, IdTokenError> {
         let jws = UntrustedJws::parse(text)?;
-        // RFC 8725, 3.11: a token that names a type is no ID token unless that is the plain one.
+        // RFC 8725, 3.11: a token that names a type is not an ID token unless that is the plain one.
         if jws.token_type().is_some_and(|name| !name.eq_ignore_ascii_case("JWT")) {
             return Err(JwsError::Type.into());
         }
@@ -111,7 +110,7 @@ impl<'t> UntrustedIdToken<'t> {
         Ok(Self { jws, claims })
     }
 
-    /// Steps 2 to 5: who says it, and to whom.
+    /// Steps 2 to 5: who issued it, and for whom.
     ///
     /// # Errors
     /// The first step that fails.
@@ -135,7 +134,7 @@ impl<'t> UntrustedIdToken<'t> {
         if !for_us {
             return Err(IdTokenError::Audience);
         }
-        // 4, 5. The authorized party is us, if there is one, as there must be where the token is for others too.
+        // 4, 5. The authorized party is us, if there is one; there must be one where the token is for others too.
         if claims.get("azp").map_or(for_others, |party| !is_us(party)) {
             return Err(IdTokenError::AuthorizedParty);
         }
@@ -145,12 +144,12 @@ impl<'t> UntrustedIdToken<'t> {
 }
 
 impl AddressedIdToken<'_> {
-    /// What the signature is to be checked on.
+    /// What the signature has to be verified on.
     pub fn signed(&self) -> Signed<'_> {
         self.jws.signed()
     }
 
-    /// Steps 6 and 9 to 13: the signature was checked, the token is current, and this login's.
+    /// Steps 6 and 9 to 13: the signature was verified, the token is current, and it is this login's.
     ///
     /// # Errors
     /// The first step that fails.
@@ -213,8 +212,8 @@ impl IdToken {
         &self.subject
     }
 
-    /// The claims the settings select, from the ID token first and from the userinfo answer, if
-    /// one was asked for, where the ID token is silent.
+    /// The claims that the settings select, from the ID token first, and where it is silent from the userinfo answer,
+    /// if the provider was asked for one.
     pub fn claims(&self, provider: &Registration, userinfo: Option<&UserInfo>, selection: &Selection) -> Claims {
         let nothing = BTreeMap::new();
         let more = userinfo.map_or(&nothing, UserInfo::claims);
@@ -246,7 +245,7 @@ impl IdToken {
         Claims::select(&provider.id, &self.subject, said, selection)
     }
 
-    /// `auth_time`. A moment after the token was issued would make a session fresh for ever.
+    /// `auth_time`, unless it is later than the token: that would make a session fresh for ever.
     fn authenticated(&self) -> Option<Timestamp> {
         let authenticated = self.claims.get("auth_time").and_then(moment);
         authenticated.filter(|authenticated| *authenticated <= self.issued.after(LEEWAY))
@@ -276,8 +275,8 @@ fn access_token_hash(algorithm: Algorithm, access_token: &Secret<String>) -> Str
     URL_SAFE_NO_PAD.encode(hash.get(..hash.len() >> 1).unwrap_or_default())
 }
 
-/// The members of a payload, each of them there once, however deep (RFC 7519, 4 leaves it open; two readers that
-/// choose differently are how tokens get misread).
+/// The members of a payload. None occurs twice, however deep (RFC 7519, 4 leaves this open; two readers that choose
+/// differently are how tokens get misread).
 pub(super) struct ClaimSet(pub(super) BTreeMap<String, Value>);
 
 impl ClaimSet {

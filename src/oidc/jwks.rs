@@ -6,19 +6,19 @@ use serde_json::Value;
 use super::Algorithm;
 use crate::json::{self, JsonError, Table};
 
-/// Keys kept of one set. Providers publish two to six; a set of thousands is an attack on
-/// the one who tries them.
+/// How many keys of one set are kept. Providers publish two to six; a set of thousands is an attack on whoever tries
+/// them.
 const MOST_KEYS: usize = 64;
-/// Keys tried on one signature: a token without `kid`, or a `kid` used twice.
+/// How many keys are tried on one signature: for a token without `kid`, or a `kid` used twice.
 const MOST_CANDIDATES: usize = 8;
 /// The shortest RSA modulus, in bytes (RFC 7518, 3.3; RFC 8725, 3.5).
 const RSA_SHORTEST: usize = 256;
 /// The longest; larger ones only cost time.
 const RSA_LONGEST: usize = 1_024;
-/// The longest RSA exponent, in bytes; in use are 3 and 65537.
+/// The longest RSA exponent, in bytes; 3 and 65537 are in use.
 const EXPONENT_LONGEST: usize = 4;
 
-/// The keys that can verify something. Everything else in the document was skipped.
+/// The keys that can verify something. Everything else in the document is skipped.
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: Vec<PublicKey>,
@@ -56,7 +56,7 @@ pub enum Material {
     },
 }
 
-/// The document is no key set at all.
+/// The document is not a key set at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a key set")]
 pub struct KeySetError;
@@ -97,23 +97,23 @@ impl Jwk {
 }
 
 impl KeySet {
-    /// Parses a key set. Keys of unknown type, for encryption, broken or weak are skipped, and so
-    /// is one that comes with its private half: somebody else has it as well.
+    /// Parses a key set. Keys of unknown type, for encryption, broken or weak are skipped. So is one that comes with
+    /// its private half: others have that as well.
     ///
     /// # Errors
     /// [`KeySetError`] when the document is not an object with a list `keys`.
     pub fn parse(text: &str) -> Result<Self, KeySetError> {
         let listed = json::read_sparing(text).and_then(|document| Table::of(document)?.required("keys", json::list));
         let keys = listed.map_err(|_| KeySetError)?;
-        // What is no object is not worth an error, which says what it found.
+        // What is not an object is skipped without an error, which would say what it found.
         let keys =
             keys.into_iter().filter(Value::is_object).filter_map(|key| PublicKey::from_jwk(Jwk::read(key).ok()?));
         Ok(Self { keys: keys.take(MOST_KEYS).collect() })
     }
 
-    /// The keys that may verify a token with this `kid` (Core 10.1): those of that id, or all when
-    /// the token names none; each for one algorithm alone (RFC 8725, 3.1): the key's own, else the
-    /// first of the pinned ones that its type can do.
+    /// The keys that may verify a token with this `kid` (Core 10.1): those of that id, or all when the token names
+    /// none. Each is for one algorithm only (RFC 8725, 3.1): the key's own, else the first of the pinned ones that
+    /// its type can do.
     pub fn candidates(
         &self,
         algorithm: Algorithm,
@@ -127,17 +127,18 @@ impl KeySet {
             .take(MOST_CANDIDATES)
     }
 
-    /// Whether there is a key to check a token with this `kid` against, whatever the result. Without a `kid` there is.
+    /// Whether there is a key to check a token with this `kid` against, whatever the result. Without a `kid` there
+    /// always is.
     pub fn knows(&self, key_id: Option<&str>) -> bool {
         key_id.is_none() || self.keys.iter().any(|key| key.id.as_deref() == key_id)
     }
 
-    /// How many keys can be used.
+    /// The number of usable keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether no key can be used.
+    /// Whether no key is usable.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -157,7 +158,7 @@ impl PublicKey {
             _ => return None,
         };
         let algorithm = match jwk.alg {
-            // An algorithm that is named and not known, or not this type's, is not ours to guess.
+            // If the key names an algorithm that is unknown, or not of its type, we do not guess another.
             Some(name) => Some(Algorithm::named(&name).filter(|algorithm| material.can(*algorithm))?),
             None => None,
         };
@@ -186,12 +187,12 @@ impl Material {
 }
 
 fn rsa(n: String, e: String) -> Option<Material> {
-    // Zeros in front would let a short number look long, and 1 look like something else.
+    // Leading zeros would make a short number look long, and disguise an exponent of 1.
     let significant = |text: &str| Some(decode(text)?.into_iter().skip_while(|byte| *byte == 0).collect::<Vec<u8>>());
     let (modulus, exponent) = (significant(&n)?, significant(&e)?);
     let length_is_right = (RSA_SHORTEST..=RSA_LONGEST).contains(&modulus.len())
         && modulus.first().is_some_and(|first| *first >= 0x80 || modulus.len() > RSA_SHORTEST);
-    // An even exponent is none, and with 1 every message is its own signature.
+    // An even exponent is invalid, and with 1 every message is its own signature.
     let exponent_is_right =
         exponent.len() <= EXPONENT_LONGEST && exponent.last().is_some_and(|byte| byte % 2 == 1) && exponent != [1];
     (length_is_right && exponent_is_right).then_some(Material::Rsa { n, e })

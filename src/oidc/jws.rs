@@ -1,4 +1,4 @@
-//! Signed tokens before their signature was checked, and the proof that it was (RFC 7515).
+//! Signed tokens before their signature is verified, and the proof that it was (RFC 7515).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jwt_compact::{Empty, UntrustedToken};
@@ -16,7 +16,7 @@ const LONGEST: usize = 131_072;
 
 /// A signature algorithm (RFC 7518, 3.1; RFC 8037, 3.1).
 ///
-/// The settings name the ones an ID token may have; what a token says of itself is only compared.
+/// The settings name those that an ID token may have; what a token says of itself is only compared with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256
@@ -38,7 +38,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm there is here.
+    /// Every supported algorithm.
     pub const ALL: [Self; 8] =
         [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Ps384, Self::Ps512, Self::Es256, Self::EdDsa];
 
@@ -60,52 +60,52 @@ impl Algorithm {
         json::variant(value, &Self::ALL.map(|algorithm| (algorithm.as_str(), algorithm)))
     }
 
-    /// The algorithm that a token or a key calls so. `Ed25519` is the newer name of the one kind of EdDSA there is
-    /// here (RFC 9864, 2.2).
+    /// The algorithm that a token or a key calls by this name. `Ed25519` is the newer name for the only kind of EdDSA
+    /// supported here (RFC 9864, 2.2).
     pub fn named(name: &str) -> Option<Self> {
         let name = if name == "Ed25519" { Self::EdDsa.as_str() } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
 }
 
-/// Why a text is no token to look further into.
+/// Why a text is not a token to look into further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JwsError {
-    /// Not three base64url parts with a JSON header; or longer than any token is.
+    /// Not three base64url parts with a JSON header, or longer than any token.
     #[error("not a signed token")]
     Malformed,
     /// Five parts: encrypted.
     #[error("an encrypted token")]
     Encrypted,
-    /// The header asks for what we do not know (`crit`, RFC 7515, 4.1.11) or compresses (`zip`).
+    /// The header asks for something we do not know (`crit`, RFC 7515, 4.1.11), or for compression (`zip`).
     #[error("the header asks for an extension")]
     Extension,
     /// The token is of another type (RFC 8725, 3.11).
     #[error("a token of another type")]
     Type,
-    /// The algorithm is none of the settings'.
+    /// The algorithm is not one that the settings pin.
     #[error("signed with an algorithm that the settings do not name")]
     Algorithm,
 }
 
-/// A token in three parts whose header asks for nothing we do not know. Nothing of it is trusted.
+/// A token in three parts whose header asks for nothing we do not know. Nothing in it is trusted.
 pub(super) struct UntrustedJws<'t> {
     token: UntrustedToken<'static>,
     message: &'t str,
 }
 
-/// One whose header names a pinned algorithm. It is trusted no further.
+/// The same, with a header that names a pinned algorithm. It is trusted no further.
 pub(super) struct PinnedJws<'t> {
     jws: UntrustedJws<'t>,
     algorithm: Algorithm,
 }
 
-/// What to check a signature on.
+/// What is needed to verify a signature.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'t> {
-    /// The algorithm: one of the settings'.
+    /// The algorithm, which the settings pin.
     pub algorithm: Algorithm,
-    /// The key the token asks for.
+    /// The id of the key that the token asks for.
     pub key_id: Option<&'t str>,
     /// What was signed.
     pub message: &'t [u8],
@@ -113,23 +113,25 @@ pub struct Signed<'t> {
     pub signature: &'t [u8],
 }
 
-/// Proof that the signature of one particular token was checked with one of its issuer's keys.
+/// Proof that the signature of one particular token was verified with one of its issuer's keys.
 #[derive(Debug)]
 pub struct SignatureProof {
     message: [u8; 32],
     as_of: Timestamp,
 }
 
-/// The members of a header that say which key verifies, how, and what the token is. The library types others as well –
-/// `cty`, `x5t`, `jku` – and refuses a token for what decides nothing (RFC 7515, 4): so it gets these alone. `jku`, `x5u`,
-/// `jwk` and `x5c` are not looked at, since keys come from the issuer's metadata (RFC 8725, 3.10).
+/// The members of a header that say which key verifies, how, and what the token is. The library types others as well
+/// – `cty`, `x5t`, `jku` – and would refuse a token because of one that decides nothing (RFC 7515, 4), so it gets
+/// these alone. `jku`, `x5u`, `jwk` and `x5c` are not looked at, since keys come from the issuer's metadata (RFC
+/// 8725, 3.10).
 const DECIDING: [&str; 3] = ["alg", "kid", "typ"];
 
-/// A header of these members alone, in base64url. None may be there twice, nor any other.
+/// The header with these members alone, in base64url. No member of the original may occur twice, neither these nor
+/// any other.
 fn deciding(header: &str) -> Result<String, JwsError> {
     let text = URL_SAFE_NO_PAD.decode(header).map_err(|_| JwsError::Malformed)?;
     let mut members = json::read(text).and_then(Table::of).map_err(|_| JwsError::Malformed)?;
-    // A member that is there counts, whatever it holds.
+    // A member that is present counts, whatever its value.
     let mut has = |name| members.given(name, Ok).is_ok_and(|value| value.is_some());
     if has("crit") | has("zip") {
         return Err(JwsError::Extension);
@@ -163,7 +165,7 @@ impl<'t> UntrustedJws<'t> {
         self.token.header().token_type.as_deref()
     }
 
-    /// Holds the header's algorithm against those of the settings.
+    /// Holds the header's algorithm against those that the settings pin.
     pub(super) fn pinned(self, pinned: &[Algorithm]) -> Result<PinnedJws<'t>, JwsError> {
         let algorithm = Algorithm::named(self.token.algorithm()).filter(|named| pinned.contains(named));
         Ok(PinnedJws { algorithm: algorithm.ok_or(JwsError::Algorithm)?, jws: self })
@@ -190,7 +192,7 @@ impl PinnedJws<'_> {
 }
 
 impl SignatureProof {
-    /// States that `key` verified the signature and was known at `as_of` to be the issuer's. To be called where that
+    /// States that `key` verified the signature, and was known at `as_of` to be the issuer's. To be called where that
     /// has just happened, and nowhere else.
     pub(crate) fn assertion(signed: &Signed<'_>, _key: &PublicKey, as_of: Timestamp) -> Self {
         Self { message: Sha256::digest(signed.message).into(), as_of }

@@ -5,18 +5,17 @@ use url::Url;
 use super::{Metadata, ProviderLogout, Registration};
 use crate::secret::Secret;
 
-/// The longest address sent: beyond it a hint is left out, and the client id names us instead.
+/// The longest hint sent: a longer one is left out, and the client id identifies us instead.
 const LONGEST: usize = 8_000;
 
-/// Where a person signs out at the provider, if it can be done.
+/// Where a person signs out at the provider, if that is possible.
 pub fn end_session_endpoint(provider: &Registration, metadata: &Metadata) -> Option<Url> {
     metadata.end_session_endpoint.clone().filter(|_| provider.logout != ProviderLogout::None)
 }
 
 /// The address that signs the person out at the provider and leads back to `return_uri`.
 ///
-/// The client id always goes along: providers demand it without a hint, and must compare it when
-/// there is one.
+/// The client id is always sent: providers demand it when there is no hint, and must compare it when there is one.
 pub fn end_session_url(
     endpoint: &Url,
     provider: &Registration,

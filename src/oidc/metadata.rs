@@ -1,11 +1,11 @@
-//! [`Metadata`]: what a provider publishes of itself (OpenID Connect Discovery 1.0).
+//! [`Metadata`]: what a provider publishes about itself (OpenID Connect Discovery 1.0).
 
 use url::Url;
 
 use super::{Issuer, Publisher, Registration, TokenAuth};
 use crate::json::{self, JsonError, Table};
 
-/// Characters of another issuer that a log shows: more than an issuer has.
+/// How many characters of another issuer the log shows: more than an issuer has.
 const LONGEST_SHOWN: usize = 200;
 
 /// A provider's metadata, checked.
@@ -17,14 +17,14 @@ pub struct Metadata {
     pub token_endpoint: Url,
     /// Where the keys are.
     pub jwks_uri: Url,
-    /// Where more about a person is.
+    /// Where more is known about a person.
     pub userinfo_endpoint: Option<Url>,
     /// Where people sign out (RP-Initiated Logout 1.0, 2.1).
     pub end_session_endpoint: Option<Url>,
     /// Whether every authorization response names its issuer (RFC 9207, 3).
     pub names_issuer_in_response: bool,
     token_auth_methods: Option<Vec<String>>,
-    /// Whether `select_account` is a prompt there: it is, where no list says which ones are.
+    /// Whether the provider knows the prompt `select_account`, which is assumed where it lists none.
     selects_account: bool,
 }
 
@@ -34,7 +34,7 @@ pub enum MetadataError {
     /// Not the JSON object it should be, or a required member is missing.
     #[error("not a metadata document: {0}")]
     Malformed(String),
-    /// It speaks for another issuer than the one asked (Discovery 4.3): for this one, as far as a log shows it.
+    /// It speaks for another issuer than the one asked (Discovery 4.3): this one, as far as a log shows it.
     #[error("the document is for another issuer than the settings name: {0:?}")]
     OtherIssuer(String),
     /// An endpoint that is not https.
@@ -63,7 +63,7 @@ impl Document {
             authorization_endpoint: table.optional("authorization_endpoint", json::text)?,
             token_endpoint: table.optional("token_endpoint", json::text)?,
             jwks_uri: table.required("jwks_uri", json::text)?,
-            // Of these four a form that nobody agreed on is as good as none, and keeps nobody out.
+            // For these four, an unexpected form counts as absent, and keeps nobody out.
             userinfo_endpoint: table.optional("userinfo_endpoint", |url| Ok(json::text(url).ok()))?.flatten(),
             end_session_endpoint: table.optional("end_session_endpoint", |url| Ok(json::text(url).ok()))?.flatten(),
             token_endpoint_auth_methods_supported: table
@@ -80,16 +80,15 @@ impl Document {
     }
 }
 
-/// Where the metadata of `issuer` is: one slash at its end goes (Discovery 4.1).
+/// Where the metadata of `issuer` are: a slash at its end is removed first (Discovery 4.1).
 pub fn discovery_url(issuer: &Issuer) -> String {
     let base = issuer.as_str().strip_suffix('/').unwrap_or(issuer.as_str());
     format!("{base}/.well-known/openid-configuration")
 }
 
 impl Metadata {
-    /// Parses the metadata of `publisher`. One where nobody signs in – a build service that issues
-    /// tokens to its jobs – need not have endpoints for that; then its own address stands for them,
-    /// which nothing calls.
+    /// Parses the metadata of `publisher`. An issuer at which nobody signs in – a build service that issues tokens to
+    /// its jobs – need not have endpoints for that; its own address then stands in for them, and nothing calls it.
     ///
     /// # Errors
     /// See [`MetadataError`].
@@ -110,7 +109,7 @@ impl Metadata {
             authorization_endpoint: of_sign_in("authorization_endpoint", document.authorization_endpoint.as_deref())?,
             token_endpoint: of_sign_in("token_endpoint", document.token_endpoint.as_deref())?,
             jwks_uri: required("jwks_uri", &document.jwks_uri)?,
-            // These two are extras: a broken one is as good as none, and keeps nobody out.
+            // These two are extras: a broken one counts as absent, and keeps nobody out.
             userinfo_endpoint: document.userinfo_endpoint.as_deref().and_then(endpoint),
             end_session_endpoint: document.end_session_endpoint.as_deref().and_then(endpoint),
             names_issuer_in_response: document.authorization_response_iss_parameter_supported,
@@ -119,16 +118,16 @@ impl Metadata {
         })
     }
 
-    /// The prompt to send to somebody who wants this one: `login`, which leads to another account as well, where the
-    /// provider does not know how to let people choose one.
+    /// The prompt to send for somebody who wants this one: `login`, which also lets another account sign in, where
+    /// the provider does not let people choose one.
     pub fn prompt(&self, wanted: &'static str) -> &'static str {
         if self.selects_account { wanted } else { "login" }
     }
 
     /// How `client` authenticates at the token endpoint: never [`TokenAuth::Auto`].
     ///
-    /// Metadata without a list means `client_secret_basic` (Discovery 3); many lists omit `none`
-    /// although public clients work, so a missing secret decides that alone.
+    /// Metadata without a list mean `client_secret_basic` (Discovery 3). Many lists omit `none` although public
+    /// clients work, so a missing secret alone decides that.
     pub fn token_auth(&self, client: &Registration) -> TokenAuth {
         let lists = |method: &str| {
             self.token_auth_methods.as_ref().is_some_and(|methods| methods.iter().any(|listed| listed == method))
@@ -142,8 +141,8 @@ impl Metadata {
     }
 }
 
-/// Whether `url` may be called: https, or http on this machine where `local` says so; nobody's
-/// name and password in it, no fragment.
+/// Whether `url` may be called: https, or http on this machine where `local` says so; without user name, password and
+/// fragment.
 pub(super) fn is_endpoint(url: &Url, local: bool) -> bool {
     let here = url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
     let scheme = url.scheme() == "https" || url.scheme() == "http" && here && local;

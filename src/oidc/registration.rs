@@ -1,4 +1,4 @@
-//! [`Registration`]: what relying party and provider agreed on.
+//! [`Registration`]: what the relying party and the provider agreed on.
 
 use core::fmt;
 
@@ -19,7 +19,7 @@ pub struct Issuer(String);
 /// How the client authenticates at the token endpoint (Core 9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenAuth {
-    /// As the provider's metadata says; `client_secret_basic` first. `none` without a secret.
+    /// As the provider's metadata say, `client_secret_basic` preferred; `none` without a secret.
     #[default]
     Auto,
     /// `client_secret_basic`
@@ -30,7 +30,7 @@ pub enum TokenAuth {
     None,
 }
 
-/// What an email address of a provider is worth.
+/// What an email address from a provider is worth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EmailTrust {
     /// An address counts when the provider says `email_verified: true`.
@@ -54,7 +54,7 @@ pub enum ProviderLogout {
     None,
 }
 
-/// One provider of the settings.
+/// One configured provider.
 #[derive(Clone, Debug)]
 pub struct Registration {
     /// The id in addresses and logs.
@@ -67,9 +67,9 @@ pub struct Registration {
     pub client_id: String,
     /// The client secret; `None` for a public client.
     pub client_secret: Option<Secret<String>>,
-    /// Who else an ID token may be for, beside us (Core 3.1.3.7, step 3).
+    /// Who else an ID token may be for, besides us (Core 3.1.3.7, step 3).
     pub audiences: Vec<String>,
-    /// The scopes asked for, `openid` among them.
+    /// The scopes asked for, including `openid`.
     pub scopes: Vec<String>,
     /// The signature algorithms an ID token may have: the settings pin them, never the token.
     pub algorithms: Vec<Algorithm>,
@@ -81,7 +81,7 @@ pub struct Registration {
     pub email: EmailTrust,
     /// The claim that lists a person's groups; dots lead into objects.
     pub groups_claim: String,
-    /// The claim that lists a person's roles, found likewise.
+    /// The claim that lists a person's roles, likewise.
     pub roles_claim: String,
     /// How a person signs out there.
     pub logout: ProviderLogout,
@@ -92,7 +92,7 @@ pub struct Registration {
 /// Whose metadata and keys are meant: a provider that people sign in with, or an issuer of tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Publisher<'p> {
-    /// The id in the settings: no provider and no issuer of tokens share one.
+    /// The id in the settings: no provider shares one with an issuer of tokens.
     pub id: &'p str,
     /// The issuer.
     pub issuer: &'p Issuer,
@@ -105,7 +105,7 @@ pub struct Publisher<'p> {
 }
 
 impl Registration {
-    /// The provider as one who publishes.
+    /// The provider as a publisher of metadata and keys.
     pub fn publisher(&self) -> Publisher<'_> {
         Publisher {
             id: &self.id,
@@ -139,8 +139,7 @@ impl ProviderLogout {
 }
 
 impl Issuer {
-    /// Takes an issuer: https (http on this machine), without query and fragment
-    /// (Discovery 1.0, 3).
+    /// Takes an issuer: https (http on this machine), without query and fragment (Discovery 1.0, 3).
     ///
     /// # Errors
     /// What is wrong with it, in words.
@@ -166,7 +165,7 @@ impl Issuer {
         &self.0
     }
 
-    /// Whether the provider runs on this machine, so that http will do.
+    /// Whether the provider runs on this machine, so that http is allowed.
     pub(super) fn is_local(&self) -> bool {
         self.0.starts_with("http://")
     }

@@ -1,4 +1,4 @@
-//! The token request and its answer (RFC 6749, 4.1.3; Core 3.1.3).
+//! The token request and its response (RFC 6749, 4.1.3; Core 3.1.3).
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use url::form_urlencoded;
@@ -10,22 +10,22 @@ use crate::{
     secret::Secret,
 };
 
-/// What the provider gives for a code.
+/// What the provider returns for a code.
 #[derive(Debug)]
 pub struct TokenResponse {
-    /// The ID token, not looked at yet.
+    /// The ID token, not parsed yet.
     pub id_token: Secret<String>,
     /// The access token, for the userinfo endpoint.
     pub access_token: Option<Secret<String>>,
 }
 
-/// An answer without tokens.
+/// Why an answer gives no tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// The provider refuses, with this code (RFC 6749, 5.2).
     #[error("the token endpoint refused: {0}")]
     Refused(&'static str),
-    /// A status that is neither.
+    /// A status other than 200, without an error code.
     #[error("the token endpoint answered with status {0}")]
     Status(u16),
     /// Not the JSON object it should be.
@@ -39,7 +39,7 @@ pub enum TokenError {
     NoIdToken,
 }
 
-/// Members of RFC 6749, 5.1 and 5.2 and Core 3.1.3.3. One that is there twice is an error.
+/// Members of RFC 6749, 5.1 and 5.2, and Core 3.1.3.3. One that occurs twice is an error.
 struct Document {
     error: Option<String>,
     token_type: Option<String>,
@@ -122,7 +122,7 @@ impl TokenResponse {
     }
 }
 
-/// The codes of RFC 6749, 5.2; what the provider wrote besides is never repeated.
+/// The codes of RFC 6749, 5.2; anything else that the provider wrote is never repeated.
 fn error_code(code: &str) -> &'static str {
     [
         "invalid_request",

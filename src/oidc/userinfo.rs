@@ -11,26 +11,26 @@ use crate::{
     secret::Secret,
 };
 
-/// What the userinfo endpoint says of the person who signed in.
+/// What the userinfo endpoint says about the person who signed in.
 #[derive(Debug)]
 pub struct UserInfo(BTreeMap<String, Value>);
 
-/// An answer that is not used.
+/// Why an answer is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UserInfoError {
-    /// It was to be asked, and the provider's metadata does not name it.
+    /// The settings ask for it, but the provider's metadata do not name it.
     #[error("the metadata has no userinfo_endpoint")]
     NoEndpoint,
-    /// It was to be asked, and there is nothing to ask with.
+    /// The settings ask for it, but there is no access token to ask with.
     #[error("there was no access token in the token endpoint's answer")]
     NoAccessToken,
     /// A status other than 200.
     #[error("the userinfo endpoint answered with status {0}")]
     Status(u16),
-    /// Not a JSON object; signed answers are not agreed on.
+    /// Not a JSON object; signed answers were not agreed on.
     #[error("the answer is not a JSON object")]
     Malformed,
-    /// It speaks of somebody else (Core 5.3.2).
+    /// It is about somebody else (Core 5.3.2).
     #[error("sub is not the ID token's")]
     Subject,
 }
