@@ -22,19 +22,19 @@ pub use step_up::StepUp;
 
 use crate::{claims::Claims, time::Timestamp};
 
-/// What of a request a policy may ask about.
+/// The facts about a request that a policy may ask for.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'f> {
     /// When it came.
     pub now: Timestamp,
-    /// Where it came from; `None` where that is not known, or nobody asks.
+    /// Where it came from; `None` if that is not known, or not asked for.
     pub address: Option<IpAddr>,
     /// The country it came from, likewise.
     pub country: Option<&'f str>,
 }
 
-/// Who, of those signed in, may pass: nobody whom `deny` selects; only those whom every selector of `require` selects;
-/// and, where there is an `allow`, of those only whom one of its selectors selects.
+/// Who, of those signed in, may pass: nobody whom `deny` selects; only those whom every selector of `require`
+/// selects; and, if there is an `allow`, only those of them whom one of its selectors selects.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
     allow: Option<Vec<Selector>>,
@@ -44,16 +44,16 @@ pub struct Policy {
     asks_country: bool,
 }
 
-/// Proof that a policy admitted these claims. Only [`Policy::judge`] makes one.
+/// Proof that a policy admitted somebody's claims. Only [`Policy::judge`] makes one.
 #[derive(Debug)]
 pub struct Granted(());
 
 /// The policy does not admit these claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
-    /// What decided: `deny[0]`, `require[1]` or `allow`.
+    /// What denied: `deny[0]`, `require[1]` or `allow`.
     pub by: String,
-    /// What authenticating anew would have to bring to be admitted; `None` where it would not help.
+    /// What a new authentication would have to bring; `None` where it would not help.
     pub step_up: Option<StepUp>,
 }
 
@@ -63,8 +63,8 @@ impl Policy {
         Self::default()
     }
 
-    /// The policy of these lists. Without `allow` everybody may pass whom the others let; an empty
-    /// one admits nobody.
+    /// The policy of these lists. Without `allow`, everybody may pass whom the other lists let pass; an empty `allow`
+    /// admits nobody.
     pub fn new(allow: Option<Vec<Selector>>, require: Vec<Selector>, deny: Vec<Selector>) -> Self {
         let mut policy = Self { allow, require, deny, asks_address: false, asks_country: false };
         let (mut address, mut country) = (false, false);
@@ -95,16 +95,16 @@ impl Policy {
     /// Judges the claims.
     ///
     /// # Errors
-    /// [`Denied`], by the first list that does.
+    /// [`Denied`], by the first list that denies.
     pub fn judge(&self, claims: &Claims, facts: &Facts<'_>) -> Result<Granted, Denied> {
         let Err((list, rank)) = self.decide(claims, facts, false) else { return Ok(Granted(())) };
         let by = rank.map_or_else(|| list.to_owned(), |rank| format!("{list}[{rank}]"));
-        // Would it help to authenticate anew? Then what was missing says how.
+        // Would authenticating anew help? Then what was missing says how.
         let step_up = self.decide(claims, facts, true).is_ok().then(|| self.ask(Some(claims), facts));
         Err(Denied { by, step_up: step_up.filter(|step_up| !step_up.is_nothing()) })
     }
 
-    /// The policy that admits whom both admit.
+    /// The policy that admits only those whom both admit.
     pub fn and(&self, other: &Self) -> Self {
         let both = |one: &[Selector], more: &[Selector]| [one, more].concat();
         let mut require = both(&self.require, &other.require);
@@ -112,8 +112,7 @@ impl Policy {
         Self::new(None, require, both(&self.deny, &other.deny))
     }
 
-    /// What an authentication has to bring, as far as it is missing in `claims`. Without a session:
-    /// what everybody is asked for.
+    /// What an authentication has to bring that `claims` lack; without a session, what everybody is asked for.
     pub fn ask(&self, claims: Option<&Claims>, facts: &Facts<'_>) -> StepUp {
         let mut step_up = StepUp::default();
         self.require.iter().for_each(|selector| selector.ask(claims, facts, &mut step_up));
@@ -132,7 +131,7 @@ impl Policy {
         facts: &Facts<'_>,
         stepped_up: bool,
     ) -> Result<(), (&'static str, Option<usize>)> {
-        // Only a clear no keeps a deny from denying, and only a clear yes makes the others admit.
+        // Only a clear no keeps `deny` from denying, and only a clear yes makes the other lists admit.
         let denied = self.deny.iter().position(|one| one.selects(claims, facts, false) != Truth::No);
         if denied.is_some() {
             return Err(("deny", denied));

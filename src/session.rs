@@ -1,8 +1,8 @@
 //! [`Session`]: who is signed in, carried by a signed cookie.
 //!
-//! A login writes it, a logout clears it, nothing else does. It lasts for the time the settings
-//! give, counted from its login, and it is judged without any I/O: the cookie is a JWT signed with
-//! HS256 under a key derived for this purpose alone.
+//! A login writes it, a logout clears it, nothing else does. It lasts for as long as the settings say, counted from
+//! its login, and it is judged without any I/O: the cookie is a JWT signed with HS256 under a key derived for this
+//! purpose alone.
 //!
 //! This room knows cookies, seals and what they hold; it knows no token endpoint and no policy.
 
@@ -36,16 +36,17 @@ use crate::{
 /// Bytes of randomness in a session's id (RFC 6265bis, 8.4).
 const ID_BYTES: usize = 16;
 
-/// Who is signed in here and now. A login begins one, and [`SignedSession::check`] finds it again: nothing else
-/// makes one.
+/// Who is signed in here and now. A login begins one, and [`SignedSession::check`] recovers it: nothing else makes
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session(Rc<SignedSession>);
 
-/// What a session cookie says that one of our keys signed: who is signed in, where, since when and until when
-/// (RFC 7519, 4). It is the same for the same cookie at any time, and admits nobody: who it is, only a [`Session`] tells.
+/// What a session cookie says, once one of our keys is known to have signed it: who is signed in, where, since when
+/// and until when (RFC 7519, 4). It is always the same for the same cookie, and admits nobody: only a [`Session`]
+/// tells who it is.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SignedSession {
-    /// First, so that the derived comparison begins with it: two sessions differ in it.
+    /// First, so that the derived comparison begins with it: it differs between any two sessions.
     id: String,
     issuer: String,
     host: String,
@@ -55,18 +56,18 @@ pub struct SignedSession {
     claims: Claims,
 }
 
-/// What a session is bound to: it opens only where all of it is the same.
+/// What a session is bound to: it counts only where all of this matches.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding<'b> {
     /// The host of the login.
     pub host: &'b str,
     /// The fingerprint of the claims the settings select.
     pub selection: &'b str,
-    /// How long the settings let sessions last: a shorter time ends those of a longer one.
+    /// How long the settings let sessions last. Shortening this also ends the sessions that have lasted longer.
     pub lifetime: Lifetime,
 }
 
-/// Why a cookie is no session here and now.
+/// Why a cookie is not a session here and now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
     /// There is no session cookie, or more than one.
@@ -75,14 +76,14 @@ pub enum SessionError {
     /// Not signed by us, or not a session.
     #[error("not a session of ours")]
     NotOurs,
-    /// Its time is over.
+    /// Its time has run out.
     #[error("expired")]
     Expired,
     /// It belongs to another host.
     #[error("of another host")]
     OtherHost,
-    /// The settings select other claims than it kept, or know its provider no more: a login at the
-    /// next navigation renews it.
+    /// The settings select other claims than it kept, or no longer have its provider: a login at the next navigation
+    /// renews it.
     #[error("selected by other settings")]
     OtherSettings,
 }
@@ -92,7 +93,7 @@ pub enum SessionError {
 pub struct TooLong;
 
 impl Session {
-    /// A new session, with an id of its own, from `now` on, for as long as the binding says.
+    /// A new session with a new id, valid from `now` for as long as the binding says.
     pub fn begin(claims: Claims, issuer: &str, binding: Binding<'_>, now: Timestamp, entropy: &impl Entropy) -> Self {
         let mut id = [0; ID_BYTES];
         entropy.fill(&mut id);
@@ -189,8 +190,8 @@ impl SignedSession {
             .with("who", &self.claims)
     }
 
-    /// The session, if it counts here and now. `is_issuer_of` says whether a provider of this id and
-    /// issuer is in the settings.
+    /// The session, if it counts here and now. `is_issuer_of` says whether the settings have a provider of this id
+    /// with this issuer.
     ///
     /// # Errors
     /// See [`SessionError`].

@@ -1,15 +1,16 @@
-//! [`Verdict`]: what each selector of a policy says, for the command that explains a decision. Nothing
+//! [`Verdict`]: what each selector of a policy says, for the command that explains a decision. None of it is in the
+//! Worker.
 //! of it is in the Worker.
 
 use super::{Facts, Policy, Selector, selector::Truth};
 use crate::claims::Claims;
 
-/// What a selector says of a person and a request.
+/// What a selector says about a person and a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Whether it selects; `None` where that cannot be known, which admits nobody.
     pub selects: Option<bool>,
-    /// It does not select, and would once the person authenticated in the way it asks for.
+    /// Whether it does not select now, but would if the person authenticated in the way it asks for.
     pub mendable: bool,
     /// What the selectors within it say, in their order.
     pub within: Vec<Self>,

@@ -2,17 +2,16 @@
 
 use core::net::IpAddr;
 
-/// A range of addresses. An IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) is the IPv4
-/// address, on both sides.
+/// A range of addresses. An IPv4 address written as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address, on both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
-    /// The first address of the range: no bit is set behind the prefix.
+    /// The first address of the range: no bit is set after the prefix.
     first: IpAddr,
     bits: u32,
 }
 
 impl Network {
-    /// Takes an address, which stands for itself, or an address and the length of its prefix.
+    /// Takes a single address, or an address with the length of its prefix.
     ///
     /// # Errors
     /// What is wrong with it, in words.
@@ -46,8 +45,8 @@ impl Network {
     }
 }
 
-/// The address that the platform gives, or nothing where that is none. No client has one of class E (RFC 1112, 4): on a
-/// zone with Pseudo IPv4 they stand for IPv6 addresses, in whose networks they do not lie.
+/// The address that the platform gives, if it is one. No client has an address of class E (RFC 1112, 4): in a zone
+/// with Pseudo IPv4 these stand for IPv6 addresses, and say nothing of their networks.
 pub fn address_of(text: &str) -> Option<IpAddr> {
     let is_one = |address: &IpAddr| !matches!(address, IpAddr::V4(four) if four.to_bits() >> 28 == 0xf);
     text.parse().ok().map(|address: IpAddr| address.to_canonical()).filter(is_one)
@@ -64,7 +63,7 @@ fn number(address: IpAddr) -> u128 {
     }
 }
 
-/// The address with every bit behind the prefix cleared.
+/// The address with every bit after the prefix cleared.
 fn masked(address: IpAddr, bits: u32) -> u128 {
     let behind = width(address).saturating_sub(bits);
     number(address).checked_shr(behind).and_then(|kept| kept.checked_shl(behind)).unwrap_or(0)

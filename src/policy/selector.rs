@@ -10,23 +10,22 @@ use crate::{
     wildcard::Wildcard,
 };
 
-/// Selectors within selectors are judged by recursion, so their depth is bounded.
+/// The deepest nesting of selectors: they are judged by recursion.
 const DEEPEST: usize = 8;
 
-/// A sign-in takes its time, and so does the way back to the page.
+/// The shortest `max_age`: a sign-in takes its time, and so does the way back to the page.
 const SHORTEST_AGE: Lifetime = Lifetime::from_seconds(60);
 
-/// One way to describe people and their requests. Where several values are given, one is enough.
+/// One way to describe people and their requests. Where several values are given, one match is enough.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selector {
-    /// A member of one of these groups, spelled exactly so.
+    /// A member of one of these groups, spelled exactly like this.
     Group(Vec<String>),
-    /// Somebody with one of these roles, spelled exactly so.
+    /// Somebody with one of these roles, spelled exactly like this.
     Role(Vec<String>),
-    /// The person with this email address, which is verified. Compared whole, without regard to
-    /// ASCII case.
+    /// The person with one of these email addresses, verified. Compared whole, ignoring ASCII case.
     Email(Vec<String>),
-    /// Somebody whose verified email address has exactly this domain.
+    /// Somebody whose verified email address has exactly one of these domains.
     EmailDomain(Vec<String>),
     /// Somebody for whom the claim at this path passes.
     Claim(String, ClaimTest),
@@ -50,8 +49,8 @@ pub enum Selector {
     None(Vec<Self>),
 }
 
-/// Whether something is so. What cannot be known is neither so nor not so, and admits nobody on
-/// either side of a `none`.
+/// Whether something is true. What cannot be known is neither yes nor no, and admits nobody on either side of a
+/// `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Truth {
     Yes,
@@ -60,8 +59,8 @@ pub(super) enum Truth {
 }
 
 impl Selector {
-    /// Whether it selects. With `stepped_up`, as if the person had authenticated in whatever way a
-    /// selector asks for – but not where that would be held against them.
+    /// Whether it selects. With `stepped_up`, as if the person had authenticated in whatever way a selector asks for
+    /// – except where that would count against them.
     pub(super) fn selects(&self, claims: &Claims, facts: &Facts<'_>, stepped_up: bool) -> Truth {
         match self {
             Self::Group(named) => {
@@ -75,7 +74,8 @@ impl Selector {
             Self::Email(emails) => owns(claims, |address, _| is_one_of(address, emails)),
             Self::EmailDomain(domains) => owns(claims, |_, domain| is_one_of(domain, domains)),
             Self::Claim(path, test) => match claims.values(path) {
-                // Of an address, by whichever name it is asked for, nobody knows whose it is until it is verified.
+                // Whose address it is nobody knows until it is verified, and a test of the claim by name is no
+                // exception.
                 values if values.iter().any(|value| test.passes(value)) => {
                     let is_theirs = || claims.verified_email().is_some_and(|address| test.passes(&address.into()));
                     if path != "email" || is_theirs() { Truth::Yes } else { Truth::Unknown }
@@ -115,7 +115,7 @@ impl Selector {
         }
     }
 
-    /// Adds to `step_up` what authenticating anew would have to bring for this to select.
+    /// Adds to `step_up` what a new authentication would have to bring for this to select.
     pub(super) fn ask(&self, claims: Option<&Claims>, facts: &Facts<'_>, step_up: &mut StepUp) {
         if claims.is_some_and(|claims| self.selects(claims, facts, false) == Truth::Yes) {
             return;
@@ -126,7 +126,7 @@ impl Selector {
             Self::MaxAge(most) => step_up.max_age = Some(step_up.max_age.map_or(*most, |age| age.min(*most))),
             // Without a session nobody knows which of several ways is this person's.
             Self::Any(any) if claims.is_some() => any.iter().for_each(|one| one.ask(claims, facts, step_up)),
-            // What else is among them may stand in the way, however new the sign-in is.
+            // The others in the list may stand in the way, however new the sign-in is.
             Self::All(all) if claims.is_none_or(|claims| self.selects(claims, facts, true) == Truth::Yes) => {
                 all.iter().for_each(|one| one.ask(claims, facts, step_up));
             }
@@ -142,7 +142,7 @@ impl Selector {
         }
     }
 
-    /// What a session must keep for this selector to be judged; what is within it is asked itself.
+    /// What a session must keep for this selector to be judged; nested selectors are asked themselves.
     pub fn wanted(&self) -> Vec<Wanted<'_>> {
         match self {
             Self::Group(names) => names.iter().map(|name| Wanted::Group(name)).collect(),
@@ -155,7 +155,7 @@ impl Selector {
         }
     }
 
-    /// Reads a selector as it is written: a table with one name in it, and what belongs to it.
+    /// Reads a selector as it is written: a table with one name, and what belongs to it.
     ///
     /// # Errors
     /// What is wrong with it, in words.
@@ -267,7 +267,7 @@ fn claim(table: &Map<String, Value>) -> Result<Selector, String> {
     Ok(Selector::Claim(path, test))
 }
 
-/// One name, or a list of some.
+/// One name, or a list of names.
 fn names(name: &str, value: &Value, is_one: fn(&str) -> bool, what: &str) -> Result<Vec<String>, String> {
     let one = |value: &Value| match value.as_str() {
         Some("") => Err(format!("{name} is empty")),
@@ -281,7 +281,7 @@ fn names(name: &str, value: &Value, is_one: fn(&str) -> bool, what: &str) -> Res
     }
 }
 
-/// Whether one of `named` is among them; with some that could not be read, nobody knows that none is.
+/// Whether one of `named` is among them. If some could not be read, nobody knows that none is.
 fn among(own: &Names, named: &[String]) -> Truth {
     match one_of(&own.list, named) {
         Truth::No if own.and_unread => Truth::Unknown,
@@ -289,8 +289,8 @@ fn among(own: &Names, named: &[String]) -> Truth {
     }
 }
 
-/// Whether the person's address, with its domain, is such a one; whether it is theirs, nobody knows until it is
-/// verified. Of what is no plain address nobody knows which one it is.
+/// Whether the person's address, with its domain, passes `is_such`. Whose address it is nobody knows until it is
+/// verified, and what is not a plain address could be any.
 fn owns(claims: &Claims, is_such: impl Fn(&str, &str) -> bool) -> Truth {
     let Some(address) = claims.email() else {
         return if claims.has_unread_email() { Truth::Unknown } else { Truth::No };
@@ -313,7 +313,7 @@ fn not_empty(text: &str) -> bool {
     !text.is_empty()
 }
 
-/// What goes into a list separated by spaces, and between quotes in a header.
+/// What can go into a list separated by spaces, and between quotes in a header.
 fn is_visible(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
 }
@@ -327,18 +327,18 @@ fn is_domain(text: &str) -> bool {
     text.chars().all(is_plain) && !text.starts_with('.') && !text.ends_with('.')
 }
 
-/// Exactly one `@` with something on both sides, and nothing that is not visible ASCII. A `*` would stand for itself
-/// alone, and a `deny` with it for nobody.
+/// Exactly one `@` with something on both sides, and nothing but visible ASCII. A `*` would only match itself, and a
+/// `deny` with it nobody.
 fn is_address(text: &str) -> bool {
     domain_of(text).is_some() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*')
 }
 
-/// What an address has between quotes, in a name or in a comment alone.
+/// What an address has only between quotes, in a name or in a comment.
 fn is_mark(letter: char) -> bool {
     letter.is_whitespace() || letter.is_control() || "\"(),:;<>[\\]".contains(letter)
 }
 
-/// What stands behind the only `@` of an address that is written without quotes, names or comments (RFC 5322, 3.4.1).
+/// What follows the only `@` of an address written without quotes, names or comments (RFC 5322, 3.4.1).
 fn domain_of(address: &str) -> Option<&str> {
     let (local, domain) = address.split_once('@').filter(|_| !address.contains(is_mark))?;
     (!local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.ends_with('.')).then_some(domain)

@@ -5,12 +5,12 @@ use crate::time::Lifetime;
 /// What a new authentication has to bring.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepUp {
-    /// One of these context classes, the first preferred (`acr_values`, Core 3.1.2.1).
+    /// One of these context classes, the preferred one first (`acr_values`, Core 3.1.2.1).
     pub classes: Vec<String>,
-    /// An authentication no longer ago than this (`max_age`, Core 3.1.2.1).
+    /// An authentication no older than this (`max_age`, Core 3.1.2.1).
     pub max_age: Option<Lifetime>,
-    /// Another method than before: there is no way to ask for one by name, so the person is asked
-    /// to authenticate anew (`prompt=login`).
+    /// Another method than before: none can be asked for by name, so the person is asked to authenticate anew
+    /// (`prompt=login`).
     pub anew: bool,
 }
 
@@ -28,7 +28,7 @@ impl StepUp {
         }
     }
 
-    /// The parameters of the challenge (RFC 9470, 3), behind those of its scheme.
+    /// The parameters of the challenge (RFC 9470, 3), after those of its scheme.
     pub fn challenge(&self) -> String {
         let mut text = ", error=\"insufficient_user_authentication\"".to_owned();
         if !self.classes.is_empty() {

@@ -1,14 +1,14 @@
-//! Cookies: the names of ours, the `Cookie` header read once, `Set-Cookie` lines written.
+//! Cookies: the names of ours, reading the `Cookie` header, writing `Set-Cookie` lines.
 //!
-//! RFC 6265bis. Names are compared in their case: a browser guards every spelling of `__Host-`,
-//! but `__HOST-portcullis` is another cookie than ours (5.4).
+//! RFC 6265bis. Names are compared with their case: a browser guards every spelling of `__Host-`, but
+//! `__HOST-portcullis` is a different cookie from ours (5.4).
 
 use std::rc::Rc;
 
 use crate::time::Lifetime;
 
-/// The most a browser keeps of one cookie, name and value together (RFC 6265bis, 5.6), less a
-/// little for what counts differently.
+/// The most that a browser keeps of one cookie, name and value together (RFC 6265bis, 5.6), with a little to spare
+/// for what is counted differently.
 pub const COOKIE_BYTES: usize = 4_000;
 
 const SESSION: &str = "portcullis";
@@ -19,15 +19,15 @@ const SECURE_PREFIX: &str = "__Secure-";
 
 /// The names of the gate's cookies on one kind of host.
 ///
-/// On a loopback host over plain http there is neither a prefix nor `Secure`, since a browser
-/// would keep no such cookie there.
+/// On a loopback host over plain HTTP there is neither a prefix nor `Secure`, since a browser would keep no such
+/// cookie there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CookieNames {
     development: bool,
 }
 
-/// The longest `Cookie` header that is searched for a session. Browsers send up to some 200 KB to a
-/// host that sets so much; servers take 8.
+/// The longest `Cookie` header that is searched for a session. Browsers send up to some 200 KB to a host that sets
+/// that much; servers accept 8 KB.
 const HEADER_BYTES: usize = 65_536;
 
 /// The cookies of a request, sorted into ours and the origin's.
@@ -40,7 +40,7 @@ pub struct Cookies<'h> {
     ours: bool,
 }
 
-/// How many cookies of a name there are. Two are one too many: which is meant cannot be known.
+/// How many cookies of one name there are. With two, nobody can know which is meant.
 #[derive(Clone, Copy, Debug, Default)]
 enum Occurrence<'h> {
     #[default]
@@ -59,12 +59,12 @@ impl<'h> Occurrence<'h> {
     }
 }
 
-/// What the `Cookie` header of the origin's request is to be.
+/// What becomes of the `Cookie` header on the way to the origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CookieEdit {
-    /// None of ours is in it.
+    /// It holds none of ours, and stays.
     Keep,
-    /// Without ours there is nothing left.
+    /// Nothing is left without ours.
     Remove,
     /// What is left without ours.
     Replace(Rc<str>),
@@ -99,8 +99,8 @@ impl CookieNames {
         if self.development { "" } else { prefix }
     }
 
-    /// The `Set-Cookie` line for `name`, kept for `lifetime`. A lifetime of zero deletes the cookie; a deletion has to
-    /// repeat every attribute.
+    /// The `Set-Cookie` line for `name`, kept for `lifetime`. A lifetime of zero deletes the cookie; a deletion has
+    /// to repeat every attribute.
     pub fn line(self, name: &str, value: &str, path: &str, lifetime: Lifetime) -> String {
         let secure = if self.development { "" } else { "; Secure" };
         format!("{name}={value}; Path={path}; Max-Age={}; HttpOnly; SameSite=Lax{secure}", lifetime.seconds())
@@ -116,9 +116,9 @@ impl<'h> Cookies<'h> {
     /// Sorts the value of a `Cookie` header.
     ///
     /// A browser guards the prefixes of names, but not the values of other cookies: a sibling host may set
-    /// `x="1,__Host-portcullis=…"`, or a name that is ours only once some Unicode space is cut off. Such a piece never
-    /// counts as a cookie of ours; it is kept from the origin all the same, since several header lines arrive joined by
-    /// a comma.
+    /// `x="1,__Host-portcullis=…"`, or a name that is ours only once some Unicode space is cut off. Such a piece
+    /// never counts as a cookie of ours, but is kept from the origin all the same, since several header lines arrive
+    /// joined by a comma.
     pub fn parse(header: &'h str, names: CookieNames) -> Self {
         let mut cookies = Self::default();
         for piece in header.split(';') {
@@ -166,7 +166,7 @@ impl<'h> Cookies<'h> {
         }
     }
 
-    /// The session cookie's value, when there is one and no other.
+    /// The session cookie's value, if there is exactly one.
     pub fn session(&self) -> Option<&'h str> {
         self.session.one()
     }
@@ -182,12 +182,12 @@ impl<'h> Cookies<'h> {
         found.next().filter(|_| found.next().is_none())
     }
 
-    /// The value of the logout hint, when there is one and no other.
+    /// The value of the logout hint, if there is exactly one.
     pub fn hint(&self) -> Option<&'h str> {
         self.hint.one()
     }
 
-    /// Whether the browser shows no cookie of ours at all.
+    /// Whether the browser sends no cookie of ours at all.
     pub fn are_none_of_ours(&self) -> bool {
         matches!(self.session, Occurrence::None) && self.logins.is_empty() && matches!(self.hint, Occurrence::None)
     }
@@ -208,8 +208,8 @@ fn is_ours(name: &str) -> bool {
     bare == SESSION || bare == HINT || bare.starts_with(LOGIN)
 }
 
-/// What stands in front of a piece that looks like a cookie of ours within `pair`: behind a comma, or
-/// behind space that no browser takes for space. Everything from there on is dropped.
+/// What comes before a piece of `pair` that looks like a cookie of ours: after a comma, or after space that browsers
+/// do not treat as space. Everything from there on is dropped.
 fn before_ours(pair: &str) -> Option<&str> {
     if is_like_ours(pair.trim_start()) {
         return Some("");
@@ -221,7 +221,7 @@ fn before_ours(pair: &str) -> Option<&str> {
     pair.get(..found)
 }
 
-/// Whether `text` begins as a cookie of ours does. Looks at a few bytes only.
+/// Whether `text` begins like a cookie of ours. Looks at a few bytes only.
 fn is_like_ours(text: &str) -> bool {
     let bare = text.strip_prefix(HOST_PREFIX).or_else(|| text.strip_prefix(SECURE_PREFIX)).unwrap_or(text);
     let Some(rest) = bare.strip_prefix(SESSION) else { return false };
@@ -270,7 +270,7 @@ mod tests {
     fn rfc6265bis_8_6_two_session_cookies_are_none() {
         assert_eq!(Cookies::parse("__Host-portcullis=a; __Host-portcullis=b", NAMES).session(), None);
         assert_eq!(Cookies::parse("__Host-portcullis=a=; __Host-portcullis=b", NAMES).session(), None);
-        // Two header lines, joined: the value is none of ours.
+        // Two header lines, joined: the value is not one of ours.
         assert_eq!(Cookies::parse("__Host-portcullis=a, __Host-portcullis=b", NAMES).session(), None);
     }
 

@@ -11,21 +11,21 @@ use crate::{
     time::Lifetime,
 };
 
-/// Which provider to sign out at, and the ID token that says who. It is of one session: a sibling host can plant a
-/// cookie of this name, and with it somebody else's sign-out.
+/// Which provider to sign out at, and the ID token that says who. It belongs to one session: a sibling host can plant
+/// a cookie of this name, and with it sign somebody else out.
 #[derive(Debug)]
 pub struct LogoutHint {
     /// The provider's id.
     pub provider: String,
     /// The id of the session that the same login began.
     pub session: String,
-    /// The ID token, as the provider gave it.
+    /// The ID token, as the provider issued it.
     pub id_token: Secret<String>,
 }
 
 impl LogoutHint {
-    /// The `Set-Cookie` line that keeps it, for the logout's path alone; `None` when it does not
-    /// fit a cookie, so that the provider's logout goes without.
+    /// The `Set-Cookie` line that keeps it, for the logout's path alone; `None` if it does not fit a cookie, and the
+    /// provider's logout has to do without.
     pub fn keep(
         &self,
         keys: &KeyRing,

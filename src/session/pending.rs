@@ -1,9 +1,8 @@
-//! [`PendingLogin`]: a login that was started in this browser and waits for the provider's answer.
+//! [`PendingLogin`]: a login that was started in this browser and awaits the provider's answer.
 //!
-//! Two sealed values stand for it. The cookie, which only this browser has, holds what redeems a
-//! code: verifier and nonce. The `state` parameter travels through the provider and says where the
-//! login belongs; it never replaces the cookie, but it lets a login whose cookie is gone start
-//! over once.
+//! Two sealed values represent it. The cookie, which only this browser has, holds what redeems a code: verifier and
+//! nonce. The `state` parameter travels through the provider and says where the login belongs; it never replaces the
+//! cookie, but lets a login whose cookie is gone start over once.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -20,16 +19,16 @@ use crate::{
     time::{Lifetime, Timestamp},
 };
 
-/// How long a login may wait for its answer: time enough for a password and a second factor.
+/// How long a login may await its answer: time enough for a password and a second factor.
 pub const PENDING_LIFETIME: Lifetime = Lifetime::from_seconds(600);
-/// Pending logins kept at once in a browser: a tab each. A cookie has half a kilobyte, and 700 bytes with an issuer
-/// of 200 characters: five leave more than half of the 8 KB of headers that servers commonly take.
+/// How many pending logins a browser keeps at once: one for each tab. A cookie has half a kilobyte, or 700 bytes with
+/// an issuer of 200 characters: five leave more than half of the 8 KB of headers that servers commonly accept.
 pub const PENDING_LIMIT: usize = 5;
-/// How long a finished login is remembered, to say so when the session did not stay.
+/// How long a finished login is remembered, to notice that the session did not stay.
 const LANDED_LIFETIME: Lifetime = Lifetime::from_seconds(60);
-/// Bytes of randomness in a login's id, 256 bits.
+/// Bytes of randomness in a login's id: 256 bits.
 const ID_BYTES: usize = 32;
-/// Characters of the id that name its cookie: 72 bits tell a browser's logins apart.
+/// How many characters of the id name its cookie: 72 bits tell a browser's logins apart.
 const NAME_CHARACTERS: usize = 12;
 
 /// A login's id: random, the same in its cookie and in its `state`.
@@ -66,22 +65,22 @@ pub struct LoginState {
     pub issued: Timestamp,
     /// The page to go back to: a path with its query.
     pub return_to: String,
-    /// The path of the page that needs the login, where that is another than it goes back to.
+    /// The path of the page that needs the login, if the login leads to another page.
     pub needed_by: Option<String>,
-    /// The method that needs the login, if it is not the one that opens a page.
+    /// The method that needs the login, if it is needed for more than opening a page.
     pub method: Option<String>,
     /// What the person asked the provider to do, for the restart: `login` or `select_account`.
     pub prompt: Option<String>,
-    /// The key under which the browser keeps the page's fragment, when there is one.
+    /// The key under which the browser keeps the page's fragment, if it does.
     pub fragment: Option<String>,
-    /// Whether the page asked for more than any sign-in.
+    /// Whether the page asked for more than a plain sign-in.
     pub step_up: bool,
 }
 
 /// What a login's cookie holds.
 #[derive(Clone, Debug)]
 pub enum LoginCookie {
-    /// The login waits for its answer.
+    /// The login awaits its answer.
     Pending(PendingLogin),
     /// The login was finished a moment ago; the session should be there.
     Landed(Timestamp),
@@ -144,7 +143,7 @@ impl LoginCookie {
     /// Opens the value of the cookie that belongs to the login with this short id.
     ///
     /// # Errors
-    /// [`NotOurs`] for everything that is not a login of this browser, on this host, in its time.
+    /// [`NotOurs`] for anything that is not a login of this browser, on this host, in its time.
     pub fn open(
         short_id: &str,
         value: &str,
@@ -177,7 +176,7 @@ impl LoginCookie {
         }
     }
 
-    /// The `Set-Cookie` line that remembers that the login `id` was finished at `now`.
+    /// The `Set-Cookie` line that records that the login `id` was finished at `now`.
     ///
     /// # Errors
     /// [`NotOurs`] when it cannot be sealed, which no text causes.
@@ -253,7 +252,7 @@ impl LoginState {
     /// Opens a `state` parameter.
     ///
     /// # Errors
-    /// [`NotOurs`] for everything that this gate did not seal on this host.
+    /// [`NotOurs`] for anything that this gate did not seal on this host.
     pub fn open(state: &str, keys: &KeyRing, host: &str) -> Result<Self, NotOurs> {
         let text = seal::open(keys, Place { purpose: Purpose::State, name: "state", host }, state)?;
         json::read(text).and_then(Self::read).map_err(|_| NotOurs)

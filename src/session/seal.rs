@@ -1,8 +1,8 @@
 //! Sealing: text that its holder can neither read nor change.
 //!
-//! XChaCha20-Poly1305 with a random nonce of 192 bits, so that nonces may be drawn without
-//! counting. What is sealed is bound to its purpose, to the name it goes by and to the host, so
-//! that one sealed value cannot stand in for another. Opening fails in one way only.
+//! XChaCha20-Poly1305 with a random nonce of 192 bits, so that nonces may be drawn without counting. A sealed value
+//! is bound to its purpose, to the name it goes by and to the host, so that it cannot stand in for another. Opening
+//! fails in one way only.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
@@ -16,8 +16,8 @@ use crate::{
 };
 
 const NONCE_BYTES: usize = 24;
-/// The longest sealed text opened. A cookie ends at 4096 bytes, an address at 16 KB; a longer text
-/// is nothing of ours, and nothing is allocated for it.
+/// The longest sealed text opened. A cookie ends at 4096 bytes, an address at 16 KB; a longer text is not ours, and
+/// nothing is allocated for it.
 const LONGEST: usize = 8_192;
 
 /// Where a sealed value belongs.
@@ -38,7 +38,7 @@ pub struct NotOurs;
 /// Seals `plaintext` for `place`; the result is base64url.
 ///
 /// # Errors
-/// [`NotOurs`] for a purpose that seals nothing, or a text longer than the cipher takes.
+/// [`NotOurs`] for a purpose that seals nothing, or for a text longer than the cipher takes.
 pub(super) fn seal(
     keys: &KeyRing,
     place: Place<'_>,
@@ -59,7 +59,7 @@ pub(super) fn seal(
 /// Opens what [`seal`] made for the same place.
 ///
 /// # Errors
-/// [`NotOurs`] for everything else, whatever it is.
+/// [`NotOurs`] for anything else.
 pub(super) fn open(keys: &KeyRing, place: Place<'_>, sealed: &str) -> Result<Vec<u8>, NotOurs> {
     if sealed.len() > LONGEST {
         return Err(NotOurs);

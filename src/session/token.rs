@@ -1,8 +1,8 @@
 //! The session's token: a JWT with HS256 (RFC 7515, RFC 7518, 3.2), made and checked by us alone.
 //!
-//! This is the hot path, so a token is not parsed before it is verified: its header must be, byte
-//! for byte, the one that one of our keys writes. That leaves nothing in it to be misread – no
-//! `alg` to choose, no `kid` to look up, no other type (RFC 8725, 3.1, 3.10, 3.11).
+//! This is the hot path, and a token is not parsed before it is verified: its header must be, byte for byte, the one
+//! that one of our keys writes. That leaves nothing in it to be misread – no `alg` to choose, no `kid` to look up, no
+//! other type (RFC 8725, 3.1, 3.10, 3.11).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac;
@@ -22,8 +22,8 @@ pub(super) fn verify(token: &str, keys: &KeyRing) -> Option<Vec<u8>> {
     let (header, payload) = message.split_once('.')?;
     let keys = keys.generations().find(|keys| keys.session_header() == header)?;
     let mut bytes = [0; 32];
-    // Exactly 43 characters make 32 bytes, and the engine refuses a last one with bits to spare, so
-    // that one signature has one spelling.
+    // Exactly 43 characters make 32 bytes, and the engine refuses a last character with spare bits set, so one
+    // signature has one spelling.
     if URL_SAFE_NO_PAD.decode_slice(signature, &mut bytes).ok()? != bytes.len() {
         return None;
     }

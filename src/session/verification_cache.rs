@@ -1,9 +1,10 @@
-//! [`VerificationCache`]: the sessions that an isolate has verified, so that a page with twenty pictures costs
+//! [`VerificationCache`]: the sessions that an isolate has verified, so that a page with twenty images costs one
+//! signature and not twenty-one.
 //! one signature and not twenty-one.
 //!
-//! A cookie is found here only if it is, byte for byte, one whose signature was checked; whether it
-//! counts here and now is checked each time. What is remembered is what the cookie says of itself, so
-//! forgetting it changes nothing. The tokens of machines are remembered in the same way.
+//! A cookie is found here only if it is, byte for byte, one whose signature was verified; whether it counts here and
+//! now is checked each time. What is remembered is what the cookie itself says, so forgetting it changes nothing.
+//! Machines' tokens are remembered in the same way.
 
 use std::rc::Rc;
 
@@ -12,15 +13,14 @@ use subtle::ConstantTimeEq;
 use super::{SessionError, SignedSession};
 use crate::{keyring::KeyRing, ring::Ring};
 
-/// Texts remembered per isolate. With the longest cookie of 4 KB and as much again for what it
-/// says, this is 2 MB of the 128 that an isolate has, and 6 MB with the longest tokens; only what was
-/// verified gets in.
+/// How many texts an isolate remembers. With the longest cookie of 4 KB and as much again for what it says, this is 2
+/// MB of the 128 that an isolate has, and 6 MB with the longest tokens; only what was verified gets in.
 const MOST: usize = 256;
-/// The end of a signature tells texts apart: 46 of its bits for a session, 44 or more for a token (the last letter of
-/// base64url holds four, or two).
+/// How many characters at the end of a signature tell texts apart: 46 bits for a session, 44 or more for a token (the
+/// last letter of base64url holds four bits, or two).
 const TAIL: usize = 8;
 
-/// The signed texts that were verified last, with what they say.
+/// The most recently verified texts, with what they say.
 #[derive(Debug)]
 pub struct VerificationCache<T>(Ring<Verified<T>, MOST>);
 
@@ -43,7 +43,7 @@ impl<T> VerificationCache<T> {
     pub(crate) fn remember(&mut self, text: &str, says: Rc<T>) {
         let Some(tail) = text.as_bytes().last_chunk().copied() else { return };
         let verified = Verified { tail, text: text.to_owned(), says };
-        // One of the same tail is the same text, checked again.
+        // One with the same tail is the same text, verified again.
         self.0.replace(verified, |known, new| known.tail == new.tail);
     }
 }
@@ -69,7 +69,7 @@ impl<T> Default for VerificationCache<T> {
     }
 }
 
-/// Compares in a time that depends on the lengths alone, eight bytes at a step.
+/// Compares in time that depends on the lengths alone, eight bytes at a time.
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     let (one_words, one_rest) = one.as_chunks::<8>();
     let (other_words, other_rest) = other.as_chunks::<8>();

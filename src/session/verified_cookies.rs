@@ -1,12 +1,12 @@
-//! [`VerifiedCookies`]: what a `Cookie` header holds, for as long as the same header comes again.
+//! [`VerifiedCookies`]: what a `Cookie` header holds, for as long as the same header keeps coming.
 
 use std::rc::Rc;
 
 use super::{CookieEdit, CookieNames, Cookies, SignedSession, VerificationCache};
 use crate::keyring::KeyRing;
 
-/// A `Cookie` header in which a session was verified: it is neither read nor verified again while it is, byte
-/// for byte, the same. Whether the session counts here and now is checked each time all the same.
+/// A `Cookie` header in which a session was verified: as long as it is, byte for byte, the same, it is neither read
+/// nor verified again. Whether the session counts here and now is checked each time all the same.
 #[derive(Debug)]
 pub struct VerifiedCookies {
     header: String,
@@ -16,8 +16,8 @@ pub struct VerifiedCookies {
 }
 
 impl VerifiedCookies {
-    /// What `header` holds under these names. `None` without a session that one of the keys signed: what else
-    /// there is in a header is not worth the place.
+    /// What `header` holds under these names. `None` without a session that one of the keys signed: nothing else in a
+    /// header is worth the space.
     pub fn read(
         header: String,
         names: CookieNames,
@@ -40,12 +40,12 @@ impl VerifiedCookies {
         self.names == names
     }
 
-    /// The session, verified and not yet checked.
+    /// The session, verified but not yet checked.
     pub fn session(&self) -> &Rc<SignedSession> {
         &self.session
     }
 
-    /// What the origin gets of it.
+    /// What the origin gets of the header.
     pub fn for_origin(&self) -> CookieEdit {
         self.for_origin.clone()
     }
