@@ -1,8 +1,8 @@
 //! Settings: text in, a [`Config`] out, once; or one [`ConfigError`] that names the setting.
 //!
-//! Nothing here reads the environment: the adapter hands over the texts. What a [`Config`] holds
-//! is parsed and needs no second look. No setting turns a check of OpenID Connect off; those that widen what
-//! is believed say so where they stand (`email = "trust"`, `types = ["JWT"]`, a rule's `origins`).
+//! Nothing here reads the environment: the adapter hands over the texts. What a [`Config`] holds is parsed and needs
+//! no second look. No setting turns off a check of OpenID Connect; those that widen what is believed say so by their
+//! names (`email = "trust"`, `types = ["JWT"]`, a rule's `origins`).
 
 mod check;
 mod headers;
@@ -60,15 +60,15 @@ pub struct Config {
     pub prefix: String,
     /// Whether a small page keeps the `#fragment` through a login.
     pub fragment: bool,
-    /// How long a session lasts, from its login on.
+    /// How long a session lasts after its login.
     pub session_lifetime: Lifetime,
     /// Where admitted requests go.
     pub origin: Origin,
-    /// The reverse proxy that asks about requests of its own.
+    /// The reverse proxy that asks about the requests it receives.
     pub check: Option<Check>,
-    /// What the origin knows the gate by.
+    /// The secret by which the origin recognizes the gate.
     pub origin_secret: Option<OriginSecret>,
-    /// The names under which the origin learns who is there.
+    /// The headers that tell the origin who is there.
     pub headers: Rc<Headers>,
     /// The providers people can sign in with, in the order of the chooser. Never empty.
     pub providers: Vec<Registration>,
@@ -106,7 +106,7 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// The two places settings can stand in; exactly one of them is used.
+/// The two places where settings can be; exactly one of them is used.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SettingsText<'t> {
     /// The variable `PORTCULLIS`, as JSON text.
@@ -130,7 +130,7 @@ impl Config {
         for provider in &providers {
             refuse_shared(provider, check.as_ref(), origin_secret.as_ref(), &secret)?;
         }
-        // Whatever vouches for somebody counts: a machine's subject may be a person's as well.
+        // Token issuers count too: a machine's subject may be the same as a person's.
         let several = providers.len() > 1 || !settings.tokens.is_empty();
         let headers = settings.headers.parse(settings.assertion, several, origin_secret.as_ref())?;
         let tokens = Tokens::parse(settings.tokens, &providers, &selection)?;
@@ -165,12 +165,12 @@ impl Config {
         &self.book.matcher
     }
 
-    /// What is allowed and hardly meant, for the check command.
+    /// What is allowed but probably not meant, for the check command.
     pub fn warnings(&self) -> &[String] {
         &self.book.warnings
     }
 
-    /// The rule of this rank; the one that asks for sign-in where no rule matches.
+    /// The rule of this rank; without a rank, the default, which asks for sign-in.
     pub fn rule(&self, rank: Option<usize>) -> &Rule {
         rank.and_then(|rank| self.book.rules.get(rank)).unwrap_or(&self.default)
     }
@@ -231,7 +231,7 @@ fn registrations(
             return Err(ConfigError::new(format!("providers[{rank}].id"), format!("{id:?} is used twice")));
         }
         let name = keys::client_secret_name(id);
-        // A line break is no part of one (RFC 6749, A.2), and easily pasted behind it.
+        // A line break is not part of a secret (RFC 6749, A.2), and is easily pasted after it.
         let client_secret = secret(&name).map(|mut text| {
             text.truncate(text.trim_end_matches(['\r', '\n']).len());
             Secret::new(text)
@@ -244,8 +244,8 @@ fn registrations(
     Ok(parsed)
 }
 
-/// Refuses a client's secret that is another secret as well: the provider is told it with each login, and must not be
-/// able to sign what the gate signs, or to pass for the gate or for its proxy.
+/// Refuses a client secret that is also used elsewhere: the provider is told it with each login, and must not be able
+/// to sign what the gate signs, or to pass for the gate or its proxy.
 fn refuse_shared(
     provider: &Registration,
     check: Option<&Check>,

@@ -1,4 +1,4 @@
-//! [`Check`]: the reverse proxy that asks about requests of its own, and how it proves itself.
+//! [`Check`]: the reverse proxy that asks about the requests it receives, and how it proves itself.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use crate::{
     secret::Secret,
 };
 
-/// Which proxy asks. It decides in which headers the request is described, and in what form the
-/// proxy can use the answer.
+/// Which proxy asks. This decides in which headers the request is described, and what form of answer the proxy can
+/// use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proxy {
     /// nginx with `auth_request`.

@@ -1,9 +1,9 @@
-//! [`Headers`]: the names under which the origin learns who is there, and every name that a client
+//! [`Headers`]: the names of the headers that tell the origin who is there, and every name that a client may not use.
 //! may not use.
 //!
-//! A preset is a family of names that applications know already. The whole family is taken from
-//! clients, also the names of it that nothing is sent under: an application that believes one of
-//! them believes all of them. So is any other family that a name of the settings belongs to.
+//! A preset is a family of names that applications already know. The whole family is taken from clients, including
+//! the names that nothing is sent under: an application that believes one of them believes all of them. The same
+//! holds for any other family that a configured name belongs to.
 
 use std::rc::Rc;
 
@@ -12,21 +12,22 @@ use serde_json::Value;
 use super::{ConfigError, OriginSecret};
 use crate::json::{JsonError, Table};
 
-/// No name in use is longer, and the whole head of a request has a limit.
+/// The longest name of a header: none in use is longer, and the whole head of a request has a limit.
 const LONGEST_NAME: usize = 64;
 
 /// The names of `x-auth`, in the order of [`Fact`].
 const X_AUTH: [&str; 6] =
     ["x-auth-subject", "x-auth-email", "x-auth-name", "x-auth-groups", "x-auth-provider", "x-auth-assertion"];
-/// As oauth2-proxy sends them. There is no display name among them, and none may stand in for
-/// `X-Forwarded-Preferred-Username`, which applications sign people in by: anybody can choose one.
+/// As oauth2-proxy sends them. There is no display name among them. None may go under
+/// `X-Forwarded-Preferred-Username`, by which applications sign people in: anybody can choose a display name.
 const X_FORWARDED: [&str; 6] =
     ["x-forwarded-user", "x-forwarded-email", "", "x-forwarded-groups", "", "x-auth-assertion"];
 /// As Authelia and web servers send them.
 const REMOTE: [&str; 6] = ["remote-user", "remote-email", "remote-name", "remote-groups", "", "x-auth-assertion"];
-/// Families that are managed, whatever is sent of them: an application that is told who is there by one name reads the
-/// others too, and what they say would be the client's word. Of oauth2-proxy, of Authelia, of Grafana and Gitea, of
-/// Kubernetes (but for `X-Remote-Extra-…`, whose end anybody can choose), of oauth2-proxy in its other mode, of authentik.
+/// Families that are managed as a whole, whichever of their names is sent: an application that is told who is there
+/// by one name reads the others too, and those would hold the client's word. They are those of oauth2-proxy, of
+/// Authelia, of Grafana and Gitea, of Kubernetes (except `X-Remote-Extra-…`, whose end anybody can choose), of
+/// oauth2-proxy in its other mode, and of authentik.
 const FAMILIES: [&str; 6] = [
     "x-forwarded-user,x-forwarded-email,x-forwarded-groups,x-forwarded-preferred-username,x-forwarded-access-token",
     "remote-user,remote-email,remote-name,remote-groups",
@@ -36,23 +37,23 @@ const FAMILIES: [&str; 6] = [
     "x-authentik-username,x-authentik-email,x-authentik-name,x-authentik-groups,x-authentik-uid,x-authentik-entitlements,x-authentik-jwt",
 ];
 
-/// Headers that mean something to a server or to the platform (RFC 9110; hop-by-hop ones by 7.6.1). A
-/// managed name is removed from every request, and so none of them can be one.
+/// Headers that mean something to a server or to the platform (RFC 9110; hop-by-hop ones by 7.6.1). A managed name is
+/// removed from every request, so none of these can be one.
 const TAKEN: &str = "authorization cache-control connection cookie cookie2 date expect forwarded host keep-alive \
      origin path-info pragma range referer script-name set-cookie te trailer transfer-encoding true-client-ip upgrade \
      user-agent via x-astro-path x-envoy-original-path x-forwarded-path x-forwarded-prefix x-forwarded-server x-host \
      x-http-host-override x-http-method x-http-method-override x-ingress-path x-matched-path x-method-override \
      x-now-route-matches x-original-host x-original-method x-original-path x-original-uri x-original-url x-override-url \
      x-real-ip x-rewrite-url x-script-name";
-/// The same by how they begin.
+/// The same, by how the names begin.
 const TAKEN_FAMILIES: &str = "accept- access-control- cf- content- if- portcullis- proxy- sec- x-forwarded-for- x-forwarded-host- \
      x-forwarded-method- x-forwarded-port- x-forwarded-proto- x-forwarded-uri-";
 
-/// How the names end under which applications look for an account. Whatever is sent under one, whoever comes
-/// must not have chosen it.
+/// How those names end under which applications look for an account. A value sent under one must not be for the
+/// person to choose.
 const ACCOUNTS: &str = "account login mail subject uid user user-id user-name username";
 
-/// What the origin can learn of a person.
+/// What the origin can learn about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// The person's id at the provider.
@@ -69,7 +70,7 @@ pub enum Fact {
     Assertion,
 }
 
-/// The name of a header, lower case; a clone is the same text.
+/// The name of a header, lower case. A clone shares the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderName(Rc<str>);
 
@@ -80,7 +81,7 @@ pub struct Headers {
     managed: String,
 }
 
-/// The settings as they are written: a name in front of each value.
+/// The settings as they are written: keys with their values.
 #[derive(Debug, Default)]
 pub(super) struct HeaderSettings(Vec<(&'static str, Choice)>);
 
@@ -93,7 +94,7 @@ pub(super) enum Choice {
 
 impl HeaderName {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        // RFC 9110, 5.6.2, and a letter in front: so every spelling of it has its length and begins alike.
+        // RFC 9110, 5.6.2, and a letter first: so every spelling has the same length and begins alike.
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let letter = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic());
         if !letter || !text.bytes().all(token) || text.len() > LONGEST_NAME {
@@ -101,7 +102,7 @@ impl HeaderName {
         }
         let name = Self::usual(&text.to_ascii_lowercase());
         let spelled = name.normal();
-        // With a `-` behind it, a name also belongs to the family that begins with it.
+        // With a `-` appended, a name also belongs to the family that begins with it.
         let closed = format!("{spelled}-");
         if TAKEN.split(' ').any(|taken| taken == spelled)
             || TAKEN_FAMILIES.split(' ').any(|family| closed.starts_with(family))
@@ -111,13 +112,13 @@ impl HeaderName {
         Ok(name)
     }
 
-    /// A name that is known to be one.
+    /// A name that is known to be valid.
     pub(super) fn usual(name: &str) -> Self {
         Self(name.into())
     }
 
-    /// As a server may read it: every character other than letters and digits is `-` (of RFC 3875,
-    /// 4.1.18, no more is left of it).
+    /// The name as a server may read it: every character other than letters and digits is `-` (RFC 3875, 4.1.18
+    /// leaves no more of it).
     fn normal(&self) -> String {
         self.0.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")
     }
@@ -143,8 +144,8 @@ impl HeaderSettings {
         Ok(Self(all))
     }
 
-    /// The names. `assertion` says whether there is one, `several` whether more than one issuer
-    /// vouches for somebody.
+    /// The names. `assertion` says whether one is made, `several` whether more than one issuer vouches for people or
+    /// machines.
     pub(super) fn parse(
         &self,
         assertion: bool,
@@ -218,18 +219,18 @@ impl HeaderSettings {
 }
 
 impl Headers {
-    /// The header that says this; `None` when it is not sent.
+    /// The header for this fact; `None` if it is not sent.
     pub fn name(&self, fact: Fact) -> Option<&HeaderName> {
         self.sent.get(fact as usize)?.as_ref()
     }
 
-    /// Every name that says something.
+    /// Every name that is sent.
     pub fn sent(&self) -> impl Iterator<Item = &str> {
         self.sent.iter().flatten().map(AsRef::as_ref)
     }
 
-    /// Every name that is taken from clients, joined by commas: lower case, and `-` for what is neither
-    /// letter nor digit.
+    /// Every name that is taken from clients, joined by commas: lower case, with `-` for anything but letters and
+    /// digits.
     pub fn managed(&self) -> &str {
         &self.managed
     }
@@ -237,7 +238,7 @@ impl Headers {
 
 impl Fact {
     const ALL: [Self; 6] = [Self::Subject, Self::Email, Self::Name, Self::Groups, Self::Provider, Self::Assertion];
-    /// What [`HeaderSettings`] takes.
+    /// The keys that [`HeaderSettings`] takes.
     const KEYS: &str = "preset subject email name groups provider assertion";
 
     fn key(self) -> &'static str {

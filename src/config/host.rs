@@ -1,4 +1,4 @@
-//! [`Host`]: one host of the settings; [`Site`]: the host a request came to.
+//! [`Host`]: one configured host; [`Site`]: the host that a request came to.
 
 /// A host that is served, lower case, with its port when it is not the scheme's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,14 +8,14 @@ pub struct Host {
     loopback: bool,
 }
 
-/// The place a request came to, once its host was found in the settings.
+/// The place a request came to, once its host has been found in the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Site<'s> {
     /// Scheme, host and port: what a browser calls the origin of our pages.
     pub address: &'s str,
     /// Host and port.
     pub host: &'s str,
-    /// A loopback host over plain http: cookies there have neither prefix nor `Secure`.
+    /// A loopback host over plain HTTP: cookies there have neither prefix nor `Secure`.
     pub development: bool,
 }
 
@@ -35,7 +35,7 @@ impl Host {
                 "{text:?} is not a host as a browser writes it: no scheme, no path, no wildcard, lower case, punycode"
             ));
         }
-        // Behind https, or http on this machine, a parser leaves the scheme's own port out, and zeros in front.
+        // After https, or http on this machine, a parser drops the scheme's own port, and leading zeros.
         if port.as_deref() == Some("80") || port != url.port().map(|port| port.to_string()) {
             return Err(format!(
                 "{text:?} has a port as no address spells it: leave out 80 and 443, and zeros in front"
@@ -49,17 +49,17 @@ impl Host {
         &self.name
     }
 
-    /// The port, where the settings write one.
+    /// The port, if the settings give one.
     pub fn port(&self) -> Option<&str> {
         self.port.as_deref()
     }
 
-    /// Whether the host is this machine: the one place where plain http is served.
+    /// Whether the host is this machine: the only place where plain HTTP is served.
     pub fn is_loopback(&self) -> bool {
         self.loopback
     }
 
-    /// Whether `text` names this very host, as the settings write it.
+    /// Whether `text` names exactly this host, as the settings write it.
     pub fn is(&self, text: &str) -> bool {
         match &self.port {
             None => text == self.name,
@@ -96,7 +96,7 @@ impl<'s> Site<'s> {
         Some(Self { address, host, development: !https && found.is_loopback() })
     }
 
-    /// Whether the visit may go on as it came: over https, or on this machine.
+    /// Whether the request may go on as it came: over HTTPS, or on this machine.
     pub fn is_secure(&self) -> bool {
         self.development || self.address.starts_with("https://")
     }

@@ -1,4 +1,4 @@
-//! [`Secrets`]: the Worker secrets that key everything the gate seals or signs.
+//! [`Secrets`]: the Worker secrets behind everything that the gate seals or signs.
 
 use base64::{Engine, engine::general_purpose};
 
@@ -11,28 +11,28 @@ use crate::secret::Secret;
 
 /// The name of the secret that everything is derived from.
 pub(crate) const SECRET: &str = "PORTCULLIS_SECRET";
-/// The name of the secret that was in use before, while a rotation lasts.
+/// The name of the secret that was in use before, for as long as a rotation lasts.
 pub(crate) const SECRET_PREVIOUS: &str = "PORTCULLIS_SECRET_PREVIOUS";
-/// The name of the secret that a reverse proxy proves itself by.
+/// The name of the secret with which a reverse proxy proves itself.
 pub(super) const CHECK_SECRET: &str = "PORTCULLIS_CHECK_SECRET";
-/// The name of the one that it had before, while a rotation lasts.
+/// The name of the one it had before, for as long as a rotation lasts.
 const CHECK_SECRET_PREVIOUS: &str = "PORTCULLIS_CHECK_SECRET_PREVIOUS";
 
-/// The shortest secret taken, in bytes: as long as the SHA-256 that HMAC and HKDF run on
-/// (RFC 7518, 3.2; RFC 8725, 3.5).
+/// The shortest secret accepted, in bytes: as long as the SHA-256 that HMAC and HKDF run on (RFC 7518, 3.2; RFC 8725,
+/// 3.5).
 pub(crate) const SECRET_BYTES: usize = 32;
-/// A random secret of 32 bytes repeats a byte now and then; fewer than 16 different bytes happen
-/// less than once in 10^16 draws, while typed passwords, repeated words and zeros stay below.
+/// How many different bytes a secret must have. A random one of 32 bytes repeats a byte now and then, but has fewer
+/// than 16 different ones less than once in 10^16 draws; typed passwords, repeated words and zeros stay below that.
 const DIFFERENT_BYTES: usize = 16;
-/// What people copy from manuals. Their base64 decodes, so that length alone would let them in.
+/// Words that people copy from manuals. They decode as base64, so length alone would let them in.
 const WELL_KNOWN: [&str; 5] = ["changeme", "change-me", "secret", "example", "0123456789"];
 
 /// The secrets, decoded.
 #[derive(Debug)]
 pub struct Secrets {
-    /// Seals and signs.
+    /// The one that seals and signs.
     pub current: Secret<Vec<u8>>,
-    /// Still opens what it sealed and signed.
+    /// The one that still opens what it sealed or signed before.
     pub previous: Option<Secret<Vec<u8>>>,
 }
 
@@ -40,7 +40,7 @@ impl Secrets {
     /// Reads `PORTCULLIS_SECRET` and `PORTCULLIS_SECRET_PREVIOUS` through `secret`.
     ///
     /// # Errors
-    /// A secret that is missing, not base64, shorter than 32 bytes, or anything but random.
+    /// A secret that is missing, not base64, shorter than 32 bytes, or plainly not random.
     pub fn parse(secret: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let current = secret(SECRET).ok_or_else(|| {
             ConfigError::new(SECRET, "is missing: make one with `openssl rand -base64 32` and store it with `npx wrangler secret put PORTCULLIS_SECRET`, or on your own machine in .dev.vars")
@@ -57,10 +57,10 @@ impl Secrets {
     }
 }
 
-/// What a reverse proxy proves itself by: the secret of now, and that of before.
+/// The secrets with which a reverse proxy proves itself: the current one, and the one before it.
 ///
 /// # Errors
-/// A secret that is missing, weak, or one that the gate signs with itself: the proxy must not have it.
+/// A secret that is missing or weak, or is one that the gate itself signs with, which the proxy must not have.
 pub(super) fn check_secrets(secret: impl Fn(&str) -> Option<String>) -> Result<Vec<Secret<String>>, ConfigError> {
     let present = secret(CHECK_SECRET).ok_or_else(|| {
         ConfigError::new(CHECK_SECRET, "is missing, and check needs it: make one with `openssl rand -base64 32`, store it with `npx wrangler secret put PORTCULLIS_CHECK_SECRET`, and give it to the proxy")
@@ -77,7 +77,7 @@ pub(super) fn check_secrets(secret: impl Fn(&str) -> Option<String>) -> Result<V
     Ok(taken)
 }
 
-/// Refuses a secret for the origin that is one of the gate's own, which no origin may know, or a well-known one.
+/// Refuses a secret for the origin that is one of the gate's own, which no origin may know, or that is well known.
 pub(super) fn check_origin_secret(text: &str, secret: &impl Fn(&str) -> Option<String>) -> Result<(), String> {
     let own = [SECRET, SECRET_PREVIOUS, CHECK_SECRET, CHECK_SECRET_PREVIOUS];
     if let Some(own) = own.into_iter().find(|own| is_secret(text, own, secret)) {
@@ -90,12 +90,12 @@ pub(super) fn check_origin_secret(text: &str, secret: &impl Fn(&str) -> Option<S
     Ok(())
 }
 
-/// Which of the secrets that the gate signs with `text` is as well, if it is one: nobody else may know them.
+/// The name of the gate's signing secret that `text` equals, if it equals one: nobody else may know those.
 pub(super) fn own_secret(text: &str, secret: &impl Fn(&str) -> Option<String>) -> Option<&'static str> {
     [SECRET, SECRET_PREVIOUS].into_iter().find(|own| is_secret(text, own, secret))
 }
 
-/// Whether `text` is the secret of this name, in this spelling or in another of the same bytes.
+/// Whether `text` is the secret of this name, in any spelling of the same bytes.
 fn is_secret(text: &str, name: &str, secret: &impl Fn(&str) -> Option<String>) -> bool {
     let Some(own) = secret(name).map(Secret::new) else { return false };
     let bytes = |text: &str| decode(name, text.to_owned()).ok();
@@ -139,8 +139,8 @@ pub(super) fn client_secret_name(id: &str) -> String {
 
 #[cfg(feature = "check")]
 impl super::Config {
-    /// The names of the secrets that these settings call for. Beside each stands whether a client without
-    /// it would do, as a public one.
+    /// The names of the secrets that these settings call for, each with whether a client could do without it, as a
+    /// public one.
     pub fn secrets(&self) -> Vec<(String, bool)> {
         let confidential = self.providers.iter().filter(|provider| provider.token_auth != TokenAuth::None);
         let clients =

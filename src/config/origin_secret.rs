@@ -1,4 +1,4 @@
-//! [`OriginSecret`]: what the origin knows the gate by.
+//! [`OriginSecret`]: the secret by which the origin recognizes the gate.
 
 use super::{
     ConfigError, Origin,
@@ -9,8 +9,8 @@ use crate::secret::Secret;
 
 /// The name of the Worker secret.
 pub(super) const SECRET: &str = "PORTCULLIS_ORIGIN_SECRET";
-/// Whoever finds the origin's address may try as often as the origin answers: 16 characters of base64
-/// are 96 bits.
+/// The shortest secret. Whoever finds the origin's address may try as often as the origin answers: 16 characters of
+/// base64 are 96 bits.
 const SHORTEST: usize = 16;
 
 /// A header that goes to the origin with every request, and to nobody else, so that the origin can
@@ -45,7 +45,7 @@ impl OriginSecret {
         let value = Secret::new(secret(SECRET).ok_or_else(|| {
             ConfigError::new(SECRET, "is missing, and origin.secret_header asks for it: make one with `openssl rand -base64 32` and store it with `npx wrangler secret put PORTCULLIS_ORIGIN_SECRET`")
         })?);
-        // RFC 9110, 5.5: what a header's value can hold as it stands.
+        // RFC 9110, 5.5: what a header's value can hold unchanged.
         if !value.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ConfigError::new(SECRET, "has characters that a header cannot carry: use letters and digits"));
         }

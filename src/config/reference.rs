@@ -1,4 +1,5 @@
-//! The settings, one by one, as the manual prints them. `docs/settings.md` is compared with this
+//! The settings, one by one, as the manual prints them. Tests compare `docs/settings.md` with this list, and this
+//! list with what the settings take.
 //! list, and this list with what the settings take.
 
 /// One setting.
@@ -6,7 +7,7 @@
 pub struct Entry {
     /// Its name, with `[]` for a list's members.
     pub name: &'static str,
-    /// What it is when it is left out; empty when it must be there.
+    /// Its value when it is left out; empty if it is required, or has none.
     pub default: &'static str,
     /// What it means.
     pub meaning: &'static str,
@@ -16,7 +17,7 @@ const fn entry(name: &'static str, default: &'static str, meaning: &'static str)
     Entry { name, default, meaning }
 }
 
-/// Every setting there is.
+/// Every setting.
 pub const SETTINGS: &[Entry] = &[
     entry(
         "hosts[]",

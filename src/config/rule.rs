@@ -1,4 +1,4 @@
-//! [`Rule`]: one rule of the settings, as people write it and as it is judged.
+//! [`Rule`]: one configured rule, as people write it and as it is judged.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use crate::{
 /// What a matching rule asks for.
 #[derive(Clone, Debug)]
 pub enum Access {
-    /// `sso = false`: everybody passes, and no identity is looked at.
+    /// `sso = false`: everybody passes, and identity is not looked at.
     Public,
     /// `sso = "optional"`: everybody passes, with an identity where there is one.
     Optional,
@@ -27,14 +27,13 @@ pub enum Access {
 pub struct Rule {
     /// Its name in the log: its id, or its place and path in the settings.
     pub name: String,
-    /// Its id, for those who speak of it at run time.
+    /// Its id, for whoever refers to it at run time.
     pub id: Option<String>,
     /// What it asks for.
     pub access: Access,
-    /// The tokens of machines that it takes; everywhere else `Authorization` is the origin's.
+    /// The machine tokens that it takes; without any, `Authorization` is the origin's.
     pub tokens: Option<Rc<AcceptedTokens>>,
-    /// Other origins whose pages may act here with a visitor's cookie, and read what the gate
-    /// answers to them.
+    /// Other origins whose pages may act here with a visitor's cookie, and may read what the gate answers to them.
     pub origins: Vec<String>,
     /// Whether CORS preflights pass without identity.
     pub preflight: bool,
@@ -42,7 +41,7 @@ pub struct Rule {
 
 #[derive(Debug)]
 pub(super) struct RuleSettings {
-    /// It stands in the log and in commands.
+    /// For the log and for commands.
     id: Option<ShortName>,
     host: Option<String>,
     path: String,
@@ -73,7 +72,7 @@ enum Mode {
     Report,
 }
 
-/// The rules of the settings, ready to be matched, with what the check says of them.
+/// The configured rules, ready to be matched, with the check's warnings about them.
 #[derive(Debug, Default)]
 pub(super) struct RuleBook {
     pub(super) matcher: Rules,
@@ -132,8 +131,8 @@ impl RuleBook {
                     "{name} makes public whatever no earlier rule names, and so every spelling and every address next to those that {guarded} guards: name what is public, and leave the rest to sign-in"
                 ));
             }
-            // Aliases widen a rule: safe where it asks for sign-in; one that lets everybody in would open more than it
-            // names.
+            // Aliases widen a rule. That is safe where it asks for sign-in; a rule that lets everybody in would open
+            // more than it names.
             let has_pages = matches!((&access, origin), (Access::SignedIn(_), Origin::Assets(_)));
             let aliases = if has_pages { pattern.page_aliases() } else { Vec::new() };
             book.matcher.push(scope, pattern, aliases, watches);

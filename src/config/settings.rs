@@ -1,7 +1,7 @@
 //! [`Settings`]: the shape of the settings as people write them.
 //!
-//! An unknown key is an error everywhere, so that a misspelt setting is refused and not ignored; and so are a
-//! `null` and an empty list, which would open what they were meant to close, or close what they were meant to open.
+//! An unknown key is an error everywhere, so that a misspelt setting is refused and not ignored. So are a `null` and
+//! an empty list: they would open what they were meant to close, or close what they were meant to open.
 
 use serde_json::Value;
 
@@ -18,15 +18,15 @@ use crate::{
     time::Lifetime,
 };
 
-/// Sessions shorter than this would end while people read a page.
+/// The shortest session: a shorter one would end while people read a page.
 const SHORTEST_SESSION: Lifetime = Lifetime::from_seconds(5 * 60);
-/// A session cannot be revoked before it ends, so it ends within a month; browsers keep no cookie
-/// for more than 400 days anyway (RFC 6265bis, 5.5).
+/// The longest session. It cannot be revoked before it ends, so it ends within a month; browsers keep no cookie for
+/// more than 400 days anyway (RFC 6265bis, 5.5).
 const LONGEST_SESSION: Lifetime = Lifetime::from_seconds(30 * 86_400);
 const DEFAULT_SESSION: Lifetime = Lifetime::from_seconds(8 * 3_600);
-/// Below a minute every login would ask the provider for its keys.
+/// The shortest freshness: below a minute every login would ask the provider for its keys.
 pub(super) const SHORTEST_FRESHNESS: Lifetime = Lifetime::from_seconds(60);
-/// A key that a provider withdrew stops working within a day.
+/// The longest freshness: a key that a provider withdrew stops working within a day.
 pub(super) const LONGEST_FRESHNESS: Lifetime = Lifetime::from_seconds(86_400);
 pub(super) const DEFAULT_FRESHNESS: Lifetime = Lifetime::from_seconds(3_600);
 
@@ -81,7 +81,7 @@ pub(super) struct ProviderSettings {
 #[derive(Debug)]
 pub(super) struct Prefix(pub(super) String);
 
-/// The id of a provider, of tokens or of a rule: part of addresses, log lines and the name of a secret.
+/// The id of a provider, of tokens or of a rule: part of addresses, of log lines and of the names of secrets.
 #[derive(Debug)]
 pub(super) struct ShortName(pub(super) String);
 
@@ -222,8 +222,8 @@ impl ProviderSettings {
         })
     }
 
-    /// How what this provider says becomes claims, where it is not the usual way: sessions that were
-    /// made in another way are renewed, as an address that is believed no more must not live on in one.
+    /// How what this provider says becomes claims, where that is not the usual way. Sessions made in another way are
+    /// renewed: an address that is no longer believed must not live on in one.
     pub(super) fn reading(&self) -> Option<String> {
         let usual = self.email == EmailTrust::Demand && self.groups_claim.is_none() && self.roles_claim.is_none();
         (!usual).then(|| format!("{} {:?} {:?} {:?}", self.id.0, self.email, self.groups_claim, self.roles_claim))

@@ -1,4 +1,4 @@
-//! What machines show: access tokens of issuers, and the gate's own service tokens; and which of them a
+//! What machines show: issuers' access tokens, and the gate's own service tokens; and which of them a rule takes.
 //! rule takes.
 
 use std::rc::Rc;
@@ -40,14 +40,14 @@ impl AcceptedTokens {
     }
 }
 
-/// All tokens of the settings.
+/// All configured tokens.
 #[derive(Debug)]
 pub(super) struct Tokens {
     pub(super) issuers: Vec<Rc<TokenIssuer>>,
     pub(super) service: Vec<Rc<ServiceToken>>,
 }
 
-/// One of the two, by `issuer` or by `hash`.
+/// One entry: with `issuer`, an issuer of access tokens; with `hash`, a service token.
 #[derive(Debug)]
 pub(super) struct TokenSettings {
     pub(super) id: ShortName,
@@ -68,8 +68,8 @@ impl Tokens {
     /// Reads the table.
     ///
     /// # Errors
-    /// The setting that is empty or wrong; an id that is used twice, also by a provider: with the
-    /// subject it names who is there.
+    /// The setting that is empty or wrong; an id that is used twice, even if once by a provider: id and subject
+    /// together name who is there.
     pub(super) fn parse(
         settings: Vec<TokenSettings>,
         providers: &[Registration],
@@ -101,8 +101,7 @@ impl Tokens {
     /// The tokens of these ids.
     ///
     /// # Errors
-    /// An id that no table has, and a token to forward where none is taken that the
-    /// origin could see.
+    /// An id that no entry has, or `forward` where no token is taken that the origin could see.
     pub(super) fn taken(
         &self,
         setting: &str,
@@ -176,8 +175,8 @@ impl TokenSettings {
                 return Err(wrong(name, "is empty"));
             }
         }
-        // An ID token is for the client, an access token for the site (RFC 9068, 5). Where the type does
-        // not tell them apart, the audience must.
+        // An ID token is for the client, an access token for the site (RFC 9068, 5). Where the type does not tell
+        // them apart, the audience must.
         let is_client = |provider: &Registration| {
             let of_id_tokens =
                 |audience: &String| *audience == provider.client_id || provider.audiences.contains(audience);
@@ -205,7 +204,7 @@ impl TokenSettings {
         if of_issuer || self.freshness.is_some() {
             return Err(wrong("issuer", "is missing, beside what only an issuer of access tokens has"));
         }
-        // What stands there may be the secret itself, put in the wrong place: it is not repeated.
+        // The text may be the secret itself, put in the wrong place: it is not repeated.
         let hash = self.hash.as_deref().and_then(hash).ok_or_else(|| {
             wrong("hash", "is not a SHA-256 in 64 hexadecimal digits, lower case: `npm run token -- ID` prints it; an issuer of access tokens has issuer in its place")
         })?;

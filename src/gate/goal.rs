@@ -114,8 +114,8 @@ fn in_a_query(page: &ReturnTo) -> String {
     if page.path_and_query().starts_with("//") { page.address() } else { page.path_and_query().to_owned() }
 }
 
-/// Whether this may be a method that a rule names: capital letters, as all registered ones have, and the marks of
-/// some (RFC 9110, 16.1.1).
+/// Whether this looks like a method: capital letters, as all registered ones have, and the marks of some (RFC 9110,
+/// 16.1.1).
 fn is_method(text: &str) -> bool {
     (1..=LONGEST_METHOD).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))
