@@ -1,4 +1,4 @@
-//! [`Claims`]: what is known of a person; [`Selection`]: which of it a session keeps.
+//! [`Claims`]: what is known about a person; [`Selection`]: which of it a session keeps.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -18,13 +18,13 @@ use crate::{
 
 /// The longest email address kept: RFC 5321, 4.5.3.1 allows 64 + 1 + 255 octets.
 const EMAIL_BYTES: usize = 320;
-/// The longest display name kept. It is for showing, never for deciding, so a longer one is left
-/// out and does not keep anybody from signing in.
+/// The longest display name kept. It is for display, never for deciding, so a longer one is left out and keeps nobody
+/// from signing in.
 const NAME_BYTES: usize = 256;
 
 /// Which claims the settings ask for.
 ///
-/// A person in 500 groups has a small session all the same: what no rule names is not kept.
+/// A person in 500 groups still has a small session: what no rule names is not kept.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
     groups: BTreeSet<String>,
@@ -36,19 +36,19 @@ pub struct Selection {
     fingerprint: String,
 }
 
-/// What is known of a person, limited to a [`Selection`].
+/// What is known about a person, limited to a [`Selection`].
 ///
 /// Claims come from an ID token or an access token whose checks are done, from a service token whose hash is in the
-/// settings, or from a session cookie whose signature was checked; other crates have no other way to make them, and this
-/// one uses no other (a test counts the places).
-/// (Natively, the commands suppose ID tokens, see `IdToken::supposed`, and tests make claims of any value.)
+/// settings, or from a session cookie whose signature was verified. Other crates have no other way to make them, and
+/// this one uses no other (a test counts the places). (Natively, the commands suppose ID tokens, see
+/// `IdToken::supposed`, and tests make claims of any value.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     subject: String,
     provider: String,
     email: Option<String>,
     email_verified: bool,
-    /// There is one in a form that cannot be read, or too long to keep.
+    /// There is one, but in a form that cannot be read, or too long to keep.
     email_unread: bool,
     name: Option<String>,
     groups: Names,
@@ -69,7 +69,7 @@ pub struct Names {
     pub(crate) and_unread: bool,
 }
 
-/// What a provider said of a person, before the selection.
+/// What a provider said about a person, before the selection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Said {
     pub(crate) email: Option<String>,
@@ -81,7 +81,7 @@ pub(crate) struct Said {
     pub(crate) acr: Names,
     pub(crate) amr: Names,
     pub(crate) auth_time: Option<Timestamp>,
-    /// The values found at the paths of [`Selection::paths`]; an object stands for what is to be had elsewhere.
+    /// The values found at the paths of [`Selection::paths`]; an object stands for values to be had elsewhere.
     pub(crate) more: Vec<(String, Value)>,
 }
 
@@ -91,8 +91,8 @@ impl Selection {
         groups.into_iter().map(Wanted::Group).collect()
     }
 
-    /// Changes whenever the selection does. A session with another one is renewed by a login
-    /// instead of being judged on claims it never kept.
+    /// Changes whenever the selection does. A session with another fingerprint is renewed by a login instead of being
+    /// judged on claims that it never kept.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
@@ -102,8 +102,8 @@ impl Selection {
         self.claims.keys().map(String::as_str)
     }
 
-    /// The values at `path` that pass a test on it: of a list its members, else the value itself. One `null` for
-    /// those in a form that no test could be about.
+    /// The values at `path` that pass a test on it: the members of a list, or the value itself. One `null` stands for
+    /// all those in a form that no test could be about.
     fn passing(&self, path: &str, value: Value) -> Vec<Value> {
         let Some(tests) = self.claims.get(path) else { return Vec::new() };
         let values = match value {
@@ -146,8 +146,8 @@ impl<'w> FromIterator<Wanted<'w>> for Selection {
 }
 
 impl Claims {
-    /// Keeps of `said` what `selection` asks for. The caller has the ID token's word for
-    /// `subject`: see [`IdToken::claims`](crate::oidc::IdToken::claims).
+    /// Keeps what `selection` asks for of `said`. The caller vouches for `subject`: see
+    /// [`IdToken::claims`](crate::oidc::IdToken::claims).
     pub(crate) fn select(provider: &str, subject: &str, said: Said, selection: &Selection) -> Self {
         let is_kept = |email: &String| email.len() <= EMAIL_BYTES;
         let email_unread = said.email_unread || said.email.as_ref().is_some_and(|email| !is_kept(email));
@@ -175,7 +175,7 @@ impl Claims {
         }
     }
 
-    /// The claims that a session holds. The caller has checked who signed it.
+    /// The claims that a session holds. The caller has verified who signed it.
     pub(crate) fn read(value: Value) -> Result<Self, JsonError> {
         let mut table = Table::of(value)?;
         let mut names = |list: &'static str, unread: &'static str| -> Result<Names, JsonError> {
@@ -220,7 +220,7 @@ impl Claims {
         &self.provider
     }
 
-    /// The email address, for showing and for the origin; verified or not.
+    /// The email address, verified or not: for display, and for a `deny` that names it.
     pub fn email(&self) -> Option<&str> {
         self.email.as_deref()
     }
@@ -282,8 +282,9 @@ impl Claims {
     }
 }
 
-/// `text` without what nobody sees: control characters, characters of no width or without ink, and those that say in
-/// which direction others are shown (UAX #9, 2). What only changes a character before it stays, but not in front.
+/// `text` without what nobody sees: control characters, characters without width or ink, and those that set the
+/// direction in which others are shown (UAX #9, 2). What only changes the character before it stays, but not at the
+/// start.
 fn visible(text: &str) -> String {
     let is_seen = |letter: &char| {
         !letter.is_control()
@@ -297,7 +298,7 @@ fn visible(text: &str) -> String {
     seen.trim_start_matches(|letter: char| letter.is_whitespace() || changes_another(letter)).trim_end().to_owned()
 }
 
-/// Claims that nobody vouched for, as tests make them: the Worker has no such way.
+/// Claims that nobody vouched for, as tests make them: the Worker has no way to.
 #[cfg(not(target_arch = "wasm32"))]
 impl TryFrom<Value> for Claims {
     type Error = String;
@@ -307,7 +308,7 @@ impl TryFrom<Value> for Claims {
     }
 }
 
-/// As a session holds them.
+/// The form in which a session holds them.
 impl From<&Claims> for Value {
     fn from(claims: &Claims) -> Self {
         let mut more = Map::new();

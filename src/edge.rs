@@ -1,8 +1,7 @@
 //! [`Edge`]: the one port through which the gate touches the world, and the head of a request.
 //!
-//! The Worker implements it with the platform, the tests with a World that has a virtual clock,
-//! seeded randomness, a scripted provider and faults on demand. Nothing else knows which one it is
-//! talking to.
+//! The Worker implements it with the platform, the tests with a World that has a virtual clock, seeded randomness, a
+//! scripted provider and faults on demand. Nothing else knows which one it is talking to.
 
 use core::future::Future;
 use std::borrow::Cow;
@@ -31,10 +30,10 @@ pub trait Edge: Entropy + Clone + 'static {
     /// [`Call::limit`] bytes of the answer.
     async fn fetch(&self, call: Call) -> Result<Reply, Unreachable>;
 
-    /// Reads a text from KV; `None` when there is none.
+    /// Reads a text from KV; `None` if there is none.
     async fn read(&self, key: &str) -> Result<Option<String>, Unreachable>;
 
-    /// Reads a text from the shared cache (KV). A failure is a miss, and so is what does not come soon.
+    /// Reads a text from the shared cache (KV). A failure is a miss, and so is an answer that does not come soon.
     async fn load(&self, key: &str) -> Option<String> {
         self.read(key).await.ok().flatten()
     }
@@ -42,12 +41,11 @@ pub trait Edge: Entropy + Clone + 'static {
     /// Writes a text to the shared cache (KV) for `lifetime`. A failure is ignored.
     async fn store(&self, key: &str, text: String, lifetime: Lifetime);
 
-    /// Whether `signature` is `algorithm`'s signature over `message` by `key`. Anything that cannot
-    /// be checked is not one.
+    /// Whether `signature` is `algorithm`'s signature over `message` by `key`. One that cannot be checked is not.
     async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool;
 
-    /// The signature of ES256 over `message` by `key`: two numbers of 32 bytes (RFC 7518, 3.4). `None`
-    /// where the platform does not sign.
+    /// The ES256 signature over `message` by `key`: two numbers of 32 bytes (RFC 7518, 3.4). `None` if the platform
+    /// does not sign.
     async fn sign(&self, key: &SigningKey, message: &[u8]) -> Option<Vec<u8>>;
 
     /// The public half of `key`.
@@ -56,7 +54,7 @@ pub trait Edge: Entropy + Clone + 'static {
     /// Waits, in milliseconds.
     async fn pause(&self, milliseconds: u32);
 
-    /// Runs `task` once the answer is on its way.
+    /// Runs `task` beside the request, and to its end even if the request ends first.
     fn in_background(&self, task: impl Future<Output = ()> + 'static);
 
     /// Writes a line to the log.
@@ -69,13 +67,13 @@ pub trait RequestHead {
     fn method(&self) -> &str;
     /// The address, as a URL parser writes it: `scheme://host[:port]/path[?query]`.
     fn url(&self) -> &str;
-    /// The value of a header, by its lower-case name; several lines come joined by a comma.
+    /// The value of a header, by its lower-case name; several lines arrive joined by a comma.
     fn header(&self, name: &str) -> Option<String>;
-    /// The value of `Cookie`: what every decision reads, and so not copied where it is at hand.
+    /// The value of `Cookie`: every decision reads it, so it is not copied if it is at hand.
     fn cookie(&self) -> Option<Cow<'_, str>> {
         self.header("cookie").map(Cow::Owned)
     }
-    /// What the value of `Cookie` holds, where that very text was read before.
+    /// What the value of `Cookie` holds, if exactly that text was read before.
     fn verified_cookies(&self) -> Option<&VerifiedCookies> {
         None
     }
@@ -85,14 +83,14 @@ pub trait RequestHead {
     fn country(&self) -> Option<String>;
     /// The names of the headers, lower case.
     fn names(&self) -> Vec<String>;
-    /// The head of the request that this one asks about and repeats the headers of. Where that one
-    /// came from is not known.
+    /// The head of the request that this one asks about, and whose headers it repeats. Where that request came from
+    /// is not known.
     fn of_original(&self, original: Original) -> Self
     where
         Self: Sized;
 }
 
-/// What a proxy's sub-request says of the request that it asks about.
+/// What a proxy's sub-request says about the request that it asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Original {
     /// Its method.
@@ -106,7 +104,7 @@ pub struct Original {
 /// A call to a provider.
 #[derive(Debug)]
 pub struct Call {
-    /// The address, https (or http on this machine).
+    /// The address: https (or http on this machine).
     pub url: String,
     /// `GET`, or `POST` with a form.
     pub form: Option<Secret<String>>,
@@ -127,7 +125,7 @@ pub struct Reply {
     pub body: String,
 }
 
-/// No answer that could be used.
+/// Why there is no usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreachable {
     /// No connection, or it broke.

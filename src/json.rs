@@ -1,10 +1,10 @@
-//! JSON (RFC 8259): [`read`] makes a value of a text, and [`Table`] and the functions beside it make
+//! JSON (RFC 8259): [`read`] turns a text into a value, and [`Table`] and the functions beside it turn values into
+//! types; [`JsonError`] says what does not fit, and where.
 //! typed things of values; [`JsonError`] says what does not fit, and where.
 //!
-//! A member that is there twice is refused, however deep it stands: two readers that choose differently
-//! are how a text gets misread. With [`read`], that is the end of the whole text; with [`read_sparing`], of
-//! the list's entry that it stands in. There is one reader for every text, since what is derived is made
-//! anew for each type, and that was a tenth of the module.
+//! A member that occurs twice is refused, however deep: two readers that choose differently are how a text gets
+//! misread. With [`read`], the whole text is refused; with [`read_sparing`], the list entry that it is in. One reader
+//! serves every text, since derived code is made anew for each type, and came to a tenth of the module.
 
 use core::{cell::Cell, fmt};
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use serde_json::{Map, Number, Value};
 /// What does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JsonError {
-    /// Where it stands, as in `rules[0].path`; empty for the whole.
+    /// Where it is, as in `rules[0].path`; empty for the whole.
     pub(crate) place: String,
     /// What is wrong with it.
     pub(crate) problem: String,
@@ -27,7 +27,7 @@ pub(crate) struct JsonError {
 /// The members of an object, from which they are taken by name.
 pub(crate) struct Table {
     members: Map<String, Value>,
-    /// All names there may be, with spaces between them; none stands for any.
+    /// All the names there may be, separated by spaces; empty for any.
     names: &'static str,
 }
 
@@ -35,19 +35,20 @@ pub(crate) struct Table {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object(Map<String, Value>);
 
-/// These members as a map. To collect one sorts them first, in code that is a kilobyte of the module for each kind.
+/// These members as a map. Collecting into one would sort them first, in code that takes a kilobyte of the module for
+/// each type.
 pub(crate) fn by_name<K: Ord, V>(members: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
     let mut map = BTreeMap::new();
     map.extend(members);
     map
 }
 
-/// Lists and objects in one text. Providers publish and say a few hundred; each takes up to 400 bytes, for two to seven
-/// of the text, and what others write must not take the memory of an isolate.
+/// How many lists and objects a text may have. What providers publish and send has a few hundred. Each takes up to
+/// 400 bytes, for two to seven of the text, and what others write must not use up the memory of an isolate.
 const MOST_NESTED: usize = 8_192;
 
-/// The value that `text` stands for. It ends where the value does, is no more than 128 deep, and has no more than
-/// [`MOST_NESTED`] lists and objects.
+/// The value that `text` stands for. Nothing may follow it; it is at most 128 deep, and has at most [`MOST_NESTED`]
+/// lists and objects.
 pub(crate) fn read(text: impl AsRef<[u8]>) -> Result<Value, JsonError> {
     read_whole(text.as_ref(), &Watch::new(false, MOST_NESTED))
 }
@@ -57,8 +58,8 @@ pub(crate) fn read_settings(text: &str) -> Result<Value, JsonError> {
     read_whole(text.as_bytes(), &Watch::new(false, usize::MAX))
 }
 
-/// The same, where one entry of a list may be as broken as it likes: the innermost one within which a member is
-/// there twice is `null`.
+/// The same, but a list entry may be as broken as it likes: the innermost entry in which a member occurs twice
+/// becomes `null`.
 pub(crate) fn read_sparing(text: &str) -> Result<Value, JsonError> {
     let watch = Watch::new(true, MOST_NESTED);
     let value = read_whole(text.as_bytes(), &watch)?;
@@ -71,13 +72,12 @@ fn read_whole(text: &[u8], watch: &Watch) -> Result<Value, JsonError> {
     value.map_err(|error| JsonError::new(error.to_string()))
 }
 
-/// The value that `reader` has, as strict as [`read`]: for what a library reads.
+/// The value that `reader` holds, as strictly as [`read`]: for what a library reads.
 pub(crate) fn strictly<'de, D: Deserializer<'de>>(reader: D) -> Result<Value, D::Error> {
     Reader(&Watch::new(false, MOST_NESTED)).deserialize(reader)
 }
 
-/// Refuses a `null` and an empty list, however deep they stand: where people write, they look like a value and would be
-/// none.
+/// Refuses a `null` and an empty list, however deep: where people write them, they look like a value but are none.
 pub(crate) fn refuse_void(value: &Value) -> Result<(), JsonError> {
     match value {
         Value::Array(values) if values.is_empty() => {
@@ -140,7 +140,7 @@ pub(crate) fn list_of<T>(value: Value, one: impl Fn(Value) -> Result<T, JsonErro
     Ok(all)
 }
 
-/// A text that `parse` takes.
+/// A text that `parse` accepts.
 pub(crate) fn parsed<T>(value: Value, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, JsonError> {
     parse(&text(value)?).map_err(JsonError::new)
 }
@@ -163,7 +163,7 @@ impl Table {
         }
     }
 
-    /// The members of `value`, each of which has one of these names.
+    /// The members of `value`, all of which must have one of these names.
     pub(crate) fn with_only(names: &'static str, value: Value) -> Result<Self, JsonError> {
         let table = Self { names, ..Self::of(value)? };
         match table.members.keys().find(|name| !table.takes(name)) {
@@ -179,7 +179,7 @@ impl Table {
         self.names.is_empty() || self.names.split(' ').any(|taken| taken == name)
     }
 
-    /// All members there are.
+    /// All the members.
     pub(crate) fn into_members(self) -> impl Iterator<Item = (String, Value)> {
         self.members.into_iter()
     }
@@ -193,7 +193,7 @@ impl Table {
         self.given(name, read)?.ok_or_else(|| JsonError::new(format!("missing field `{name}`")))
     }
 
-    /// The member of this name, where it is there and is not `null`.
+    /// The member of this name, if it is there and not `null`.
     pub(crate) fn optional<T>(
         &mut self,
         name: &'static str,
@@ -202,7 +202,7 @@ impl Table {
         if self.members.get(name).is_some_and(Value::is_null) { Ok(None) } else { self.given(name, read) }
     }
 
-    /// The member of this name, where it is there; `null` is a value like others.
+    /// The member of this name, if it is there; `null` is a value like any other.
     pub(crate) fn given<T>(
         &mut self,
         name: &'static str,
@@ -246,7 +246,7 @@ impl JsonError {
         Self { place: String::new(), problem: problem.into() }
     }
 
-    /// It is a value of another kind than this.
+    /// A value is of another kind than expected.
     pub(crate) fn kind(value: Value, expected: &str) -> Self {
         let found = match value {
             Value::Array(_) => "a list".to_owned(),
@@ -278,11 +278,11 @@ fn expected(found: &str, names: &[&str]) -> String {
     format!("`{found}`, expected {among}`{}`", names.join("`, `"))
 }
 
-/// What is looked for while a text is read.
+/// What to watch for while a text is read.
 struct Watch {
-    /// What becomes of a member that is there twice: it is noted, or an error.
+    /// Whether a member that occurs twice is noted, or else an error.
     noted: bool,
-    /// Whether there was one in the entry of a list that is being read, or else in the whole.
+    /// Whether there was one in the list entry that is being read, or else in the whole.
     found: Cell<bool>,
     /// How many lists and objects there may still be.
     left: Cell<usize>,
@@ -293,14 +293,14 @@ impl Watch {
         Self { noted, found: Cell::new(false), left: Cell::new(most) }
     }
 
-    /// A list or an object begins.
+    /// Counts a list or an object that begins.
     fn enter<E: Error>(&self) -> Result<(), E> {
         self.left.set(self.left.get().checked_sub(1).ok_or_else(|| E::custom("too many lists and tables"))?);
         Ok(())
     }
 }
 
-/// Reads a value, and sees a member that is there twice.
+/// Reads a value, watching for members that occur twice.
 #[derive(Clone, Copy)]
 struct Reader<'w>(&'w Watch);
 
@@ -346,7 +346,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
         self.0.enter()?;
         let mut values = Vec::new();
-        // What was seen so far is of what the list stands in.
+        // What was found so far belongs to what the list is in.
         let around = self.0.found.take();
         while let Some(value) = sequence.next_element_seed(self)? {
             values.push(if self.0.found.take() { Value::Null } else { value });

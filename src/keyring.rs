@@ -1,4 +1,4 @@
-//! [`KeyRing`]: one key per purpose, derived from the secrets of the settings.
+//! [`KeyRing`]: one key per purpose, derived from the configured secrets.
 //!
 //! A key that seals one thing opens nothing else: each purpose has its own key by HKDF-SHA-256
 //! (RFC 5869) with the purpose as `info`. During a rotation the previous secret still opens what
@@ -19,7 +19,7 @@ use crate::{config::Secrets, secret::Secret};
 pub enum Purpose {
     /// The session cookie's HS256.
     Session,
-    /// The cookie of a pending login, and what it leaves behind for a minute once it is done.
+    /// The cookie of a pending login, and the mark it leaves for a minute once the login is finished.
     PendingLogin,
     /// The `state` parameter of the authorization request.
     State,
@@ -56,7 +56,7 @@ pub struct KeyRing {
     previous: Option<Generation>,
 }
 
-/// The keys of one secret. HMAC's are kept ready: their state after the key is what gets cloned.
+/// The keys of one secret. Those for HMAC are kept ready: what gets cloned is the state with the key already in it.
 pub struct Generation {
     session_header: String,
     session: Hmac<Sha256>,
@@ -69,8 +69,8 @@ pub struct Generation {
 }
 
 impl KeyRing {
-    /// Derives the keys of both secrets. HKDF expands that far and HMAC takes keys of every length, so it does not
-    /// fail; if it did for one secret, there would be no ring, rather than one that seals with the other.
+    /// Derives the keys of both secrets. This does not fail, since HKDF expands that far and HMAC takes keys of any
+    /// length; if it failed for one secret, there would be no ring, rather than one that seals with the other.
     pub fn derive(secrets: &Secrets) -> Option<Self> {
         let previous = match &secrets.previous {
             Some(secret) => Some(Generation::derive(secret.expose())?),
@@ -79,7 +79,7 @@ impl KeyRing {
         Some(Self { current: Generation::derive(secrets.current.expose())?, previous })
     }
 
-    /// The keys that seal, first, and those that only open, behind them.
+    /// First the keys that seal, then those that only open.
     pub fn generations(&self) -> impl Iterator<Item = &Generation> {
         core::iter::once(&self.current).chain(&self.previous)
     }
@@ -89,7 +89,7 @@ impl KeyRing {
         &self.current
     }
 
-    /// A MAC over `parts` for what is kept in KV. Each part's length goes in front of it.
+    /// A MAC over `parts`, for what is kept in KV. The length of each part precedes it.
     pub fn authenticate(&self, parts: &[&str]) -> String {
         URL_SAFE_NO_PAD.encode(mac(&self.current.cache, parts).finalize().into_bytes())
     }
@@ -132,8 +132,8 @@ impl Generation {
         })
     }
 
-    /// The header of a session's token, encoded: `alg`, `kid` and `typ`. The `kid` names the
-    /// generation and says nothing about the secret.
+    /// The header of a session's token, encoded: `alg`, `kid` and `typ`. The `kid` names the generation and says
+    /// nothing about the secret.
     pub fn session_header(&self) -> &str {
         &self.session_header
     }
@@ -143,7 +143,7 @@ impl Generation {
         self.session.clone()
     }
 
-    /// The key that seals for `purpose`; `None` for what is signed and not sealed.
+    /// The key that seals for `purpose`; `None` for what is signed rather than sealed.
     pub fn sealing_key(&self, purpose: Purpose) -> Option<&Secret<[u8; 32]>> {
         match purpose {
             Purpose::PendingLogin => Some(&self.pending_login),
@@ -159,7 +159,7 @@ impl Generation {
     }
 }
 
-/// The MAC over `parts`. Each part's length goes in front of it.
+/// The MAC over `parts`. The length of each part precedes it.
 fn mac(key: &Hmac<Sha256>, parts: &[&str]) -> Hmac<Sha256> {
     let mut mac = key.clone();
     for part in parts {

@@ -1,4 +1,5 @@
-//! What a person sees: plain, quick, readable in light and dark, without a script but for the
+//! What a person sees: plain, quick, readable in light and dark, with no scripts except for the fragment and the end
+//! of a pop-up; and the script that the site's own pages may use ([`client`]).
 //! fragment and the end of a pop-up; and the script that pages of the site may use ([`client`]).
 //!
 //! A page is HTML with its styles inside and a policy that names their hash. Text is escaped where
@@ -15,13 +16,13 @@ use sha2::{Digest, Sha256};
 /// A page to render.
 #[derive(Clone, Debug)]
 pub enum Page {
-    /// Goes on to the provider; keeps the fragment.
+    /// Goes on to the provider, and keeps the fragment.
     Continue {
         /// The provider's title.
         title: String,
         /// The address to go to.
         address: String,
-        /// The address to go to when a fragment was kept.
+        /// The address to go to if a fragment was kept.
         with_fragment: String,
         /// The key to keep it under.
         key: String,
@@ -38,7 +39,7 @@ pub enum Page {
         /// The ways.
         choices: Vec<Choice>,
     },
-    /// In a frame, or after a form: a link that opens at the top.
+    /// In a frame, or after a form: a link that opens in the whole tab.
     SignInFirst {
         /// Where it leads.
         sign_in: String,
@@ -67,7 +68,7 @@ pub enum Page {
         title: &'static str,
         /// What to do.
         text: &'static str,
-        /// Who is signed in, when that matters.
+        /// Who is signed in, if that matters.
         person: Option<Person>,
         /// Where to go from here.
         way_on: WayOn,
@@ -98,7 +99,7 @@ pub enum WayOn {
     Nowhere,
 }
 
-/// Who is signed in, and where to sign out: some providers let nobody choose another account.
+/// Who is signed in, and where to sign out: some providers do not let people choose another account.
 #[derive(Clone, Debug)]
 pub struct Person {
     /// What to call the person.
@@ -112,7 +113,8 @@ pub struct Person {
 pub struct LoginLink {
     /// Where it leads.
     pub address: String,
-    /// The key under which an earlier attempt kept the fragment; else it is in the address of the page.
+    /// The key under which an earlier attempt kept the fragment; without one, the fragment is in the address of the
+    /// page.
     pub key: Option<String>,
 }
 
@@ -139,12 +141,13 @@ pub fn render(page: &Page, request: &str) -> Document {
         _ => None,
     };
     let form = match page {
-        // The provider may send on to hosts that only it knows, and a browser holds all of them to this policy.
+        // The provider may redirect to hosts that only it knows, and a browser holds all of them to this policy.
         Page::SignOut { leads_to: Some(site), .. } => format!("'self' {site} https:"),
         Page::SignOut { leads_to: None, .. } => "'self'".to_owned(),
         _ => "'none'".to_owned(),
     };
-    // What stands in the place of a page of the site may stand in its frames: for who is not signed in, and for who is.
+    // A page that replaces one of the site's may be in the site's frames: the one for people who are not signed in,
+    // and the one for people who are.
     let frameable = matches!(page, Page::SignInFirst { .. } | Page::Refusal { person: Some(_), .. });
     let script_source = script.map(|script| format!("; script-src '{}'", hash(script))).unwrap_or_default();
     let ancestors = if frameable { "'self'" } else { "'none'" };
@@ -271,7 +274,7 @@ mod tests {
         assert!(document.policy.starts_with("default-src 'none'; style-src 'sha256-"), "{}", document.policy);
         assert!(!document.policy.contains("script-src") && !document.policy.contains("unsafe"));
         assert!(document.policy.contains("form-action 'none'"));
-        // It stands in the place of a page, which may stand in a frame of the site.
+        // It replaces a page, which may be in a frame of the site.
         assert!(document.policy.contains("frame-ancestors 'self'") && document.frameable);
         let document = render(&Page::SignedIn, "r");
         assert!(document.policy.contains("frame-ancestors 'none'") && !document.frameable);
@@ -294,7 +297,7 @@ mod tests {
         assert!(document.policy.contains("script-src 'sha256-"));
     }
 
-    /// Every login waits for the page on the way, which says the provider's address three times.
+    /// Every login waits for the page on the way, which contains the provider's address three times.
     #[test]
     fn no_page_is_larger_than_six_thousand_bytes() {
         let request = "0123456789ab";

@@ -1,6 +1,6 @@
-//! [`Ring`]: the last things of a kind, so that what an isolate remembers has a bound.
+//! [`Ring`]: the most recent things of a kind, so that what an isolate remembers is bounded.
 
-/// The last `MOST` things that were kept. One more takes the place of the oldest.
+/// The last `MOST` things that were kept. Another one takes the place of the oldest.
 #[derive(Debug)]
 pub(crate) struct Ring<T, const MOST: usize> {
     kept: Vec<T>,
@@ -13,7 +13,7 @@ impl<T, const MOST: usize> Ring<T, MOST> {
         Self { kept: Vec::new(), next: 0 }
     }
 
-    /// One that `is` what is looked for.
+    /// One for which `is` holds.
     pub(crate) fn find(&self, is: impl Fn(&T) -> bool) -> Option<&T> {
         self.kept.iter().find(|kept| is(kept))
     }
@@ -27,7 +27,7 @@ impl<T, const MOST: usize> Ring<T, MOST> {
         self.next = self.next.saturating_add(1) % MOST;
     }
 
-    /// Keeps `new`, in the place of one that is like it if there is one.
+    /// Keeps `new`, in place of one that is like it if there is one.
     pub(crate) fn replace(&mut self, new: T, is_like: impl Fn(&T, &T) -> bool) {
         match self.kept.iter_mut().find(|kept| is_like(kept, &new)) {
             Some(last) => *last = new,

@@ -5,11 +5,10 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-/// A value that appears in no log, error, cookie or origin request.
+/// A value that appears in no log and no error.
 ///
-/// `Debug` shows nothing of it, it has no `Display`, no `PartialEq` and no `Serialize`, and its
-/// memory is overwritten when it is dropped. Reading it takes a call that is easy to search for:
-/// [`Secret::expose`].
+/// `Debug` shows nothing of it; it has no `Display`, no `PartialEq` and no `Serialize`; and its memory is overwritten
+/// when it is dropped. Reading it takes a call that is easy to search for: [`Secret::expose`].
 #[derive(Clone)]
 pub struct Secret<T: Zeroize>(Zeroizing<T>);
 
@@ -24,14 +23,14 @@ impl<T: Zeroize> Secret<T> {
         &self.0
     }
 
-    /// Fills the value in place, so that no copy of it is left elsewhere.
+    /// The value, to be filled in place so that no copy is left elsewhere.
     pub fn expose_mut(&mut self) -> &mut T {
         &mut self.0
     }
 }
 
 impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
-    /// Compares with `other` in a time that depends on the lengths alone.
+    /// Compares with `other` in time that depends on the lengths alone.
     pub fn equals(&self, other: &[u8]) -> bool {
         self.0.as_ref().ct_eq(other).into()
     }

@@ -1,8 +1,7 @@
-//! [`ServiceToken`]: a secret that the owner gave to a program, of which the settings know the hash.
+//! [`ServiceToken`]: a secret that the site's owner gave to a program; the settings know only its hash.
 //!
-//! Its text is `id.secret`, the secret 256 random bits in base64url. A hash of so many random bits
-//! cannot be searched for, so SHA-256 is enough; and since the id is hashed with it, a secret counts
-//! under its own id alone.
+//! Its text is `id.secret`, where the secret is 256 random bits in base64url. A hash of so many random bits cannot be
+//! searched for, so SHA-256 is enough; and since the id is hashed with it, a secret counts under its own id alone.
 
 use std::rc::Rc;
 
@@ -14,7 +13,7 @@ use crate::{claims::Claims, time::Timestamp};
 /// The length of the secret: 256 bits in base64url.
 const SECRET_LETTERS: usize = 43;
 
-/// A service token of the settings.
+/// A configured service token.
 #[derive(Clone, Debug)]
 pub struct ServiceToken {
     /// The id that rules name.
@@ -36,10 +35,10 @@ pub enum ServiceTokenError {
     /// The rule does not name the id.
     #[error("the rule names no such service token")]
     Unknown,
-    /// The secret is another.
+    /// The secret is a different one.
     #[error("the secret is another one")]
     Secret,
-    /// Its time is over.
+    /// Its time has run out.
     #[error("the service token has expired")]
     Expired,
 }
@@ -48,10 +47,10 @@ impl ServiceToken {
     /// Finds the token of `text` among `tokens`.
     ///
     /// # Errors
-    /// 1. The text has the form of one.
-    /// 2. Its id is one of `tokens`; ids are no secret.
-    /// 3. Its hash is that of the settings, compared in constant time.
-    /// 4. It has not expired.
+    /// 1. The text does not have the form of one.
+    /// 2. Its id is not one of `tokens`; ids are not secret.
+    /// 3. Its hash is not that of the settings, compared in constant time.
+    /// 4. It has expired.
     pub fn find<'t>(tokens: &'t [Rc<Self>], text: &str, now: Timestamp) -> Result<&'t Rc<Self>, ServiceTokenError> {
         // 1. The form.
         let (id, secret) = text.split_once('.').ok_or(ServiceTokenError::Malformed)?;

@@ -1,8 +1,7 @@
 //! [`Switches`]: what an operator changed at run time, without a deployment.
 //!
-//! One entry in KV says which rules have their sign-in off, on or optional for now, and whether the
-//! whole gate is locked down. It bears a MAC under a key of its own, so that whoever can write KV
-//! cannot open anything with it:
+//! One entry in KV says for which rules sign-in is off, on or optional for now, and whether the whole gate is locked
+//! down. It carries a MAC under a key of its own, so that whoever can write to KV cannot open anything with it:
 //!
 //! ```text
 //! entry = tag " " text
@@ -12,8 +11,8 @@
 //!           {"rule":"blog","sso":"off","until":1800003600},{"lockdown":true}]}
 //! ```
 //!
-//! `written` is in milliseconds and grows with every entry, `until` in seconds. `scripts/switch.mjs`
-//! writes it; both sides are held to `tests/vectors/switch.json`.
+//! `written` is in milliseconds and grows with every entry; `until` is in seconds. `scripts/switch.mjs` writes the
+//! entry; both sides are held to `tests/vectors/switch.json`.
 
 use serde_json::Value;
 
@@ -23,12 +22,12 @@ use crate::{
     time::{Lifetime, Timestamp},
 };
 
-/// The entry's name in KV, and a part of what its MAC is over.
+/// The entry's name in KV, which its MAC covers too.
 pub const KEY: &str = "portcullis:switch";
-/// The longest entry that is looked at: some two hundred rules.
+/// The longest entry that is read: some two hundred rules.
 const ENTRY_BYTES: usize = 16 * 1_024;
-/// What opens a rule ends by itself within 30 days: a switch that everybody forgot must not be a
-/// hole for good, and an old entry that somebody puts back must not open anything for ever.
+/// The longest time for which a switch may open a rule: a switch that everybody forgot must not be a hole for good,
+/// and an old entry that somebody puts back must not open anything for ever.
 const LONGEST_OPENING: Lifetime = Lifetime::from_seconds(30 * 86_400);
 
 /// What a switch makes of a rule, or of the gate.
@@ -36,7 +35,7 @@ const LONGEST_OPENING: Lifetime = Lifetime::from_seconds(30 * 86_400);
 pub enum Mode {
     /// The rule is public.
     Off,
-    /// Everybody passes, and who is signed in is known.
+    /// Everybody passes, and the origin learns who is signed in.
     Optional,
     /// The rule asks for sign-in.
     On,
@@ -49,7 +48,7 @@ pub enum Mode {
 pub struct Switch {
     /// The rule's id; empty for the whole gate.
     pub rule: String,
-    /// What it makes of it.
+    /// What the switch makes of it.
     pub mode: Mode,
     /// When it ends by itself.
     pub until: Option<Timestamp>,
@@ -73,7 +72,7 @@ pub enum EntryError {
     Version,
     /// Authentic, but for a gate in front of other hosts.
     OtherHosts,
-    /// Authentic, but it does not say what an entry must.
+    /// Authentic, but not what an entry has to be.
     Malformed,
     /// Authentic, but it opens a rule without an end, or for more than 30 days.
     Endless,
@@ -103,7 +102,7 @@ impl Mode {
         }
     }
 
-    /// Whether it may let somebody in whom the deployed rules would not.
+    /// Whether it may let in somebody whom the deployed rules would not.
     pub const fn may_open(self) -> bool {
         matches!(self, Self::Off | Self::Optional)
     }
@@ -137,11 +136,11 @@ impl Switch {
 }
 
 impl Switches {
-    /// Reads an entry; `serves` says whether a host of it is one of the settings'.
+    /// Reads an entry; `serves` says whether the settings have a host that it names.
     ///
-    /// The MAC comes first: nothing of an entry is parsed that the operator did not write. An entry
-    /// is for the gates that share a host with it, so that another gate's entry under the same
-    /// secret counts for nothing, and a deployment that adds or drops a host ends no lock-down.
+    /// The MAC comes first: nothing is parsed that the operator did not write. An entry is for the gates that share a
+    /// host with it, so another gate's entry under the same secret counts for nothing, and a deployment that adds or
+    /// drops a host ends no lock-down.
     ///
     /// # Errors
     /// Why it is not one of ours. An entry counts whole or not at all.
@@ -187,7 +186,7 @@ impl Switches {
         self.switches.iter().find(|switch| switch.rule == rule)
     }
 
-    /// The same entry with only those switches.
+    /// The same entry with only the switches for which `stays` holds.
     #[must_use]
     pub fn only(&self, stays: impl Fn(&Switch) -> bool) -> Self {
         let switches = self.switches.iter().filter(|switch| stays(switch)).cloned().collect();

@@ -23,7 +23,7 @@ impl Timestamp {
         self.0
     }
 
-    /// The moment `lifetime` later; stops at the end of time instead of wrapping round.
+    /// The moment `lifetime` later; stops at the end of time instead of wrapping around.
     pub const fn after(self, lifetime: Lifetime) -> Self {
         Self(self.0.saturating_add(lifetime.0))
     }
@@ -33,7 +33,7 @@ impl Timestamp {
         Self(self.0.saturating_sub(lifetime.0))
     }
 
-    /// How long ago `earlier` was; nothing when it lies ahead.
+    /// How long ago `earlier` was; zero if it lies ahead.
     pub const fn since(self, earlier: Self) -> Lifetime {
         Lifetime(self.0.saturating_sub(earlier.0))
     }

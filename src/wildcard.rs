@@ -10,13 +10,13 @@ pub struct Wildcard {
 }
 
 impl Wildcard {
-    /// Takes a text apart; `None` where there is no `*` in it, so that it stands for itself.
+    /// Splits a text at its `*`s; `None` if it has none, and so stands for itself.
     pub fn parse(text: &str) -> Option<Self> {
         text.contains('*').then(|| Self { pieces: text.split('*').map(str::to_owned).collect() })
     }
 
-    /// Whether the whole of `text` matches: the first piece is a prefix, the last a suffix, the
-    /// others follow each other in between. Nothing matches only where something is left to match.
+    /// Whether the whole of `text` matches: the first piece is a prefix, the last a suffix, and the others follow
+    /// each other in between. An empty text never matches.
     pub fn matches(&self, text: &str) -> bool {
         let Some((last, [first, middle @ ..])) = self.pieces.split_last() else { return false };
         if text.is_empty() {
@@ -44,7 +44,7 @@ impl Wildcard {
         Self { pieces: self.pieces.iter().map(|piece| piece.to_ascii_lowercase()).collect() }
     }
 
-    /// The text that was taken apart.
+    /// The text that was split.
     pub fn text(&self) -> String {
         self.pieces.join("*")
     }

@@ -1,9 +1,9 @@
-//! The platform: what Cloudflare Workers give, as an [`Edge`](crate::edge::Edge).
+//! The platform: what Cloudflare Workers offer, as an [`Edge`](crate::edge::Edge).
 //!
-//! Two of the functions exported to `entry.js` say what becomes of a request. [`decide`] is synchronous and
-//! forwards what needs no I/O; [`respond`] does the rest. Neither takes a body: a request that is forwarded
-//! is a plan of edits that the entry carries out on the platform's own objects. The other two tell the entry
-//! what it needs for that: [`read_cookies`] and [`managed_headers`].
+//! Two of the functions exported to `entry.js` say what becomes of a request. [`decide`] is synchronous and forwards
+//! what needs no I/O; [`respond`] does the rest. Neither takes a body: to forward a request they return a plan of
+//! edits, which the entry carries out on the platform's own objects. The other two tell the entry what it needs for
+//! that: [`read_cookies`] and [`managed_headers`].
 
 mod cookie_headers;
 mod crypto;
@@ -28,14 +28,14 @@ use crate::{
 };
 
 thread_local! {
-    /// The gate of this isolate, once the first request brought the settings.
+    /// The gate of this isolate, once the first request has opened it.
     static GATE: RefCell<Option<Rc<Gate>>> = const { RefCell::new(None) };
 }
 
-/// Decides a request that needs no I/O: the plan to forward it by, or nothing, which leaves it to [`respond`]. What
-/// most decisions read comes as `lines` (see `Head`), since the entry reads it for a fraction of what calls from here
-/// cost; the request itself is for the rest. A `Cookie` header that was [read](read_cookies) comes as its number, and
-/// is not among the lines.
+/// Decides a request that needs no I/O: returns the plan to forward it by, or nothing, which leaves it to
+/// [`respond`]. What most decisions read comes as `lines` (see `Head`), since the entry reads it at a fraction of
+/// what calls from here cost; anything else is read from the request itself. A `Cookie` header that was
+/// [read](read_cookies) before comes as its number, and is not among the lines.
 #[wasm_bindgen]
 pub fn decide(request: &Request, lines: String, cookies: Option<f64>, milliseconds: f64) -> Option<Array> {
     let gate = GATE.with_borrow(Clone::clone)?;
@@ -56,17 +56,17 @@ pub fn decide(request: &Request, lines: String, cookies: Option<f64>, millisecon
     }
 }
 
-/// Reads a `Cookie` header, which came over `plain` http or not, for the requests that come with the same
-/// again: its number. Nothing if there is no session in it.
+/// Reads a `Cookie` header once for all requests that bring the same one, and returns its number. `plain` says
+/// whether it came over plain HTTP. Nothing if there is no session in it.
 #[wasm_bindgen]
 pub fn read_cookies(header: String, plain: bool) -> Option<f64> {
     GATE.with_borrow(Clone::clone)?.verify_cookies(header, plain).and_then(cookie_headers::remember)
 }
 
-/// Answers a request: a `Response`, or a plan to forward it by.
+/// Answers a request: with a `Response`, or with a plan to forward it by.
 ///
 /// # Errors
-/// A response that the platform does not make, which none of the gate's is.
+/// A response that the platform refuses to make, which none of the gate's is.
 #[wasm_bindgen]
 pub async fn respond(
     request: Request,
@@ -92,8 +92,8 @@ pub async fn respond(
     }
 }
 
-/// The names of a client's headers that the entry removes, joined by commas; of those behind a `~`, all
-/// spellings but this one. Nothing before the settings are known, and then nothing is forwarded either.
+/// The names of the client headers that the entry removes, joined by commas; of a name after a `~`, all spellings but
+/// this one. Nothing before the settings are known, and then nothing is forwarded either.
 #[wasm_bindgen]
 pub fn managed_headers() -> Option<String> {
     let gate = GATE.with_borrow(Clone::clone)?;
@@ -104,8 +104,8 @@ pub fn managed_headers() -> Option<String> {
     Some(written.collect::<Vec<_>>().join(","))
 }
 
-/// The gate; opened with the settings of `platform` by the first request of the isolate. Wrong
-/// settings are looked at anew each time, and nothing is served until they are right.
+/// The gate, opened with the settings of `platform` by the isolate's first request. Wrong settings are read anew each
+/// time, and nothing is served until they are right.
 fn open(platform: &Platform, module: &str) -> Result<Rc<Gate>, ConfigError> {
     if let Some(gate) = GATE.with_borrow(Clone::clone) {
         return Ok(gate);

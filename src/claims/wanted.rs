@@ -1,4 +1,5 @@
-//! [`Wanted`]: one thing that the settings want to know of a person; [`ClaimTest`]: what a rule asks
+//! [`Wanted`]: one thing that the settings want to know about a person; [`ClaimTest`]: what a rule asks of a claim's
+//! value.
 //! of a claim's value.
 
 use serde_json::Value;
@@ -20,7 +21,7 @@ pub enum Wanted<'w> {
     AuthTime,
     /// The values of the claim at this path which pass this test.
     Claim(&'w str, &'w ClaimTest),
-    /// All of it as a provider's settings read it, in words.
+    /// How a provider's settings read all of it, in words.
     As(&'w str),
 }
 
@@ -29,12 +30,12 @@ pub enum Wanted<'w> {
 pub enum ClaimTest {
     /// It is one of these texts, numbers or truth values.
     OneOf(Vec<Value>),
-    /// It is a text, the whole of which matches one of these.
+    /// It is a text that as a whole matches one of these.
     Matches(Vec<Wildcard>),
 }
 
 impl ClaimTest {
-    /// Whether a value that is no list passes.
+    /// Whether a value that is not a list passes.
     pub fn passes(&self, value: &Value) -> bool {
         match self {
             Self::OneOf(values) => values.iter().any(|one| is_same(one, value)),
@@ -45,14 +46,14 @@ impl ClaimTest {
     }
 }
 
-/// A whole number may be written as `5.0` or `5e0` too (RFC 8259, 6).
+/// Whether two values are equal: a whole number may also be written as `5.0` or `5e0` (RFC 8259, 6).
 fn is_same(one: &Value, value: &Value) -> bool {
     let is_number = value.is_f64() && one.is_number();
     one == value || is_number && one.as_f64() == value.as_f64()
 }
 
 impl Wanted<'_> {
-    /// A text of its own for everything that can be wanted, for the fingerprint.
+    /// A different text for everything that can be wanted, for the fingerprint.
     pub(super) fn canonical(&self) -> String {
         match self {
             Self::Group(group) => format!("group {group}"),

@@ -10,7 +10,7 @@ const ORDER: [u8; 32] = [
     0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7,
     0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 ];
-/// Candidates drawn. One in 2^32 is none; that four in a row are none happens to nobody.
+/// How many candidates are drawn. One in 2^32 is not a scalar; four such in a row do not happen.
 const CANDIDATES: usize = 4;
 
 /// The scalar of a P-256 key pair.
@@ -27,8 +27,8 @@ pub struct PublicPoint {
 }
 
 impl SigningKey {
-    /// FIPS 186-5, A.2.2: candidates of 256 bits are drawn until one lies between 1 and the order less
-    /// one, so that every scalar is as likely as any other. They are drawn from HKDF's output.
+    /// FIPS 186-5, A.2.2: candidates of 256 bits are drawn until one lies between 1 and the order less one, so that
+    /// all scalars are equally likely. They are drawn from HKDF's output.
     pub(super) fn derive(derivation: &Hkdf<Sha256>, label: &str) -> Option<Self> {
         let mut drawn = Secret::new([0; 32 * CANDIDATES]);
         derivation.expand(label.as_bytes(), drawn.expose_mut()).ok()?;
@@ -46,8 +46,8 @@ impl SigningKey {
     }
 }
 
-/// The time of this comparison tells at which byte a candidate differs from the order of the group, and nothing else:
-/// for nearly all candidates the first.
+/// The time of this comparison reveals only the first byte at which a candidate differs from the order of the group,
+/// which for nearly all candidates is the very first.
 fn is_scalar(candidate: &[u8; 32]) -> bool {
     *candidate != [0; 32] && *candidate < ORDER
 }

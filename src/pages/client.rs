@@ -1,8 +1,8 @@
 //! The client script: `client.js` as it is served, without its comments.
 //!
-//! The module has a budget, and comments are for readers of the repository. They are cut when the
-//! crate is compiled: a line that begins with `//`, and the space that other lines begin with. The
-//! script keeps its comments on lines of their own for that.
+//! The module has a budget, and comments are for readers of the repository. They are cut when the crate is compiled:
+//! every line that begins with `//`, and the indentation of the others. So the script keeps its comments on lines of
+//! their own.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ const CUT: [u8; LENGTH] = {
     cut(SOURCE.as_bytes(), &mut text);
     text
 };
-/// Characters of a version, six bits each: enough to tell two scripts apart.
+/// How many characters a version has, six bits each: enough to tell two scripts apart.
 const VERSION_CHARACTERS: usize = 16;
 
 /// The script for one prefix.
@@ -22,13 +22,13 @@ const VERSION_CHARACTERS: usize = 16;
 pub struct Client {
     /// The script.
     pub script: String,
-    /// Changes whenever the script does, and stands in it.
+    /// Changes whenever the script does, and is part of it.
     pub version: String,
 }
 
 impl Client {
-    /// The script for the gate's own addresses under `prefix`, which needs no escaping: it is of
-    /// letters, digits, `-`, `_`, `.`, `~` and `/`.
+    /// The script for the gate's own addresses under `prefix`, which needs no escaping: it consists of letters,
+    /// digits, `-`, `_`, `.`, `~` and `/`.
     pub fn new(prefix: &str) -> Self {
         let text = core::str::from_utf8(&CUT).unwrap_or_default();
         let script = text.replacen("'/.auth'", &["'", prefix, "'"].concat(), 1);
@@ -38,8 +38,8 @@ impl Client {
     }
 }
 
-/// Writes `source` without comments and indentation to `to`, as far as that has room, and returns
-/// its length.
+/// Writes `source` without comments and indentation to `to`, as far as there is room, and returns the length of it
+/// all.
 #[expect(clippy::indexing_slicing, reason = "within the length, and run by the compiler alone")]
 const fn cut(mut source: &[u8], to: &mut [u8]) -> usize {
     let mut length = 0;
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(client.version, Client::new("/sso/gate").version);
     }
 
-    /// What a strict policy of the page would stop, and what would make data into markup.
+    /// What a page's strict policy would stop, and what would turn data into markup.
     #[test]
     fn the_script_keeps_to_a_strict_policy() {
         for word in

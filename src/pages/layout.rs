@@ -25,7 +25,7 @@ strong{color:var(--ink)}\
 footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}\
 code{font:inherit;font-family:ui-monospace,monospace}";
 
-/// Lays a page out. A page that goes on by itself says so to a browser without scripts as well.
+/// Lays out a page. One that goes on by itself does so in a browser without scripts as well.
 pub(super) fn lay_out(page: &Page, script: Option<&str>, request: &str) -> Markup {
     let (title, body) = content(page);
     let next = match page {

@@ -1,11 +1,11 @@
-//! The `Cookie` headers that were read last, each named by a number that the entry keeps with the text.
+//! The `Cookie` headers that were read most recently, each named by a number that the entry keeps with the text.
 
 use std::{cell::RefCell, rc::Rc};
 
 use super::platform;
 use crate::session::VerifiedCookies;
 
-/// Headers remembered per isolate: the lowest byte of a number is the place.
+/// How many headers an isolate remembers: the lowest byte of a number is the place.
 const MOST: usize = 256;
 
 thread_local! {
@@ -17,12 +17,12 @@ struct CookieHeaders {
     next: usize,
 }
 
-/// Remembers what a header holds, in the place of the oldest. Its number is drawn at random, so that one of an
-/// instance that is gone, or of a place that was given away, finds nothing.
+/// Remembers what a header holds, in place of the oldest. Its number is drawn at random, so that a number from an
+/// instance that is gone, or for a place that was given away, finds nothing.
 pub(super) fn remember(verified: VerifiedCookies) -> Option<f64> {
     let drawn = platform::draw()?;
     HEADERS.with_borrow_mut(|CookieHeaders { verified: all, next }| {
-        // 52 bits, all of which a float keeps: 44 of chance, and the place.
+        // 52 bits, all of which a float keeps: 44 random ones, and the place.
         let number = drawn >> 20 << 8 | u64::try_from(*next).ok()?;
         let known = (number, Rc::new(verified));
         match all.get_mut(*next) {

@@ -12,9 +12,8 @@ use crate::{
     secret::Secret,
 };
 
-/// What stands before the scalar in a private key of P-256 (RFC 5208, 5; RFC 5915, 3): version,
-/// `id-ecPublicKey` on `secp256r1`, and an ECPrivateKey without the public half, which the platform
-/// computes.
+/// What comes before the scalar in a private key of P-256 (RFC 5208, 5; RFC 5915, 3): version, `id-ecPublicKey` on
+/// `secp256r1`, and an ECPrivateKey without the public half, which the platform computes.
 const PKCS8: [u8; 35] = [
     0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25, 0x02, 0x01, 0x01, 0x04, 0x20,
@@ -23,7 +22,7 @@ const PKCS8: [u8; 35] = [
 /// Whether `signature` is `algorithm`'s over `message` by `key`.
 ///
 /// # Errors
-/// What the platform says of a key that is none, a point off its curve for example.
+/// What the platform throws for an invalid key, for example a point that is not on its curve.
 pub(super) async fn verify(
     algorithm: Algorithm,
     key: &PublicKey,
@@ -56,8 +55,8 @@ pub(super) async fn sign(key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, Js
     Ok(Uint8Array::new(&JsFuture::from(signing).await?).to_vec())
 }
 
-/// The public half of `key`. The platform shows it beside the private one alone, so this is the one
-/// place where a key can be exported; nothing but the two coordinates is read.
+/// The public half of `key`. The platform shows it only together with the private half, so this is the one place
+/// where a key can be exported; nothing but the two coordinates is read.
 ///
 /// # Errors
 /// None for a key that was derived.
@@ -117,8 +116,7 @@ fn parameters(algorithm: Algorithm) -> Result<Object, JsValue> {
     Ok(parameters)
 }
 
-/// The key as a JWK of nothing but its numbers, so that nothing else of a provider's document
-/// reaches the platform.
+/// The key as a JWK with its numbers alone, so that nothing else in a provider's document reaches the platform.
 fn jwk(material: &Material) -> Result<Object, JsValue> {
     match material {
         Material::Rsa { n, e } => object(&[("kty", "RSA".into()), ("n", n.into()), ("e", e.into())]),

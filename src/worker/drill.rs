@@ -1,4 +1,4 @@
-//! What only the build has that the tests run: panics on demand, a signature to be judged, and how much memory there is.
+//! What only the build for tests has: panics on demand, a signature to be judged, and how much memory there is.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use wasm_bindgen::JsValue;
@@ -13,7 +13,7 @@ use crate::{
     oidc::{Algorithm, IdTokenError, KeySet, UntrustedIdToken},
 };
 
-/// A signature, and the keys that it may be of.
+/// A signature, and the keys that may have made it.
 struct Exhibit {
     jws: String,
     keys: KeySet,
@@ -45,7 +45,7 @@ fn panic_at(head: &Head<'_>, path: &str) {
     assert!(!head.url().ends_with(path), "drill");
 }
 
-/// In the synchronous part: a panic, or a full stack, which throws something else than a panic does.
+/// In the synchronous part: a panic, or a stack overflow, which throws something other than a panic does.
 pub(super) fn at_once(head: &Head<'_>) {
     fn deepen(depth: u64) -> u64 {
         if core::hint::black_box(depth) == u64::MAX { depth } else { deepen(depth.saturating_add(1)) ^ depth }
@@ -56,15 +56,15 @@ pub(super) fn at_once(head: &Head<'_>) {
     }
 }
 
-/// Before anything was awaited, and after something was.
+/// A panic before anything was awaited, and one after something was.
 pub(super) async fn later(head: &Head<'_>) {
     panic_at(head, "/.auth/drill/now");
     worker::Delay::from(core::time::Duration::from_millis(50)).await;
     panic_at(head, "/.auth/drill/later");
 }
 
-/// How many bytes of memory the instance has, which never become fewer; or whether the signature in the body is one of
-/// the keys' beside it, by the gate's own rules and the platform's WebCrypto. Nothing where the path asks for something
+/// How many bytes of memory the instance has, which never shrinks; or whether one of the keys in the body made the
+/// signature there, by the gate's own rules and the platform's WebCrypto. Nothing where the path asks for something
 /// else.
 ///
 /// # Errors
@@ -86,7 +86,7 @@ pub(super) async fn answer(head: &Head<'_>, request: &Request, gate: &Gate) -> R
 async fn judge(exhibit: &Exhibit, gate: &Gate) -> Option<bool> {
     let provider = gate.config().providers.first()?;
     match UntrustedIdToken::parse(&exhibit.jws, provider) {
-        // The payloads of vectors are no claims; by then the header was judged.
+        // The payloads of vectors are not claims; by then the header has been judged.
         Ok(_) | Err(IdTokenError::Payload) => {}
         Err(_) => return Some(false),
     }

@@ -1,4 +1,4 @@
-//! The head of a platform's request.
+//! The head of a request of the platform.
 
 use std::borrow::Cow;
 
@@ -11,30 +11,30 @@ use crate::{
     session::VerifiedCookies,
 };
 
-/// What most decisions need is read at once; the rest is read on demand.
+/// The head of a request: what most decisions need is read at once, the rest on demand.
 pub(super) struct Head<'r> {
     request: &'r Request,
     lines: Lines,
-    /// What the `Cookie` header holds, where it was read before; then it is not among the lines.
+    /// What the `Cookie` header holds, if it was read before; then it is not among the lines.
     verified: Option<&'r VerifiedCookies>,
     /// Whether this is the original that a proxy's sub-request describes.
     reported: bool,
-    /// Whether it may have a `Destination`: a request that the entry wrote lines for has none.
+    /// Whether it may have a `Destination` header: a request that the entry wrote lines for has none.
     may_lead: bool,
 }
 
-/// Method, address, `Upgrade`, `Origin` and `Cookie`, a line each: one text crosses the boundary for a fraction of what
-/// five cost. A header has a `=` in front of its value, and where it is not there, the line is empty.
+/// Method, address, `Upgrade`, `Origin` and `Cookie`, a line each: one text crosses the boundary at a fraction of
+/// what five cost. The value of a header has a `=` in front; where the header is missing, the line is empty.
 #[derive(Default)]
 struct Lines {
     text: String,
-    /// Where the second and those behind it begin.
+    /// Where the second and all later lines begin.
     starts: [usize; 4],
 }
 
 impl<'r> Head<'r> {
-    /// With the lines that the entry wrote, and what the `Cookie` header was found to hold. `None` if the lines
-    /// are not five; then the entry asks [`respond`](super::respond), which reads the request itself.
+    /// With the lines that the entry wrote, and what the `Cookie` header was found to hold. `None` if there are not
+    /// five lines; then the entry asks [`respond`](super::respond), which reads the request itself.
     pub(super) fn read(request: &'r Request, lines: String, verified: Option<&'r VerifiedCookies>) -> Option<Self> {
         Some(Self { request, lines: Lines::read(lines)?, verified, reported: false, may_lead: false })
     }
@@ -65,8 +65,8 @@ impl Lines {
         (breaks == starts.len()).then_some(Self { starts, text })
     }
 
-    /// There is no line break in a method or an address, nor in a header that the platform takes; with one, the
-    /// request would have no address, and be for none of the gate's hosts.
+    /// There is no line break in a method or an address, nor in a header that the platform accepts; if there were
+    /// one, the request would have no address, and be for none of the gate's hosts.
     fn write(method: &str, url: &str, headers: [Option<&str>; 3]) -> Self {
         let header = |value: Option<&str>| value.map(|value| format!("={value}")).unwrap_or_default();
         let [upgrade, origin, cookie] = headers.map(header);
@@ -130,7 +130,7 @@ impl RequestHead for Head<'_> {
         self.header("cf-connecting-ip").filter(|_| !self.reported)
     }
 
-    /// From what the platform attaches, since its header is there only where the zone asks for it.
+    /// From what the platform attaches: the header is there only if the zone asks for it.
     fn country(&self) -> Option<String> {
         if self.reported {
             return None;

@@ -1,7 +1,7 @@
-//! The plan that the entry forwards a request by: texts in an array, the edits it is to make.
+//! The plan by which the entry forwards a request: an array of texts, with the edits to make.
 //!
-//! From one request of a page to the next it is the same, so the plans written last are kept as the arrays that
-//! they became: one is used again for what is forwarded alike.
+//! It is the same from one request of a page to the next, so the most recent plans are kept as the arrays they
+//! became, and used again for whatever is forwarded alike.
 
 use std::cell::RefCell;
 
@@ -16,13 +16,13 @@ use crate::{
     session::CookieEdit,
 };
 
-/// Plans kept per isolate.
+/// How many plans an isolate keeps.
 const MOST: usize = 64;
 /// The longest `Cookie` header in a plan that is kept, in bytes: anybody can send one to a public page.
 const LONGEST: usize = 8_192;
 
 thread_local! {
-    /// The plans written last: what they carry out, and the array.
+    /// The most recent plans: what each carries out, and its array.
     static PLANS: RefCell<Ring<(Forward, Array), MOST>> = const { RefCell::new(Ring::new()) };
 }
 
@@ -43,11 +43,11 @@ pub(super) fn plan(forward: Forward, config: &Config, head: &Head<'_>) -> Array 
     plan
 }
 
-/// A line each: what kind of origin; where it is; what becomes of the `Cookie` header (`=` it stays, `-` it goes, `+`
-/// it becomes the next line); that line; who may keep the answer (`*` as the origin says, `1` the visitor alone; with a
-/// `-` behind it, `Authorization` goes). Then names and values of headers to set: what was asked for, where the origin
-/// has an address of its own; the origin's secret; who is there. No part has a line break in it: header values come
-/// without, and ours are escaped.
+/// A line each: what kind of origin; where it is; what becomes of the `Cookie` header (`=` it stays, `-` it is
+/// removed, `+` it becomes the next line); that line; which caches may keep the answer (`*` as the origin says, `1`
+/// the visitor's browser alone; a `-` after it removes `Authorization`). Then names and values of headers to set: the
+/// host and scheme that were asked for, if the origin has an address of its own; the origin's secret; who is there.
+/// No part has a line break in it: header values arrive without, and ours are escaped.
 fn array(forward: &Forward, config: &Config, head: &Head<'_>) -> Array {
     let mut plan = String::new();
     plan.extend(match &config.origin {

@@ -1,4 +1,4 @@
-//! [`Platform`]: fetch, KV, clock, randomness and log of the platform.
+//! [`Platform`]: the platform's fetch, KV, clock, randomness and log.
 
 use core::{
     future::{Future, poll_fn},
@@ -27,13 +27,14 @@ use crate::{
 
 /// The KV namespace; without it every isolate asks the provider itself.
 const KV: &str = "PORTCULLIS_KV";
-/// How long the shared cache may take, in milliseconds: it answers within a tenth of this or is in trouble, and what it
-/// holds can be had elsewhere.
+/// How long the shared cache may take, in milliseconds: it answers within a tenth of this or is in trouble, and what
+/// it holds can be had elsewhere.
 const PATIENCE: u32 = 1_000;
-/// The longest entry of KV that is read: a provider's document, and what stands before it.
+/// The longest KV entry that is read: a provider's document, and what comes before it.
 const ENTRY_BYTES: usize = ANSWER_BYTES + 128;
-/// What is read at once, in however many pieces it comes: a call for each byte that comes alone would be seconds for an
-/// answer. Most answers are shorter; and many may wait for theirs, each with as much memory.
+/// How much is read at once, in however many pieces it arrives: a call for every byte that comes alone would take
+/// seconds for one answer. Most answers are shorter; and many requests may wait for theirs, each with this much
+/// memory.
 const PART_BYTES: u32 = 16_384;
 
 /// The bindings and the context of one request.
@@ -51,8 +52,8 @@ pub(super) fn now() -> Timestamp {
     timestamp(js_sys::Date::now())
 }
 
-/// The time of the platform's clock, in milliseconds since the epoch: positive, and far below where a
-/// float loses whole seconds.
+/// The time of the platform's clock, in milliseconds since the epoch: positive, and far below where a float loses
+/// whole seconds.
 pub(super) fn timestamp(milliseconds: f64) -> Timestamp {
     Timestamp::from_seconds((milliseconds / 1_000.0) as u64)
 }
@@ -83,7 +84,7 @@ impl Platform {
             .is_some_and(|fetch| fetch.is_function())
     }
 
-    /// A secret, or a variable that is a text.
+    /// A secret, or a text variable.
     pub(super) fn secret(&self, name: &str) -> Option<String> {
         self.binding(name)?.as_string()
     }
@@ -146,13 +147,13 @@ impl Edge for Platform {
         let kv = self.kv().ok_or(Unreachable::Network)?;
         let Some(entry) = kv.get(key).stream().await.map_err(|_| Unreachable::Network)? else { return Ok(None) };
         match read(&entry, ENTRY_BYTES).await {
-            // None of ours, and not to be taken for no entry.
+            // Not one of ours, but it must not count as missing.
             Err(Unreachable::TooLong | Unreachable::NotText) => Ok(Some(String::new())),
             entry => entry.map(Some),
         }
     }
 
-    /// What does not come soon is not there.
+    /// An entry that does not come soon counts as missing.
     async fn load(&self, key: &str) -> Option<String> {
         let mut found = pin!(self.read(key));
         let mut over = pin!(self.pause(PATIENCE));
@@ -164,9 +165,9 @@ impl Edge for Platform {
     }
 
     async fn store(&self, key: &str, text: String, lifetime: Lifetime) {
-        // As bytes: what takes any value writes numbers as well, which is 10 KB of the module.
+        // As bytes: the function that takes any value can write numbers too, which is 10 KB of the module.
         let Some(put) = self.kv().and_then(|kv| kv.put_bytes(key, text.as_bytes()).ok()) else { return };
-        // A full KV, or one that takes no more writes today, costs a fetch and nothing else.
+        // A full KV, or one that accepts no more writes today, costs a fetch and nothing else.
         let _ignored = put.expiration_ttl(lifetime.seconds()).execute().await;
     }
 
@@ -203,7 +204,7 @@ impl Edge for Platform {
 /// Sends a call with the platform's `fetch`. A redirect is an answer, not an instruction.
 async fn send(call: &Call, signal: &AbortSignal) -> Result<Response, JsValue> {
     let headers = Headers::new()?;
-    // Some servers of key sets answer to their own type alone (RFC 7517, 8.5.2).
+    // Some servers of key sets answer only requests for their own type (RFC 7517, 8.5.2).
     headers.set("accept", "application/json, application/jwk-set+json")?;
     headers.set("user-agent", concat!("Portcullis/", env!("CARGO_PKG_VERSION")))?;
     if let Some(authorization) = &call.authorization {
@@ -233,7 +234,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = getReader)]
     fn reader(this: &ByteStream, options: &ReadableStreamGetReaderOptions) -> Result<PatientReader, JsValue>;
 
-    /// A reader of bytes that waits until there are as many as were asked for, which is the platform's own.
+    /// A reader of bytes that waits until there are as many as were asked for: an extension of the platform's.
     type PatientReader;
 
     #[wasm_bindgen(method, catch, js_name = readAtLeast)]
@@ -243,7 +244,7 @@ extern "C" {
     fn cancel(this: &PatientReader) -> Promise;
 }
 
-/// Reads a text to its end, and no further than the part that goes beyond `limit`.
+/// Reads a text to its end, but no further than the part that goes beyond `limit`.
 async fn read(body: &ReadableStream, limit: usize) -> Result<String, Unreachable> {
     let options = ReadableStreamGetReaderOptions::new();
     options.set_mode(ReadableStreamReaderMode::Byob);
@@ -260,7 +261,7 @@ async fn read(body: &ReadableStream, limit: usize) -> Result<String, Unreachable
         }
         bytes.extend(part);
         if bytes.len() > limit {
-            // Nobody waits for the rest, nor for the news that it stopped.
+            // Nobody waits for the rest, or for news that it was cancelled.
             let _cancelled = reader.cancel();
             return Err(Unreachable::TooLong);
         }
