@@ -1,8 +1,8 @@
-//! [`Arguments`]: what stands behind a command; [`Failure`]: why it could not do its work.
+//! [`Arguments`]: what follows a command; [`Failure`]: why it could not do its work.
 
 use portcullis::config::ConfigError;
 
-/// What stands behind a command: options with a value, flags without one, and the rest.
+/// What follows a command: options with a value, flags without one, and the rest.
 pub(crate) struct Arguments {
     options: Vec<(String, String)>,
     flags: Vec<String>,
@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     Settings(ConfigError),
     /// Something that the command was given is wrong.
     Given(String),
-    /// It did its work, and what it says is bad news.
+    /// It did its work, and has bad news.
     Told(String),
 }
 
@@ -55,7 +55,7 @@ impl Arguments {
         Ok(parsed)
     }
 
-    /// The value of an option; of several the last.
+    /// The value of an option; the last one if there are several.
     pub(crate) fn option(&self, name: &str) -> Option<&str> {
         self.options.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
@@ -69,7 +69,7 @@ impl Arguments {
         self.flags.iter().any(|own| own == flag)
     }
 
-    /// The one value that is no option, if it is there.
+    /// The one value that is not an option, if it is there.
     pub(crate) fn value(&self) -> Result<Option<&str>, Failure> {
         match self.values.as_slice() {
             [] => Ok(None),
@@ -78,8 +78,8 @@ impl Arguments {
         }
     }
 
-    /// The values that are no options, with these in the place of those that are not there. An empty
-    /// one must be given.
+    /// The values that are not options, with those of `instead` in place of the ones left out. Where that is empty, a
+    /// value must be given.
     pub(crate) fn values<const N: usize>(&self, instead: [&str; N]) -> Result<[String; N], Failure> {
         if let Some(more) = self.values.get(N) {
             return Err(given(format!("one argument too many: {more:?}")));

@@ -1,8 +1,9 @@
 //! `portcullis check [--config wrangler.toml] [--env NAME]`: says in words what is wrong with the settings
 //! and with the deployment around them, before anything is deployed.
 //!
-//! Ends with 1 when something is wrong: a setting, a binding that is not there, a secret in the file, or files
-//! that go out without asking. Warnings are of what may be meant, and else is a way round the gate or none to it.
+//! Exits with 1 when something is wrong: a setting, a missing binding, a secret in the file, or files that go out
+//! without asking the gate. Warnings are about what may be intended, but otherwise is a way round the gate, or leaves
+//! no way to it.
 
 use portcullis::config::Host;
 

@@ -1,4 +1,5 @@
-//! Text of pages in other files: generators write it into scripts, search indices and feeds as well, which the rule
+//! Text of pages in other files: generators also write it into scripts, search indices and feeds, which the page's
+//! rule does not guard.
 //! of the page does not guard.
 
 use std::{
@@ -18,13 +19,13 @@ use crate::{
     verdict::Place,
 };
 
-/// Words in a row by which text is known again.
+/// How many words in a row identify a text.
 const WORDS: usize = 5;
-/// How many files are told of one by one.
+/// How many files are reported one by one.
 const TOLD: usize = 5;
-/// The endings of files that generators write text of pages into.
+/// The extensions of files that generators write text of pages into.
 const WITH_TEXT: &str = "js mjs json txt xml md rst map";
-/// What a browser writes otherwise in a path.
+/// What a browser escapes in a path.
 const NOT_IN_PATHS: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
 
@@ -34,7 +35,7 @@ struct Page {
     rank: Option<usize>,
 }
 
-/// On which pages some words stand.
+/// The pages on which some words appear.
 #[derive(Default)]
 struct Standing {
     /// One of each rule.
@@ -42,7 +43,7 @@ struct Standing {
     count: usize,
 }
 
-/// What is told of the files that more people may open than the pages whose text they have.
+/// Warnings about the files that more people may open than the pages whose text they contain.
 pub(crate) fn warnings(bench: &Bench, files: &SiteFiles) -> Vec<String> {
     let (mut pages, mut words) = (0, HashMap::<u64, Standing>::new());
     let (html, others): (Vec<_>, Vec<_>) =
@@ -62,7 +63,7 @@ pub(crate) fn warnings(bench: &Bench, files: &SiteFiles) -> Vec<String> {
             });
         }
     }
-    // What is on most pages is the frame of the site.
+    // What is on most pages belongs to the site's frame.
     let is_frame = |standing: &Standing| pages > 3 && standing.count * 2 > pages;
     words.retain(|_, standing| !is_frame(standing));
 
@@ -93,7 +94,7 @@ pub(crate) fn warnings(bench: &Bench, files: &SiteFiles) -> Vec<String> {
     copies
 }
 
-/// Whether this access is for people for whom that one is not.
+/// Whether the file's access lets in people whom the page's does not.
 fn is_wider(file: &Access, page: &Access) -> bool {
     match (file, page) {
         (_, Access::Public | Access::Optional) => false,
@@ -102,7 +103,7 @@ fn is_wider(file: &Access, page: &Access) -> bool {
     }
 }
 
-/// The rank of the rule of a page: at the path of its file, or at that where the platform shows it.
+/// The rank of a page's rule: at the path of its file, or at the one where the platform shows it.
 fn rule_of_page(bench: &Bench, path: &str) -> Option<Option<usize>> {
     let shown = path.strip_suffix("index.html").or_else(|| path.strip_suffix(".html")).unwrap_or(path);
     rule_of(bench, path).or_else(|| rule_of(bench, shown))
@@ -133,7 +134,7 @@ fn text_of(file: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&fs::read(file).ok()?).into_owned())
 }
 
-/// What people read of a page, a run for each element.
+/// What people read on a page, a run for each element.
 fn runs_of_page(page: &str) -> Vec<String> {
     let body = page.find("<body").map_or(page, |start| page.get(start..).unwrap_or_default());
     let (mut runs, mut rest) = (Vec::new(), body);
@@ -148,7 +149,7 @@ fn runs_of_page(page: &str) -> Vec<String> {
     runs
 }
 
-/// A character that is written as an entity parts words, as it does where it is written otherwise.
+/// A character written as an entity separates words, as it would if written in another way.
 fn without_entities(text: &str) -> String {
     let mut parts = text.split('&');
     let first = parts.next().unwrap_or_default().to_owned();
@@ -158,7 +159,7 @@ fn without_entities(text: &str) -> String {
     })
 }
 
-/// Calls `visit` for each so many words in a row.
+/// Calls `visit` for every run of [`WORDS`] words.
 fn each_of(text: &str, mut visit: impl FnMut(u64, &[&str])) {
     let words: Vec<&str> =
         text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()).collect();

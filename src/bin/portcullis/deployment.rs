@@ -1,4 +1,5 @@
-//! [`Deployment`]: the settings where they are written, and what stands around them: `wrangler.toml`,
+//! [`Deployment`]: the settings where they are written, and what surrounds them: `wrangler.toml`, with
+//! `portcullis.json` and `.dev.vars` beside it.
 //! `portcullis.json` and `.dev.vars` beside it.
 
 use std::{
@@ -19,8 +20,8 @@ use toml::{
 
 use crate::{local_secrets, misplaced, platform, routes, site_files::SiteFiles, slips, wrangler_file};
 
-/// Stand for secrets of 32 bytes that are stored at the deployment: of the form that is asked for, nobody's,
-/// and two, since no secret may be two.
+/// Placeholders for secrets of 32 bytes that are stored at the deployment: of the required form, used by nobody, and
+/// two of them, since no two secrets may be equal.
 const STORED_CHECK: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAx";
 const STORED_ORIGIN: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAy";
 
@@ -28,11 +29,11 @@ const STORED_ORIGIN: &str = "c3RvcmVkIGF0IGRlcGxveW1lbnQsIG5vdCBoZXJlIDAy";
 pub(crate) struct Deployment {
     file: PathBuf,
     directory: PathBuf,
-    /// Which environment; the top of the file otherwise.
+    /// Which environment; `None` for the top of the file.
     environment: Option<String>,
-    /// The file, all environments in it.
+    /// The whole file, with all environments.
     whole: Table,
-    /// What counts of it where the Worker is deployed.
+    /// The part of it that counts for what is deployed.
     table: Table,
 }
 
@@ -41,7 +42,7 @@ pub(crate) fn wrong(setting: impl Into<String>, problem: impl Into<String>) -> C
 }
 
 impl Deployment {
-    /// Reads `file`, and of it what counts in `environment`; where one is not given, that which wrangler takes.
+    /// Reads `file`, and the part of it that counts in `environment`. Without either, those that wrangler takes.
     pub(crate) fn read(file: Option<&str>, environment: Option<&str>) -> Result<Self, ConfigError> {
         let (file, environment) = (Path::new(wrangler_file::file(file)?), wrangler_file::environment(environment));
         let name = file.display().to_string();
@@ -61,7 +62,7 @@ impl Deployment {
         Ok(Self { file: file.to_path_buf(), directory, environment, whole, table })
     }
 
-    /// The settings, with the secrets of this machine where there are some.
+    /// The settings, with this machine's secrets, if there are any.
     pub(crate) fn settings(&self) -> Result<Config, ConfigError> {
         if let Some(error) = misplaced::find(&self.whole) {
             return Err(error);
@@ -81,14 +82,14 @@ impl Deployment {
         Config::parse(text, |name| self.secret(&secrets, name))
     }
 
-    /// A gate with these settings, once `change` was made to them, and with a secret of its own, under
-    /// which no other gate's cookies open.
+    /// A gate with these settings, once `change` is made to them, and with a secret of its own, under which no other
+    /// gate's cookies open.
     pub(crate) fn gate(
         &self,
         secret: &str,
         change: impl FnOnce(&mut serde_json::Value),
     ) -> Result<Rc<Gate>, ConfigError> {
-        // As they are they must be right.
+        // Without the change they must be right.
         self.settings()?;
         let (mut settings, nothing) = (self.written(), HashMap::new());
         change(&mut settings);
@@ -104,7 +105,7 @@ impl Deployment {
         serde_json::from_str(&self.variable().unwrap_or_else(|| self.module())).unwrap_or_default()
     }
 
-    /// The variable as the Worker gets it: a table as JSON, and a text as it is.
+    /// The variable as the Worker gets it: a table as JSON, a text as it is.
     fn variable(&self) -> Option<String> {
         match self.table.get("vars").and_then(|vars| vars.get("PORTCULLIS"))? {
             Value::String(text) => Some(text.clone()),
@@ -112,15 +113,15 @@ impl Deployment {
         }
     }
 
-    /// The module, which stands beside the entry that imports it. Of bytes that are no text the platform makes one.
+    /// The module, which is beside the entry that imports it. The platform turns bytes that are not text into text.
     fn module(&self) -> String {
         let main = self.table.get("main").and_then(Value::as_str).map(|main| self.directory.join(main));
         let beside = main.as_deref().and_then(Path::parent).unwrap_or(&self.directory);
         String::from_utf8_lossy(&fs::read(beside.join("portcullis.json")).unwrap_or_default()).into_owned()
     }
 
-    /// What is stored with `wrangler secret put` cannot be read back: a client secret that the
-    /// settings call for is taken to be there.
+    /// What is stored with `wrangler secret put` cannot be read back, so a client secret that the settings call for
+    /// is assumed to be there.
     fn secret(&self, local: &HashMap<String, String>, name: &str) -> Option<String> {
         let called_for = name.ends_with("_CLIENT_SECRET") && self.calls_for_client_secret(name);
         let stored = || match name {
@@ -145,8 +146,8 @@ impl Deployment {
         local_secrets::read(&self.directory, self.environment.as_deref())
     }
 
-    /// The hosts, as people open them. One of this machine without a port is served at any: here at that of
-    /// `wrangler dev`.
+    /// The hosts, as people open them. A loopback host without a port is served at any: here, at that of `wrangler
+    /// dev`.
     pub(crate) fn addresses(&self, hosts: &[Host]) -> Vec<String> {
         let port = self.development_port();
         let address = |host: &Host| {
@@ -168,8 +169,8 @@ impl Deployment {
         entries.filter_map(|entry| entry.get("binding")?.as_str()).any(|binding| binding == name)
     }
 
-    /// Whether what the settings name is there and no secret is, and whether the gate is asked before the files
-    /// that it guards.
+    /// Whether everything that the settings name is there, no secret is, and the gate is asked before the files that
+    /// it guards are served.
     pub(crate) fn check(&self, config: &Config) -> Result<(), ConfigError> {
         self.check_variables()?;
         platform::check(&self.table)?;
@@ -206,7 +207,7 @@ impl Deployment {
         Ok(())
     }
 
-    /// No variable is a secret, in whichever environment: a file is read by more people than may know one.
+    /// No variable may be a secret, in any environment: more people read a file than may know a secret.
     fn check_variables(&self) -> Result<(), ConfigError> {
         let environments = self.whole.get("env").and_then(Value::as_table).into_iter().flatten();
         let tables = environments.map(|(name, table)| (Some(name.as_str()), table.get("vars")));
@@ -226,7 +227,8 @@ impl Deployment {
         Ok(())
     }
 
-    /// Whether the service of this binding is the Worker that is deployed. Wrangler puts an environment behind its name.
+    /// Whether the service of this binding is the very Worker that is deployed. Wrangler appends the environment to
+    /// its name.
     fn binds_itself(&self, binding: &str) -> bool {
         let top = self.whole.get("name").and_then(Value::as_str).unwrap_or_default();
         let own = match &self.environment {
@@ -243,12 +245,12 @@ impl Deployment {
         SiteFiles::find(&self.directory, self.assets("directory")?.as_str()?)
     }
 
-    /// The command that stores a secret of what is deployed.
+    /// The command that stores a secret for what is deployed.
     pub(crate) fn command_to_store(&self, name: &str) -> String {
         self.command_in(name, self.environment.as_deref())
     }
 
-    /// The environments of the file, where none of them was chosen.
+    /// The environments of the file, if none of them was chosen.
     pub(crate) fn others(&self) -> Vec<&str> {
         let environments = self.whole.get("env").and_then(Value::as_table).filter(|_| self.environment.is_none());
         environments.into_iter().flat_map(Table::keys).map(String::as_str).collect()
@@ -269,7 +271,7 @@ impl Deployment {
         self.assets("run_worker_first") == Some(&Value::Boolean(true))
     }
 
-    /// What may be meant, and is a way round the gate, or none to it, if it is not.
+    /// What may be intended, but otherwise is a way round the gate, or leaves no way to it.
     pub(crate) fn warnings(&self, config: &Config) -> Vec<String> {
         let mut warnings = routes::warnings(&self.table, config);
         warnings.extend(slips::warnings(&self.written()));
@@ -317,7 +319,7 @@ impl Deployment {
                 "origin.fetch is {address:?}: whoever asks there goes round the gate, unless the server takes nobody without a secret (origin.secret_header) or an assertion"
             ));
         }
-        // Entra ID: addresses to sign in at for any tenant, under which no token was ever issued.
+        // Entra ID: addresses at which any tenant signs in, and under which no token was ever issued.
         let is_for_any_tenant = |issuer: &str| {
             ["/common/", "/organizations/", "/consumers/"].iter().any(|tenants| issuer.contains(tenants))
                 && issuer.contains("//login.microsoftonline.")
@@ -361,7 +363,7 @@ fn json(value: &Value) -> serde_json::Value {
     }
 }
 
-/// A date, a time or both, as wrangler writes it: a time has its milliseconds, and no more than those.
+/// A date, a time or both, as wrangler writes it: a time has milliseconds, and nothing finer.
 fn moment(moment: &Datetime) -> String {
     let date = moment.date.map(|date| date.to_string());
     let time = moment.time.map(|Time { hour, minute, second, nanosecond }| {
@@ -373,7 +375,7 @@ fn moment(moment: &Datetime) -> String {
     format!("{}{offset}", parts.join("T"))
 }
 
-/// The issuers that only this machine reaches. Plain http is taken for those alone.
+/// The issuers that only this machine reaches. Plain HTTP is accepted for those alone.
 fn issuers_of_this_machine(config: &Config) -> impl Iterator<Item = String> {
     let providers = config.providers.iter().enumerate();
     let providers = providers.map(|(rank, provider)| (format!("providers[{rank}].issuer"), &provider.issuer));

@@ -4,7 +4,7 @@
 //! at = 1800000000                       # the time of every test, in seconds since 1970
 //!
 //! [people.ada]
-//! provider = "work"                     # left out: the first of the settings
+//! provider = "work"                     # if left out: the first in the settings
 //! claims = { sub = "ada", groups = ["staff", "admins"] }
 //!
 //! [people.deployer]
@@ -12,7 +12,7 @@
 //!
 //! [[tests]]
 //! url = ["/admin/", "/admin/keys"]      # each of them
-//! as = ["ada", "nobody"]                # each of them; left out: nobody
+//! as = ["ada", "nobody"]                # each of them; if left out: nobody
 //! expect = "admitted"
 //! rule = "admin"                        # its id, or its place: rules[2]
 //! reason = "deny[0]"
@@ -32,7 +32,7 @@ use crate::{
     words::Telling,
 };
 
-/// The time of a test that says none: the same each day, so that a verdict is.
+/// The time of a test that gives none: always the same, so that the verdict is too.
 const MOMENT: u64 = 1_800_000_000;
 /// Nobody is signed in.
 const NOBODY: &str = "nobody";
@@ -69,7 +69,7 @@ struct Expectation {
     at: Option<u64>,
     #[serde(rename = "as")]
     people: Option<OneOrMore>,
-    /// On top of those of the person.
+    /// In addition to the person's.
     #[serde(default)]
     claims: Map<String, Value>,
     expect: String,
@@ -179,7 +179,7 @@ impl Expectations {
 }
 
 impl Expectation {
-    /// An expectation that nothing could fulfil is a mistake in the file.
+    /// Refuses an expectation that nothing could fulfil: it is a mistake in the file.
     fn check(&self, bench: &Bench) -> Result<(), Failure> {
         let lists = [("url", Some(&self.url)), ("as", self.people.as_ref())];
         if let Some((name, _)) = lists.iter().find(|(_, list)| list.is_some_and(|list| list.all().is_empty())) {
@@ -213,7 +213,7 @@ impl Expectation {
         self.name.as_ref().map_or_else(|| format!("{request}: {}", self.expect), |name| format!("{name} ({request})"))
     }
 
-    /// What was expected, and what came instead.
+    /// What was expected and what came instead, where they differ.
     fn differences(&self, verdict: &Verdict) -> Vec<(&'static str, String, String)> {
         let mut differences = Vec::new();
         if !verdict.is(&self.expect) {

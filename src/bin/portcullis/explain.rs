@@ -1,4 +1,4 @@
-//! `portcullis explain`: what happens with one request, by which rule, and why.
+//! `portcullis explain`: what happens to one request, by which rule, and why.
 
 use std::{
     fs,

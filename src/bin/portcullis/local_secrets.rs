@@ -1,8 +1,8 @@
-//! The secrets of this machine: `.dev.vars`, as wrangler reads it.
+//! This machine's secrets: `.dev.vars`, as wrangler reads it.
 
 use std::{collections::HashMap, fs, path::Path};
 
-/// Those of the environment, where it has a file of its own, or else those of all: `NAME="value"`, a line each.
+/// Those of the environment, if it has a file of its own, or else those for all: `NAME="value"`, a line each.
 pub(crate) fn read(directory: &Path, environment: Option<&str>) -> HashMap<String, String> {
     let read = |name: String| fs::read_to_string(directory.join(name)).ok();
     let own = environment.and_then(|environment| read(format!(".dev.vars.{environment}")));
@@ -16,7 +16,7 @@ fn name_of(text: &str) -> String {
     name.strip_prefix("export ").map_or(name, str::trim).to_owned()
 }
 
-/// What is between quotes, or what stands before a comment.
+/// What is between quotes, or what comes before a comment.
 fn value_of(text: &str) -> String {
     let quoted = ['"', '\'', '`'].into_iter().find_map(|quote| text.strip_prefix(quote)?.split_once(quote));
     quoted.map_or_else(|| text.split('#').next().unwrap_or_default().trim(), |(value, _)| value).to_owned()

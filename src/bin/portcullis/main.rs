@@ -1,7 +1,7 @@
-//! `portcullis check | explain | test`: what a site owner asks of the settings before a deployment.
+//! `portcullis check | explain | test`: what a site owner asks about the settings before a deployment.
 //!
-//! All of it is native, and none of it uses the network: the gate in it is the one of the Worker, with
-//! a secret that it throws away.
+//! All of it is native, and none of it uses the network: the gate in it is the Worker's, with a secret that is thrown
+//! away.
 
 mod arguments;
 mod check;

@@ -1,4 +1,4 @@
-//! Settings under a header where nobody reads them: a rule there guards nothing.
+//! Settings under a header where nothing reads them: a rule there guards nothing.
 
 use portcullis::config::ConfigError;
 use toml::{Table, Value};
@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use crate::deployment::wrong;
 
 const VARIABLE: &str = "PORTCULLIS";
-/// What stands in the variable at its top, and is nothing of wrangler's at the top of the file, but for `rules`.
+/// The keys at the top of the variable. At the top of the file none of them but `rules` means anything to wrangler.
 const SETTINGS: [&str; 12] = [
     "hosts",
     "session",
@@ -22,7 +22,7 @@ const SETTINGS: [&str; 12] = [
     "rules",
 ];
 
-/// The first setting of the file that is not where the gate looks, in whichever environment.
+/// The first setting in the file that is not where the gate looks, in any environment.
 pub(crate) fn find(file: &Table) -> Option<ConfigError> {
     let environments = file.get("env").and_then(Value::as_table).into_iter().flatten();
     let environments = environments.filter_map(|(name, table)| Some((format!("env.{name}."), table.as_table()?)));
@@ -52,7 +52,7 @@ fn misplaced(table: &Table) -> Option<String> {
     })
 }
 
-/// Of a variable that is not ours: its name, if it is a setting's, or that of a setting in it.
+/// For a variable that is not ours: its name, if it is a setting's, or that of a setting in it.
 fn variable(name: &str, value: &Value) -> Option<String> {
     if name == VARIABLE {
         return None;

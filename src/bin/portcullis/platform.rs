@@ -1,14 +1,15 @@
-//! What `wrangler.toml` tells the platform beside the settings, and the gate depends on.
+//! What `wrangler.toml` tells the platform besides the settings, where the gate depends on it.
 
 use portcullis::config::ConfigError;
 use toml::{Table, Value};
 
 use crate::deployment::wrong;
 
-/// The first date from which the platform takes the option `cache` of a fetch, without which the gate calls nobody.
+/// The first date from which the platform accepts the option `cache` of a fetch, without which the gate can call
+/// nobody.
 const OLDEST_DATE: &str = "2024-11-11";
 
-/// Whether the gate can work like this.
+/// Whether the gate can work with this.
 pub(crate) fn check(table: &Table) -> Result<(), ConfigError> {
     let text = |name: &str| table.get(name).and_then(Value::as_str);
     if let Some(date) = text("compatibility_date").filter(|date| *date < OLDEST_DATE) {
@@ -28,7 +29,7 @@ pub(crate) fn check(table: &Table) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Whether the entry gets `portcullis.json`, which it always imports, as it is written.
+/// Whether the entry, which always imports `portcullis.json`, gets it as it is written.
 fn takes_the_file_as_text(table: &Table) -> bool {
     let rules = table.get("rules").and_then(Value::as_array).into_iter().flatten();
     let texts = rules.filter(|rule| rule.get("type").and_then(Value::as_str) == Some("Text"));
@@ -36,7 +37,7 @@ fn takes_the_file_as_text(table: &Table) -> bool {
     globs.filter_map(Value::as_str).any(|glob| glob.ends_with("portcullis.json") || glob.ends_with("*.json"))
 }
 
-/// The setting by which the platform keeps whole addresses, in a line of its own for every request.
+/// The setting that makes the platform keep whole addresses, in a line of its own for every request.
 pub(crate) fn keeps_addresses(table: &Table) -> Option<&'static str> {
     let observability =
         |path: &[&str]| path.iter().try_fold(table.get("observability")?, |table, name| table.get(name));

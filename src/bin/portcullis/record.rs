@@ -1,4 +1,4 @@
-//! An explanation for programs.
+//! An explanation for programs to read.
 
 use portcullis::{gate::Decision, policy::Verdict as Said};
 use serde_json::{Value, json};

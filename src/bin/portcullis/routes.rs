@@ -1,20 +1,20 @@
-//! [`Route`]: which addresses lead to the Worker, as `wrangler.toml` says, held against the hosts that are served.
+//! [`Route`]: which addresses lead to the Worker, as `wrangler.toml` says, compared with the hosts that are served.
 
 use portcullis::config::{Config, Host, Origin};
 use toml::{Table, Value};
 
-/// A pattern of Cloudflare's: `docs.example.com/*`, `*.example.com/*`, or a custom domain's host alone.
+/// One of Cloudflare's patterns: `docs.example.com/*`, `*.example.com/*`, or only the host of a custom domain.
 struct Route<'t> {
     pattern: &'t str,
-    /// The host's name, or the end of it behind a `*`.
+    /// The host's name, or what follows the `*`.
     name: String,
-    /// Whether the pattern has a `*` in front of it.
+    /// Whether the pattern begins with a `*`.
     any_before: bool,
-    /// Whether it covers every path of the host, over https.
+    /// Whether it covers every path of the host, over HTTPS.
     whole: bool,
     /// Whether it is a custom domain, which has no server behind it.
     custom: bool,
-    /// Whether every version has an address of its own beside it.
+    /// Whether every version also gets an address of its own.
     previews: bool,
 }
 
@@ -33,16 +33,16 @@ impl<'t> Route<'t> {
         Some(Self { pattern, name, any_before, whole, custom, previews })
     }
 
-    /// Whether it leads here from `host`, or from a part of it. The settings write every name in ASCII: one that is
-    /// not cannot be compared, and is taken to be meant.
+    /// Whether it leads here from `host`, or from a part of it. The settings write every name in ASCII: a name that
+    /// is not cannot be compared, and is taken to be meant.
     fn meets(&self, host: &Host) -> bool {
         let name = host.name();
         name == self.name || !self.name.is_ascii() || self.any_before && name.ends_with(&self.name)
     }
 }
 
-/// What does not meet: a route and the hosts, or a host and the routes. Where a proxy asks (`check`), the gate's own
-/// path is all that has to lead here.
+/// Where routes and hosts do not meet: a route without a host, or a host without a route. Where a proxy asks
+/// (`check`), only the gate's own path has to lead here.
 pub(crate) fn warnings(table: &Table, config: &Config) -> Vec<String> {
     let hosts = &config.hosts;
     // As wrangler chooses: `routes` is taken before `route`, inherited or not.

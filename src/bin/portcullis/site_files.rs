@@ -1,29 +1,29 @@
-//! [`SiteFiles`]: the directory whose files go out with the site, and what of it hardly should.
+//! [`SiteFiles`]: the directory whose files go out with the site, and what in it probably should not.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The directory of `[assets]`, and that of the file which names it.
+/// The directory of `[assets]`, and the directory of the file that names it.
 pub(crate) struct SiteFiles {
     directory: PathBuf,
     here: PathBuf,
 }
 
 impl SiteFiles {
-    /// Nothing where there is no such directory.
+    /// `None` if there is no such directory.
     pub(crate) fn find(here: &Path, name: &str) -> Option<Self> {
         let here = Path::new(".").join(here);
         Some(Self { directory: here.join(name).canonicalize().ok()?, here: here.canonicalize().ok()? })
     }
 
-    /// Whether the file that names the directory is in it, and so all that is beside that file.
+    /// Whether the file that names the directory is in it, and so everything beside that file too.
     pub(crate) fn hold_the_deployment(&self) -> bool {
         self.here.starts_with(&self.directory)
     }
 
-    /// The name of a file with secrets among them. Wrangler passes over none but those that `.assetsignore` names.
+    /// The name of a file with secrets among them. Wrangler leaves out only those that `.assetsignore` names.
     pub(crate) fn secret(&self) -> Option<String> {
         let ignored = fs::read_to_string(self.directory.join(".assetsignore")).unwrap_or_default();
         let is_named = |name: &str, line: &str| {
@@ -37,7 +37,7 @@ impl SiteFiles {
         names.find(|name| is_secret(name) && !ignored.lines().any(|line| is_named(name, line)))
     }
 
-    /// Every file with the path at which it is asked for, in an order that stays. A link is not followed.
+    /// Every file with the path at which it is requested, in a stable order. Links are not followed.
     pub(crate) fn all(&self) -> Vec<(String, PathBuf)> {
         let (mut files, mut directories) = (Vec::new(), vec![(String::new(), self.directory.clone())]);
         while let Some((path, directory)) = directories.pop() {

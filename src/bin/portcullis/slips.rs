@@ -1,14 +1,14 @@
-//! What the settings may say, and hardly mean: warnings, and nothing that the gate itself refuses.
+//! What the settings may say but probably do not mean: warnings, and nothing that the gate itself refuses.
 
 use serde_json::Value;
 
-/// The methods of the IANA's registry, and two that are in use without.
+/// The methods of IANA's registry, and two that are in use without being in it.
 const METHODS: &str = "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD LABEL LINK LOCK MERGE \
     MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS ORDERPATCH PATCH POST PRI PROPFIND PROPPATCH PUT \
     QUERY REBIND REPORT SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL \
     M-SEARCH PURGE";
 
-/// The codes of ISO 3166-1, and what the platform has beside them: Kosovo, Tor, and what it could not place.
+/// The codes of ISO 3166-1, and what the platform has besides: Kosovo, Tor, and the unknown.
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY \
     BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK \
     FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR \
@@ -17,7 +17,7 @@ const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB B
     PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF \
     TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW XK T1 XX";
 
-/// Issuers at which anybody can make an account.
+/// Issuers at which anybody can create an account.
 const OF_EVERYBODY: [&str; 5] = [
     "https://accounts.google.com",
     "https://gitlab.com",
@@ -26,13 +26,13 @@ const OF_EVERYBODY: [&str; 5] = [
     "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
 ];
 
-/// Folders of frameworks that hold more than files for everybody: what else is there, and what is enough to open.
+/// Frameworks' folders that hold more than files for everybody: what else is there, and what it is enough to open.
 const FOLDERS: [(&str, &str, &str); 2] = [
     ("/_next", "/_next/data has pages, and /_next/image any picture of the site", "/_next/static/**"),
     ("/_app", "/_app/remote has what SvelteKit's remote functions answer", "/_app/immutable/**"),
 ];
 
-/// What is told of `settings`, as they are written.
+/// The warnings about `settings`, as they are written.
 pub(crate) fn warnings(settings: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
     texts(settings, "", &mut |place, text| warnings.extend(odd(place, text)));
@@ -62,7 +62,7 @@ pub(crate) fn warnings(settings: &Value) -> Vec<String> {
     warnings
 }
 
-/// The first rule that asks for a sign-in and for nobody in particular, or what is left to none.
+/// The first rule that asks for sign-in and for nobody in particular, or what is left to no rule.
 fn takes_everybody(rules: &[&Value]) -> Option<String> {
     let decides = |rule: &Value| rule.get("mode").and_then(Value::as_str) != Some("report");
     let signs_in = |rule: &Value| rule.get("sso").is_none_or(|sso| *sso == Value::Bool(true));
@@ -76,7 +76,7 @@ fn takes_everybody(rules: &[&Value]) -> Option<String> {
     (!rules.iter().any(|rule| is_the_rest(rule))).then(|| "what no rule matches".to_owned())
 }
 
-/// Calls `told` with every text of the settings and its place.
+/// Calls `told` with every text in the settings, and its place.
 fn texts(value: &Value, place: &str, told: &mut impl FnMut(&str, &str)) {
     match value {
         Value::String(text) => told(place, text),
@@ -95,7 +95,7 @@ fn texts(value: &Value, place: &str, told: &mut impl FnMut(&str, &str)) {
     }
 }
 
-/// A text that looks like another one, or like a pattern, is nobody's name: a `deny` of it denies nobody.
+/// A text that looks like a different one, or like a pattern, is nobody's name: a `deny` of it denies nobody.
 fn odd(place: &str, text: &str) -> Option<String> {
     if text.trim() != text || text.contains(is_unseen) {
         return Some(format!("{place} is {text:?}, with a space at an end or an unseen character in it"));
@@ -111,7 +111,7 @@ fn odd(place: &str, text: &str) -> Option<String> {
     })
 }
 
-/// A folder of a framework that is opened as if it held scripts and styles alone.
+/// A framework's folder that is opened as if it held only scripts and styles.
 fn wide(path: &str, rule: &Value) -> Option<String> {
     let base = path.strip_suffix("/**")?;
     let is_open = rule.get("sso").is_some_and(|sso| *sso != Value::Bool(true));
@@ -128,7 +128,7 @@ fn path_of(rule: &Value) -> Option<&str> {
     rule.get("path").and_then(Value::as_str)
 }
 
-/// What a guard's path says elsewhere and not here, and so guards less than it seems to.
+/// What in a guard's path means something elsewhere but not here, so that it guards less than it seems to.
 fn narrow(path: &str, rules: &[&Value]) -> Option<String> {
     let is_foreign = |segment: &&str| {
         let enclosed = |open: char, close: char| segment.starts_with(open) && segment.ends_with(close);

@@ -25,13 +25,13 @@ use crate::{
     deployment::Deployment,
 };
 
-/// A gate that answers suppositions, with the address that paths belong to.
+/// A gate that answers suppositions, and the address that paths belong to.
 pub(crate) struct Bench {
     pub(crate) gate: Rc<Gate>,
     /// The settings as they are written.
     pub(crate) written: Value,
     home: String,
-    /// The secret of every service token here.
+    /// The secret that every service token has here.
     service_secret: String,
 }
 
@@ -58,7 +58,7 @@ pub(crate) enum Asker {
     Person {
         /// A JSON object, as a provider puts it into an ID token.
         claims: String,
-        /// The provider's id; `None` for the first of the settings.
+        /// The provider's id; `None` for the first in the settings.
         provider: Option<String>,
     },
     /// A machine with a token.
@@ -70,7 +70,7 @@ pub(crate) enum Asker {
     },
 }
 
-/// Randomness that is thrown away with the process: nothing made with it leaves it.
+/// Randomness that is thrown away with the process: nothing made with it leaves the process.
 struct ThrownAway(Cell<u64>);
 
 impl Bench {
@@ -86,7 +86,7 @@ impl Bench {
         Ok(Self { gate, written: deployment.written(), home, service_secret })
     }
 
-    /// The address meant by a path, or by an address. What stands behind a `#` never leaves a browser.
+    /// The address that a path, or an address, stands for. What follows a `#` never leaves a browser.
     pub(crate) fn address(&self, text: &str) -> Result<String, Failure> {
         let sent = text.split('#').next().unwrap_or_default();
         match sent {
@@ -96,7 +96,7 @@ impl Bench {
         }
     }
 
-    /// The address as the gate sees it: the platform resolves plain dots before, and no others.
+    /// The address as the gate sees it: the platform resolves plain dots first, and no others.
     pub(crate) fn seen(sent: &str) -> String {
         let (address, query) = sent.split_at(sent.find('?').unwrap_or(sent.len()));
         let Some((scheme, (host, path))) =
@@ -143,7 +143,7 @@ impl Bench {
         Ok(self.gate.explain(supposed, supposed.now))
     }
 
-    /// The header in which the token of this id, or of the issuer of this id, is shown.
+    /// The header in which the token of this id, or of the issuer with this id, is shown.
     fn token(&self, id: &str, claims: Option<String>, now: Timestamp) -> Result<(String, String), Failure> {
         let tokens = self.written.get("tokens").and_then(Value::as_array).into_iter().flatten();
         let mut tokens = tokens.filter(|token| token.get("id").and_then(Value::as_str) == Some(id));
@@ -164,7 +164,7 @@ impl Bench {
     }
 }
 
-/// Gives every service token of the settings the same secret, since its own is in no settings.
+/// Gives every configured service token the same secret, since no settings hold its own.
 fn replace_hashes(settings: &mut Value, secret: &str) {
     for token in settings.get_mut("tokens").and_then(Value::as_array_mut).into_iter().flatten() {
         let text = format!("{}.{secret}", token.get("id").and_then(Value::as_str).unwrap_or_default());
@@ -174,7 +174,7 @@ fn replace_hashes(settings: &mut Value, secret: &str) {
     }
 }
 
-/// Where the JSON is wrong, if that is what is.
+/// Where the JSON is wrong, if it is.
 fn syntax(claims: &str) -> String {
     serde_json::from_str::<Value>(claims).err().map(|error| format!(": {error}")).unwrap_or_default()
 }
@@ -190,7 +190,7 @@ impl Supposition {
         }
     }
 
-    /// Takes a header as it is sent.
+    /// Adds a header as it is sent.
     pub(crate) fn add_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(is_name) || value.contains(['\r', '\n', '\0']) {
@@ -206,7 +206,7 @@ impl Supposition {
         Ok(())
     }
 
-    /// Refuses what no platform would say.
+    /// Refuses what no platform would report.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if let Some(address) = &self.address
             && address.parse::<core::net::IpAddr>().is_err()
@@ -225,7 +225,7 @@ impl Supposition {
         Ok(())
     }
 
-    /// The address that a browser would ask for instead, where it would write this one otherwise.
+    /// The address that a browser would request instead, if it would write this one differently.
     pub(crate) fn browsers_spelling(&self) -> Option<String> {
         url::Url::parse(&self.url).ok().map(String::from).filter(|spelling| *spelling != self.url)
     }

@@ -5,9 +5,9 @@ use portcullis::{
     gate::{Chosen, Decision, Explanation, Rejection},
 };
 
-/// The decisions that end at the origin, and what each means.
+/// The decisions that end at the origin.
 pub(crate) const FORWARDED: [&str; 5] = ["public", "preflight", "anonymous", "identified", "admitted"];
-/// All of them, for an expectation that does not tell them apart.
+/// Any of them, for an expectation that does not tell them apart.
 pub(crate) const ANY_FORWARDED: &str = "forwarded";
 /// The decisions that do not.
 pub(crate) const HELD: [&str; 9] =
@@ -20,14 +20,14 @@ pub(crate) struct Verdict {
     pub(crate) decision: &'static str,
     /// The rule; `None` where none was looked for.
     pub(crate) rule: Option<Place>,
-    /// What of the policy decided (`deny[0]`, `require[1]`, `allow`), the code of a refusal, or the name
-    /// of an own endpoint.
+    /// The part of the policy that decided (`deny[0]`, `require[1]`, `allow`), the code of a refusal, or the name of
+    /// one of the gate's own endpoints.
     pub(crate) reason: Option<String>,
     /// The status of a refusal.
     pub(crate) status: Option<u16>,
 }
 
-/// Where a rule stands, and what it is called.
+/// Where a rule is in the settings, and what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) rank: Option<usize>,
@@ -65,7 +65,7 @@ impl Verdict {
                 };
                 (decision, Some(reason.to_owned()), Some(rejection.status()))
             }
-            // Neither is what `Gate::explain` ends with.
+            // `Gate::explain` ends with neither.
             Decision::Watched(..) | Decision::Sign(..) => ("refused", None, None),
         };
         Self { decision, rule, reason, status }
@@ -87,12 +87,12 @@ impl Place {
         Self { rank, id: config.rule(rank).id.clone() }
     }
 
-    /// As errors of the settings name it.
+    /// Its place, as errors about the settings name it.
     pub(crate) fn setting(&self) -> String {
         self.rank.map_or_else(|| "(no rule)".to_owned(), |rank| format!("rules[{rank}]"))
     }
 
-    /// Its place, and its id where it has one.
+    /// Its place, and its id if it has one.
     pub(crate) fn name(&self) -> String {
         let id = self.id.as_ref().map(|id| format!(" \"{id}\"")).unwrap_or_default();
         format!("{}{id}", self.setting())

@@ -30,7 +30,7 @@ impl Telling<'_> {
         Verdict::of(self.explanation, self.bench.gate.config())
     }
 
-    /// Who is asking, as the session or the token has it.
+    /// Who is asking, according to the session or the token.
     pub(crate) fn claims(&self) -> Option<&Claims> {
         self.explanation.claims.as_ref()
     }
@@ -88,7 +88,7 @@ impl Telling<'_> {
         text
     }
 
-    /// What a session has of a person: what rules name, and no more.
+    /// What a session knows about a person: what rules name, and no more.
     fn kept(&self, claims: &Claims) -> String {
         let mut kept = Vec::new();
         match (claims.email(), claims.verified_email()) {
@@ -194,7 +194,7 @@ impl Telling<'_> {
         format!("To suppose that one did, add the header Origin: {home}")
     }
 
-    /// A rule, where it stands and what it asks for.
+    /// A rule: where it is and what it asks for.
     fn rule(&self, place: &Place) -> String {
         let Some(rule) = place.written(&self.bench.written) else {
             return "No rule matches: sign-in is needed, and enough.".to_owned();
@@ -226,7 +226,7 @@ impl Telling<'_> {
         format!("{} ({methods}{}{}) {asks}", place.name(), text("host"), text("path"))
     }
 
-    /// The policy's selectors: what they say of somebody, or how they are written.
+    /// The policy's selectors: what they say about somebody, or how they are written.
     fn policy(&self, text: &mut String, policy: &[List], place: &Place) {
         let written = place.written(&self.bench.written);
         for list in LISTS {
@@ -319,7 +319,7 @@ pub(crate) fn asks(step_up: &StepUp) -> Vec<String> {
     asks
 }
 
-/// A line for each selector: where it stands, whether it selects, and how it is written.
+/// A line for each selector: where it is, whether it selects, and how it is written.
 fn said_of(text: &mut String, list: &str, said: &[Said], written: Option<&Value>, depth: usize) {
     for (rank, one) in said.iter().enumerate() {
         let selector = written.and_then(|list| list.get(rank));
@@ -339,7 +339,7 @@ fn said_of(text: &mut String, list: &str, said: &[Said], written: Option<&Value>
     }
 }
 
-/// A value as TOML writes it in a line.
+/// A value as TOML writes it on one line.
 pub(crate) fn inline(value: &Value) -> String {
     match value {
         Value::Array(values) => format!("[{}]", values.iter().map(inline).collect::<Vec<_>>().join(", ")),

@@ -1,4 +1,4 @@
-//! Which file, and which environment of it, wrangler would deploy: the one that the commands read.
+//! Which file, and which environment in it, wrangler would deploy: the commands read the same.
 
 use std::{env, path::Path};
 
@@ -7,7 +7,7 @@ use portcullis::config::ConfigError;
 use crate::deployment::wrong;
 
 const FILE: &str = "wrangler.toml";
-/// What wrangler takes before it, here or in a directory above.
+/// What wrangler prefers to it, here or in a directory above.
 const BEFORE: [&str; 3] = [".wrangler/deploy/config.json", "wrangler.json", "wrangler.jsonc"];
 
 /// The file that was given, or else `wrangler.toml`, if that is what wrangler takes.
@@ -39,7 +39,7 @@ fn first_in(directory: &Path) -> Option<String> {
         .map(|file| file.display().to_string())
 }
 
-/// The environment that was given, or else that of `CLOUDFLARE_ENV`. An empty one is the top of the file.
+/// The environment that was given, or else that of `CLOUDFLARE_ENV`. An empty one means the top of the file.
 pub(crate) fn environment(given: Option<&str>) -> Option<String> {
     let chosen = given.map(str::to_owned).or_else(|| env::var("CLOUDFLARE_ENV").ok());
     chosen.filter(|name| !name.is_empty())
