@@ -54,7 +54,7 @@ pub trait Edge: Entropy + Clone + 'static {
     /// Waits, in milliseconds.
     async fn pause(&self, milliseconds: u32);
 
-    /// Runs `task` beside the request, and to its end even if the request ends first.
+    /// Runs `task` beside the request, and on when the request has ended.
     fn in_background(&self, task: impl Future<Output = ()> + 'static);
 
     /// Writes a line to the log.

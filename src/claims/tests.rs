@@ -12,7 +12,7 @@ pub(crate) fn claims(selection: &Selection, groups: &[&str], email: Option<(&str
     Claims::select("work", "ada-1", said, selection)
 }
 
-/// Claims of what a provider says, as an ID token would give them.
+/// Claims from what a provider says, as an ID token would give them.
 pub(crate) fn person(selection: &Selection, said: &Value) -> Claims {
     let said_by_name = said.as_object().unwrap().clone().into_iter().collect();
     let names = |name: &str| crate::oidc::names_in(&[&said_by_name], name);
@@ -65,10 +65,10 @@ fn a_name_on_a_page_is_what_can_be_seen_of_it() {
         Claims::select("work", "ada-1", said, &Selection::default()).shown_as()
     };
     assert_eq!(shown(Some("ada@skep.example"), Some("Ada")), "ada@skep.example");
-    // What turns the rest of the sentence round, also behind an end of what isolates it.
+    // What reverses the rest of the sentence, even after an end of what isolates it.
     assert_eq!(shown(Some("bob\u{202e}x\u{2069}\u{202e}@skep.example"), None), "bobx@skep.example");
     assert_eq!(shown(None, Some("\u{200f}\u{2067}Zoë \u{61c}O\u{2019}Neill\u{0}\n ")), "Zoë O\u{2019}Neill");
-    // Joiners are letters' own (UAX #31, 2.3).
+    // Joiners belong to letters (UAX #31, 2.3).
     assert_eq!(shown(None, Some("علی\u{200c}رضا")), "علی\u{200c}رضا");
     assert_eq!(shown(None, Some("\u{200d}Ada ❤\u{fe0f}")), "Ada ❤\u{fe0f}");
     let ignorable =

@@ -178,7 +178,7 @@ fn a_clients_secret_is_none_of_the_others() {
             assert!(error.problem.starts_with("equals PORTCULLIS_") && !error.problem.contains(ONE), "{error}");
         }
     }
-    // The same bytes in another spelling; and one that nothing asks for goes nowhere, and stands in nobody's way.
+    // The same bytes in another spelling; and a secret that nothing asks for is not sent, and is no error.
     let alone =
         |name: &str, client: &str| parse(&settings(), &[(name, ONE), ("PORTCULLIS_WORK_CLIENT_SECRET", client)]);
     assert!(alone("PORTCULLIS_SECRET", ONE.trim_end_matches('=')).is_err());
@@ -200,7 +200,7 @@ fn the_origins_secret_is_there_whole_and_never_repeated() {
         ("1234567890\u{7f}123456", "cannot carry"),
         ("changeme-changeme", "well known"),
         ("0123456789012345", "well known"),
-        // What the gate signs with, as it is and spelled otherwise.
+        // What the gate signs with, as it is and in other spellings.
         (OWN, "equals PORTCULLIS_SECRET"),
         (OWN.trim_end_matches('='), "equals PORTCULLIS_SECRET"),
     ] {
@@ -213,7 +213,7 @@ fn the_origins_secret_is_there_whole_and_never_repeated() {
     assert!(secret.header == "x-from-gate" && secret.value.equals(b"1234567890123456"));
     assert!(config.headers.managed().split(',').any(|name| name == "x-from-gate"));
     assert!(!format!("{config:?}").contains("1234567890123456"));
-    // Stored ahead of the setting that asks for it, it goes nowhere.
+    // Stored before the setting that asks for it, it is not sent.
     for origin in [json!({ "fetch": "zone" }), json!({ "fetch": "zone", "secret_header": false }), json!({})] {
         settings["origin"] = origin;
         assert!(parse(&settings, &[("PORTCULLIS_ORIGIN_SECRET", "x")]).unwrap().origin_secret.is_none());
@@ -253,10 +253,10 @@ fn the_reference_lists_exactly_the_settings_there_are() {
     for (path, prefix) in groups {
         taken.extend(known(path).into_iter().map(|name| format!("{prefix}{name}")));
     }
-    // What holds others is not listed by itself.
+    // A setting that holds others is not listed itself.
     let holders = ["session", "origin", "headers", "providers", "tokens", "rules"];
     taken.retain(|name| !holders.contains(&name.as_str()));
-    // A selector is one of these, each of them shown by its own tests.
+    // A selector is one of these, each shown by its own tests.
     let unknown = Selector::parse(&json!({ "no-such-selector": 1 })).unwrap_err();
     let selectors = unknown.split("there are ").nth(1).unwrap().replace(" and ", ", ");
     taken.extend(selectors.split(", ").map(|name| format!("selector.{name}")));

@@ -120,7 +120,7 @@ impl Gate {
     ///
     /// 1. the host is in the settings (else 421);
     /// 2. the path can be read (else 400);
-    /// 3. it came over https, or to this machine;
+    /// 3. it came over HTTPS, or to this machine (else 308 for a read, 400 for anything else);
     /// 4. it is not the gate's own, in any reading (else an own endpoint, or 404), and the gate is not
     ///    locked down (else 503);
     /// 5. its path and its method would reach the origin exactly as they were judged (else 400);

@@ -99,8 +99,8 @@ impl<'h, H> Arrival<'h, H> {
     }
 }
 
-/// Whether the platform's parser leaves this path as it is. That one escapes `^`, as the URL Standard says; ours does
-/// not yet.
+/// Whether the platform's parser leaves this path as it is. It escapes `^`, as the URL Standard says; ours does not
+/// yet.
 fn survives_parsing(origin: &str, path: &str) -> bool {
     !path.contains('^') && url::Url::parse(&format!("{origin}{path}")).is_ok_and(|url| url.path() == path)
 }

@@ -25,7 +25,7 @@ const REFRESH: Lifetime = Lifetime::from_seconds(30);
 /// A request that finds the last look longer ago than this waits for a new one: a site that nobody visited for an
 /// hour must not open because of what was known an hour ago.
 const STALE: Lifetime = Lifetime::from_seconds(60);
-/// A look that has been under way for longer than this was lost with the request that it belonged to.
+/// A look that has been under way for longer than this counts as lost.
 const LOST: Lifetime = Lifetime::from_seconds(2);
 /// How often a waiting request checks whether the look has ended, and how long it pauses between, in milliseconds: a
 /// second in all. KV answers within a tenth of that or is in trouble.

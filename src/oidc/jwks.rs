@@ -282,7 +282,7 @@ mod tests {
         let named = set(&[with("alg", json!("RS256"))]);
         assert_eq!((count(&named, Algorithm::Ps256), count(&named, Algorithm::Rs256)), (0, 1));
         assert_eq!(count(&named, Algorithm::Es256), 0);
-        // The first that its type can do, whatever stands in front of that.
+        // The first that its type can do, whatever comes before it.
         let [coordinate, other] = [1, 2].map(|byte| URL_SAFE_NO_PAD.encode([byte; 32]));
         let point = json!({ "kty": "EC", "crv": "P-256", "x": coordinate, "y": other });
         let edwards = json!({ "kty": "OKP", "crv": "Ed25519", "x": coordinate });

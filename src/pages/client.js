@@ -1,27 +1,29 @@
-// The client script, served at /.auth/client.js: a `fetch` for pages that outlive their session. At the
+// The client script, served at /.auth/client.js: a `fetch` for pages that outlive their session. At the gate's 401 it
+// offers to sign in, in a window of its own or by leaving the page, and then sends the request once more.
+// docs/single-page-apps.md says how to use it.
 // gate's 401 it offers to sign in, in a window of its own or by leaving the page, and then sends the
 // request once more. docs/single-page-apps.md says how it is used.
 //
-// It runs with the rights of the page, so nothing here protects the site; it must not do more than the
-// page asked for. It takes part in requests to this origin alone, follows no address but the gate's own
-// login, and believes nobody but /.auth/me about who is signed in.
+// It runs with the page's rights, so nothing here protects the site; it must not do more than the page asked for. It
+// takes part only in requests to this origin, follows no address but the gate's own login, and believes only
+// /.auth/me about who is signed in.
 //
-// A comment has lines of its own here: the gate serves the script without them (client.rs).
+// Comments here are on lines of their own: the gate serves the script without them (client.rs).
 
 (() => {
   'use strict';
-  // The gate puts its prefix and the version in the place of these two.
+  // The gate puts its prefix and the version in place of these two.
   const PREFIX = '/.auth';
   const VERSION = 'unversioned';
 
   if (window.portcullis?.version) return;
 
-  // What may be repeated whoever is signed in.
+  // What may be repeated, whoever is signed in.
   const READS = ['GET', 'HEAD', 'OPTIONS'];
-  // Polling, for where no message comes through: two seconds, and half as long again each time.
+  // Polling, in case no message arrives: two seconds, and half as long again each time.
   const PATIENCE = 2000;
 
-  // `fetch` as it is without us.
+  // The original `fetch`.
   let plain = window.fetch.bind(window);
   // Who is signed in, as far as is known here: a promise of a person, null, or undefined.
   let known = who();
@@ -29,9 +31,9 @@
   let latest = 0;
   // The sign-in that every request waits for.
   let pending;
-  // The window to sign in at.
+  // The window to sign in with.
   let popup;
-  // "Not now" was said, and nothing was touched since.
+  // Somebody chose "Not now", and has touched nothing since.
   let declined = false;
   // What window.fetch was before wrap().
   let replaced;
@@ -64,13 +66,13 @@
     const login = await loginOf(answer);
     if (!login) return answer;
     const person = await Promise.race([signedIn(login, started), abandoned(spare.signal)]);
-    // What changes something is done for the person who asked for it, or not at all. Where it was redirected, the site may
-    // have taken it already, and the 401 is about what came next.
+    // A request that changes something is repeated for the person who asked for it, or not at all. If it was
+    // redirected, the site may have taken it already, and the 401 is about what came next.
     const same = person && (READS.includes(spare.method) || (!answer.redirected && isSame(await asker, person)));
     return same ? plain(spare) : answer;
   }
 
-  // Puts it in the place of window.fetch; the function that comes back undoes that.
+  // Installs it as window.fetch; the returned function undoes that.
   function wrap() {
     if (!replaced) {
       replaced = window.fetch;
@@ -102,12 +104,12 @@
     return answer.json();
   }
 
-  // The same, and undefined when that cannot be known.
+  // The same, but undefined if that cannot be known.
   function who() {
     return me().catch(() => undefined);
   }
 
-  // Requests to this origin with a session, whose body can be sent twice.
+  // Whether a request is to this origin, with a session, and with a body that can be sent twice.
   function takesPart(input, init) {
     try {
       const asked = input instanceof Request;
@@ -119,7 +121,7 @@
     }
   }
 
-  // The gate's login that an answer names, with what else it says; nothing for any other answer.
+  // The gate's login that an answer names, with what else the answer says; nothing for any other answer.
   async function loginOf(answer) {
     const kind = answer.headers.get('content-type') ?? '';
     // `basic`: it came from this origin, after all redirects.
@@ -133,7 +135,7 @@
     }
   }
 
-  // Who signed in for a request that was sent at `started`; null when nobody did.
+  // Who signed in for a request that was sent at `started`; null if nobody did.
   function signedIn(login, started) {
     if (started <= latest) return known;
     pending ??= ask(login).finally(() => (pending = undefined));
@@ -142,7 +144,7 @@
 
   async function ask({ url, problem }) {
     const [before, now] = await Promise.all([known, who()]);
-    // In another tab, meanwhile.
+    // In another tab, in the meantime.
     if (now && problem.code === 'sign_in_required') return settle(now);
     const event = new CustomEvent('signinrequired', { cancelable: true, detail: { problem, person: before } });
     if (declined || !portcullis.dispatchEvent(event)) return null;
@@ -151,7 +153,7 @@
     return settle(person);
   }
 
-  // A page that asks by itself, every minute perhaps, does not ask again before somebody is there.
+  // A page that asks by itself, perhaps every minute, does not ask again until somebody is there.
   function waitForTouch() {
     declined = true;
     for (const type of ['pointerdown', 'keydown']) addEventListener(type, () => (declined = false), { capture: true, once: true });
@@ -180,8 +182,8 @@
     });
   }
 
-  // In a window of its own, or else by leaving this page. `for` is what needs the sign-in: its rule may ask
-  // for a newer or a stronger one than this page's.
+  // In a window of its own, or else by leaving this page. `for` is what needs the sign-in: its rule may ask for a
+  // newer or a stronger one than this page's.
   function open(login, mode) {
     const url = new URL(login);
     const { searchParams } = url;
@@ -194,20 +196,20 @@
     return false;
   }
 
-  // A window that ends at a page of the gate's. False where the browser opens none.
+  // Opens a window that ends at a page of the gate's. False if the browser opens none.
   function openWindow(url) {
     if (popup && !popup.closed) popup.focus();
     else {
       const [left, top] = [screenX + (outerWidth - 480) / 2, screenY + (outerHeight - 720) / 3];
       popup = window.open(url, '_blank', `popup,width=480,height=720,left=${left},top=${top}`);
-      // So that no page on the way can send this one elsewhere.
+      // So that no page on the way can navigate this one elsewhere.
       if (popup) popup.opener = null;
     }
     return !!popup && !popup.closed;
   }
 
-  // Fulfilled with who is signed in, once the session is another one than `before`. A message is a hint to
-  // look and nothing else; a window that reads as closed may be open still, under a policy of its own.
+  // Fulfilled with who is signed in, once the session is not `before` any more. A message is only a hint to look; a
+  // window that reads as closed may still be open, under a policy of its own.
   function newSession(before, signal) {
     return new Promise((resolve) => {
       const channel = new BroadcastChannel('portcullis');
@@ -236,8 +238,8 @@
     });
   }
 
-  // The dialog. In a shadow tree with a sheet of its own, so that the page's styles and its policy for
-  // styles leave it alone; colours and fonts are the page's.
+  // The dialog. It is in a shadow tree with its own sheet, so that the page's styles and its policy for styles leave
+  // it alone; colours and fonts are the page's.
   function offer(url, title, before, now) {
     const { words } = portcullis;
     const stop = new AbortController();
@@ -276,7 +278,7 @@
     });
   }
 
-  // Without characters that nobody sees, or that say in which direction others are shown.
+  // Without characters that nobody sees, or that set the direction in which others are shown.
   function visible(text) {
     return text?.replace(/[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, '').trim();
   }

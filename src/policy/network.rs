@@ -46,7 +46,7 @@ impl Network {
 }
 
 /// The address that the platform gives, if it is one. No client has an address of class E (RFC 1112, 4): in a zone
-/// with Pseudo IPv4 these stand for IPv6 addresses, and say nothing of their networks.
+/// with Pseudo IPv4 these stand for IPv6 addresses, but are not in their networks.
 pub fn address_of(text: &str) -> Option<IpAddr> {
     let is_one = |address: &IpAddr| !matches!(address, IpAddr::V4(four) if four.to_bits() >> 28 == 0xf);
     text.parse().ok().map(|address: IpAddr| address.to_canonical()).filter(is_one)

@@ -14,7 +14,7 @@ fn policy(rule: &Value) -> Policy {
     Policy::new(list("allow"), list("require").unwrap_or_default(), list("deny").unwrap_or_default())
 }
 
-/// The policy's word on what a provider says of a person, in a request with `facts`.
+/// The policy's verdict on what a provider says about a person, in a request with `facts`.
 fn judge(rule: &Value, said: &Value, facts: &Facts<'_>) -> Result<(), Denied> {
     let policy = policy(rule);
     let mut selectors = Vec::new();
@@ -35,7 +35,7 @@ fn ada() -> Value {
     })
 }
 
-/// A selector, and whether it selects ada.
+/// A selector, and whether it selects Ada.
 type Row = (Value, bool);
 
 fn rows() -> Vec<Row> {
@@ -160,7 +160,7 @@ fn email_rules_see_verified_addresses_with_one_at_sign_only() {
 fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known() {
     let overage = json!({ "groups": "src1" });
     for (said, selector) in [
-        // Core 5.6.2; Entra ID, of somebody in more than 200 groups.
+        // Core 5.6.2; Entra ID, for somebody in more than 200 groups.
         (json!({ "_claim_names": overage }), json!({ "group": "contractors" })),
         (json!({ "groups": null, "_claim_names": overage }), json!({ "group": "contractors" })),
         (json!({ "groups": { "contractors": true } }), json!({ "group": "contractors" })),
@@ -186,7 +186,7 @@ fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known()
         (json!({ "email": ["bob@example.com"], "email_verified": true }), json!({ "email": "bob@example.com" })),
         (json!({ "email": {}, "email_verified": true }), json!({ "email_domain": "example.com" })),
         (json!({ "_claim_names": { "email": "src1" } }), json!({ "email_domain": "example.com" })),
-        // What is no plain address, or too long to be kept.
+        // What is not a plain address, or is too long to be kept.
         (json!({ "email": "\"a@b\"@example.com", "email_verified": true }), json!({ "email_domain": "example.com" })),
         (json!({ "email": "Bob <bob@example.com>", "email_verified": true }), json!({ "email": "bob@example.com" })),
         (json!({ "email": "bob@example.com.", "email_verified": true }), json!({ "email_domain": "example.com" })),
@@ -208,13 +208,13 @@ fn groups_that_cannot_be_read_and_addresses_that_nobody_verified_are_not_known()
         ] {
             assert!(judge(&rule, &said, &facts()).is_err(), "{rule} {said}");
         }
-        // What is known decides, and a rule that does not ask is not held up.
+        // What is known decides, and a rule that does not ask is not affected.
         assert!(judge(&json!({ "deny": [{ "provider": "other" }] }), &said, &facts()).is_ok());
     }
     let staff = json!({ "idp": "work", "groups": ["staff", 7], "department": ["eng", {}] });
     assert!(judge(&json!({ "allow": [{ "group": "staff" }] }), &staff, &facts()).is_ok());
     assert!(judge(&json!({ "allow": [{ "claim": "department", "equals": "eng" }] }), &staff, &facts()).is_ok());
-    // Silence is a no: many providers leave an empty list out.
+    // Silence is a no: many providers omit an empty list.
     for said in
         [json!({ "idp": "work" }), json!({ "idp": "work", "groups": null }), json!({ "idp": "work", "groups": [] })]
     {
@@ -256,7 +256,7 @@ fn what_cannot_be_known_admits_nobody_on_either_side() {
         ] {
             assert!(judge(&rule, &ada(), &nowhere).is_err(), "{rule}");
         }
-        // Where the rest decides, it does.
+        // Where the rest decides, it does so.
         assert!(judge(&json!({ "allow": [selector, { "group": "staff" }] }), &ada(), &nowhere).is_ok());
         assert!(judge(&json!({ "deny": [{ "all": [selector, { "group": "x" }] }] }), &ada(), &nowhere).is_ok());
     }
@@ -288,7 +288,7 @@ fn rfc9470_a_step_up_is_asked_for_exactly_where_it_would_help() {
         (json!({ "allow": [{ "group": "x" }, { "acr": "urn:hw" }] }), vec!["urn:hw"], None, false),
         (json!({ "allow": [{ "all": [{ "group": "staff" }, { "max_age": "60s" }] }] }), vec![], age(60), false),
         (json!({ "require": [{ "any": [{ "acr": "urn:hw" }, { "amr": "hwk" }] }] }), vec!["urn:hw"], None, true),
-        // What is there already is not asked for.
+        // What is already there is not asked for.
         (json!({ "require": [{ "acr": "urn:mfa" }, { "max_age": "60s" }] }), vec![], age(60), false),
         (
             json!({ "allow": [{ "acr": "urn:hw" }, { "group": "staff" }], "require": [{ "max_age": "60s" }] }),
@@ -296,9 +296,9 @@ fn rfc9470_a_step_up_is_asked_for_exactly_where_it_would_help() {
             age(60),
             false,
         ),
-        // What must not hold is no better for a newer sign-in.
+        // What must not hold is not mended by a newer sign-in.
         (json!({ "require": [{ "max_age": "60s" }, { "none": [{ "acr": "pwd" }] }] }), vec![], age(60), false),
-        // Only the ways that are open to this person are asked for.
+        // Only the ways open to this person are asked for.
         (
             json!({ "allow": [
                 { "all": [{ "group": "x" }, { "acr": "urn:gold" }, { "max_age": "60s" }] },

@@ -145,7 +145,7 @@ fn a_rule_that_watches_keeps_none_from_deciding() {
     assert_eq!(rules.covering(&Scope::default(), &Pattern::parse("/x").unwrap(), false), None);
 }
 
-/// As a server does that ignores case, and serves `/a.html` at `/a`.
+/// As a server does that ignores case and serves `/a.html` at `/a`.
 #[test]
 fn a_page_of_another_case_may_be_at_its_other_address_too() {
     let mut rules = Rules::default();
@@ -170,7 +170,7 @@ fn a_page_of_another_case_may_be_at_its_other_address_too() {
     }
 }
 
-/// Express ignores the case of where a folder is mounted, and the file system behind it does not.
+/// Express ignores the case of the path where a folder is mounted, and the file system behind it does not.
 #[test]
 fn whatever_part_of_a_path_an_origin_ignores_the_case_of_the_rule_of_what_it_serves_has_a_say() {
     let patterns =
@@ -198,7 +198,7 @@ fn whatever_part_of_a_path_an_origin_ignores_the_case_of_the_rule_of_what_it_ser
     }
 }
 
-/// A text with each set of its letters in the other case.
+/// A text with every subset of its letters in the other case.
 fn in_every_case(text: &str) -> Vec<String> {
     text.chars().fold(vec![String::new()], |texts, character| {
         let both = [character.to_ascii_lowercase(), character.to_ascii_uppercase()];

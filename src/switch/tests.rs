@@ -10,7 +10,7 @@ const WRITTEN: u64 = 1_800_000_000_000;
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_010);
 const DAY: u64 = 86_400;
 
-/// The operator's side, as the manual above describes it.
+/// The operator's side, as the module's documentation describes it.
 fn sealed(secret: u8, key: &str, text: &str) -> String {
     let secret: Vec<u8> = (0..32).map(|step| secret.wrapping_add(step)).collect();
     let mut derived = [0; 32];
@@ -153,7 +153,7 @@ fn only_our_mac_over_this_text_under_this_name_counts() {
     // Under another secret, and under another name.
     assert_eq!(read(&sealed(2, KEY, &text)), Err(EntryError::Forged));
     assert_eq!(read(&sealed(1, "portcullis:switch2", &text)), Err(EntryError::Forged));
-    // A MAC of the other kind of entry.
+    // A MAC for the other kind of entry.
     let cache = ring(1, None).authenticate(&[KEY, &text]);
     assert_eq!(read(&format!("{cache} {text}")), Err(EntryError::Forged));
     // Every byte changed, and every length.

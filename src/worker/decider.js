@@ -1,12 +1,12 @@
-// What most decisions read of a request, and what is remembered of it.
+// What most decisions read from a request, and what is remembered of it.
 
-/** Cookie headers that are remembered, and how long one may be: some 4 MB of the 128 that an isolate has. */
+/** How many Cookie headers are remembered, and how long each may be: some 4 MB of the 128 that an isolate has. */
 const MOST = 256;
 const LONGEST = 8_192;
 
 /**
- * Decides by the module's functions (see worker.rs). A page comes with twenty pictures and the same Cookie header for
- * each: it is handed over and read once, and remembered by its text if it was a session's that counted.
+ * Decides with the module's functions (see worker.rs). A page comes with twenty images, and the same Cookie header for
+ * each: the header is handed over and read once, and remembered by its text if it held a session that counted.
  */
 export class Decider {
   constructor({ decide, read_cookies: readCookies }) {
@@ -15,9 +15,9 @@ export class Decider {
     this.remembered = new Map();
   }
 
-  /** The plan to forward `request` by, whose headers have these `names`; or nothing. */
+  /** The plan to forward `request` by, or nothing. `names` are those of its headers. */
   plan(request, names, now) {
-    // A second path is for the other function (see head.rs): few requests have one.
+    // A request with a second path is for the other function (see head.rs): few have one.
     if (names.includes('destination')) return undefined;
     const { method, url, headers } = request;
     // A line each: see head.rs.
@@ -33,7 +33,7 @@ export class Decider {
       return plan;
     }
     const plan = this.decide(request, lines, number, now);
-    // The number may be known no more: then the header is read again.
+    // The number may no longer be known: then the header is read again.
     if (plan === undefined) this.remembered.delete(cookie);
     return plan;
   }
@@ -53,7 +53,7 @@ export class Decider {
   }
 }
 
-/** Whether the answer is for one person (see plan.rs): what is public is not worth remembering. */
+/** Whether the answer is for one person (see plan.rs): a header is not worth remembering for what is public. */
 function isForOne(plan) {
   return plan !== undefined && plan[4][0] === '1';
 }

@@ -1,19 +1,20 @@
-// Carries out a plan: the edits that the gate asked for, on the platform's own objects. Bodies and
+// Carries out a plan: the edits that the gate asks for, on the platform's own objects. Bodies and WebSockets pass
+// through untouched.
 // WebSockets pass through untouched.
 
 import { trouble } from './trouble.js';
 
-/** Headers that let a shared cache keep an answer in spite of Cache-Control. */
+/** Headers that let a shared cache keep an answer despite Cache-Control. */
 const OUTRANKING = ['cdn-cache-control', 'cloudflare-cdn-cache-control', 'surrogate-control'];
 /**
- * The gate's own cookies (see session/cookie.rs): an origin that sets one of them loses it. A cookie without a
- * name comes back as its value, and so may look like one.
+ * The gate's own cookies (see session/cookie.rs): one that the origin sets is dropped. A cookie without a name comes
+ * back as its value, so it may look like one of them.
  */
 const OWN_COOKIE = /^\s*=?\s*(?:__Host-|__Secure-)?portcullis(?:-hint|-login-[^=;]*)?\s*(?:[=;]|$)/;
 /** A directive of Cache-Control, with its argument. */
 const DIRECTIVE = /[^\s,;="]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))?/g;
 const SHARED = /^(?:public|private|s-maxage|proxy-revalidate)(?=$|[\s=])/i;
-/** What values of Cache-Control became: a site has few, and taking one apart is dear. */
+/** What values of Cache-Control became: a site has few, and parsing one is expensive. */
 const PRIVATE = new Map();
 const MOST_REMEMBERED = 64;
 
@@ -44,12 +45,11 @@ const UNREADABLE = {
 let managed;
 
 /**
- * Forwards `request`, whose headers can be edited and have these `names`, by `plan` (see plan.rs). `managedHeaders`
- * says which no client may use: the settings are known by then, and they are the same for as long as this isolate
- * lives.
+ * Forwards `request` by `plan` (see plan.rs). Its headers can be edited, and have these `names`. `managedHeaders` says
+ * which of them no client may use: the settings are known by then, and stay the same for as long as this isolate lives.
  */
 export function forward(request, names, env, plan, managedHeaders) {
-  // By number: an array is taken apart by an iterator, which is dearer.
+  // By number: destructuring an array uses an iterator, which costs more.
   const { 0: kind, 1: where, 2: cookies, 3: others, 4: keep } = plan;
   const privately = keep[0] === '1';
   let answer;
@@ -70,7 +70,7 @@ export function forward(request, names, env, plan, managedHeaders) {
 
 /**
  * What comes of it. For one person, an answer that no shared cache may keep; for everybody, the answer as the origin
- * gave it, but for our cookies; and what goes wrong, in a form that the sender of `request` can use.
+ * gave it, except for our cookies; and if something goes wrong, an error in a form that the sender of `request` can use.
  */
 function answered(answer, request, privately) {
   const change = privately
@@ -79,25 +79,25 @@ function answered(answer, request, privately) {
   return answer.then(change, (error) => failed(error, request));
 }
 
-/** Fetches from a server: what is fetched for one person must not come out of the zone's cache for another. */
+/** Fetches from a server: what is fetched for one person must not reach another from the zone's cache. */
 function fetchFrom(request, privately) {
   return privately ? fetch(request, { cache: 'no-store' }) : fetch(request);
 }
 
 /**
- * The names of headers that are the gate's to set, or that would lead a request elsewhere, in every spelling: a
- * client's header that equals one, once every character other than letters and digits reads as `-`, is removed. Of
- * the names behind a `~`, only spellings other than the name itself.
+ * The names of headers that only the gate sets, or that would lead a request elsewhere, in every spelling: a client's
+ * header is removed if it equals one once every character other than letters and digits reads as `-`. For a name
+ * after a `~`, only spellings other than the name itself are removed.
  */
 class Managed {
   constructor(names) {
     this.spelled = new Set(names.filter((name) => name.startsWith('~')).map((name) => name.slice(1)));
     this.names = new Set(names.filter((name) => !name.startsWith('~')));
-    // A managed name begins with a letter, so a spelling of it has its length and its first letter.
+    // A managed name begins with a letter, so every spelling of it has its length and its first letter.
     this.shapes = new Set([...this.names, ...this.spelled].map(shape));
   }
 
-  /** Whether it could: a name with bytes outside ASCII, which are not allowed (RFC 9110, 5.1), cannot be deleted. */
+  /** Removes them; false if it could not: a name with bytes outside ASCII, which are not allowed (RFC 9110, 5.1), cannot be deleted. */
   remove(names, headers) {
     let found;
     for (const name of names) {
@@ -114,7 +114,7 @@ class Managed {
   }
 }
 
-/** Few headers share a length and a first letter with a managed one: looking at both is cheaper than at the name. */
+/** Few headers share a length and a first letter with a managed one, and comparing these is cheaper than the name. */
 function shape(name) {
   return name.length * 128 + name.charCodeAt(0);
 }
@@ -125,10 +125,10 @@ function makePrivate(headers) {
   dropOwnCookies(headers);
 }
 
-/** A response with the same body and other headers. One that the platform cannot make anew, by its status, is not passed on. */
+/** A response with the same body and edited headers. One that the platform cannot make anew because of its status is not passed on. */
 function edit(response, change, request) {
   const { webSocket } = response;
-  // A handshake is nobody's to keep: it is another one only where it sets a cookie of ours.
+  // No cache keeps a handshake: it is edited only where it sets a cookie of ours.
   if (webSocket && !response.headers.getSetCookie().some(isOwnCookie)) return response;
   try {
     const edited = webSocket
@@ -149,12 +149,12 @@ function dropOwnCookies(headers) {
   for (const line of others) headers.append('set-cookie', line);
 }
 
-/** Most cookies do not have our name anywhere: looking for it is cheaper than reading a line. */
+/** Most cookies do not contain our name, and looking for it is cheaper than parsing a line. */
 function isOwnCookie(line) {
   return line.includes('portcullis') && OWN_COOKIE.test(line);
 }
 
-/** What the origin asked for, less what speaks to shared caches, and `private`. */
+/** What the origin asked for, without what addresses shared caches, and with `private`. */
 export function privateCacheControl(value) {
   let edited = PRIVATE.get(value);
   if (edited === undefined) {
@@ -166,7 +166,7 @@ export function privateCacheControl(value) {
   return edited;
 }
 
-/** The origin is not there, or broke off before its answer began. */
+/** The origin is not there, or the connection broke before its answer began. */
 function failed(error, request) {
   return trouble(UNREACHABLE, error, request);
 }

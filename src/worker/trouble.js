@@ -1,13 +1,15 @@
-// What is said when the gate or the origin cannot answer: a line in the log, and with the same request id a page to a
+// What is said when the gate or the origin cannot answer: a line in the log and, with the same request id, a page for
+// a person and plain text for anybody else. It is made here, since the module may be what broke. The page looks like
+// the module's pages, and has nothing on it that anybody sent.
 // person and a plain text to anybody else. Made here, since the module may be what broke. The page looks as the
 // module's do, and there is nothing on it that anybody sent.
 
 const LETTERS = '0123456789abcdefghjkmnpqrstvwxyz';
-/** What is logged of a host and of a path, as by the module: anybody can send longer ones. */
+/** How much of a host and of a path is logged, as in the module: anybody can send longer ones. */
 const LONGEST_HOST = 270;
 const LONGEST_PATH = 1_024;
 
-/** As in pages/layout.rs, to the letter; and its hash, which the policy names. */
+/** The style of pages/layout.rs, to the letter; and its hash, which the policy names. */
 const STYLE = [
   ':root{color-scheme:light dark;--ground:#f4f5f7;--card:#fff;--ink:#16202c;--soft:#4a5766;--line:#d8dde3;--accent:#1a4fa3;--on-accent:#fff}',
   '@media(prefers-color-scheme:dark){:root{--ground:#11161d;--card:#1a212b;--ink:#e9eef4;--soft:#b3bfcc;--line:#323d4a;--accent:#9cc2ff;--on-accent:#0b1a30}}',
@@ -47,13 +49,13 @@ export function trouble({ status, event, code, title, text }, error, asked) {
   return new Response(page({ code, title, text, request, isRead: asked.method === 'GET' }), { status, headers: OF_A_PAGE });
 }
 
-/** Host and path of an address, as they stand in it (see gate/visit.rs). */
+/** Host and path of an address, as written in it (see gate/visit.rs). */
 function where(url) {
   const [, host = '', path = ''] = /^[^:]*:\/\/([^/?#\\]*)([^?]*)/.exec(url) ?? [];
   return { host: host.slice(0, LONGEST_HOST), path: path.slice(0, LONGEST_PATH) || '/' };
 }
 
-/** Whether a person's browser opens a page: by Fetch metadata where there is any, and by what it accepts. */
+/** Whether a person's browser opens a page: by Fetch metadata where there are any, and by what it accepts. */
 function isPersons({ headers }) {
   return ['navigate', null].includes(headers.get('sec-fetch-mode')) && (headers.get('accept') ?? '').includes('text/html');
 }

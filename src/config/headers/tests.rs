@@ -1,13 +1,13 @@
 use super::*;
 use crate::json;
 
-/// The names that these settings of `headers` give, with an assertion or without.
+/// The names that these `headers` settings give, with an assertion or without.
 fn parse(settings: &str, assertion: bool, several: bool) -> Result<Headers, String> {
     let settings = json::read(settings).and_then(HeaderSettings::read).map_err(|error| error.to_string())?;
     settings.parse(assertion, several, None).map_err(|error| error.to_string())
 }
 
-/// The names that these settings of `headers` give.
+/// The names that these `headers` settings give.
 pub(crate) fn headers(settings: &str) -> Headers {
     parse(settings, false, false).unwrap()
 }

@@ -1,4 +1,4 @@
-//! The tokens of machines, and the rules that take them.
+//! Machine tokens, and the rules that take them.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn a_rule_takes_the_tokens_it_names() {
     let ci = with(service("ci", "a"), "groups", json!(["admins", "others"]));
     settings["tokens"] = json!([issuer("api"), ci, with(issuer("other"), "types", json!(["JWT"]))]);
     settings["rules"][1]["tokens"] = json!(["ci", "api"]);
-    // The client of another issuer, and an access token that its type tells from an ID token, are no matter.
+    // The client of another issuer does not matter, nor does an access token whose type tells it from an ID token.
     let of_client = with(issuer("typed"), "audiences", json!(["c"]));
     let elsewhere = with(with(of_client.clone(), "types", json!(["JWT"])), "issuer", json!("https://other.example"));
     settings["tokens"].as_array_mut().unwrap().extend([of_client, with(elsewhere, "id", json!("elsewhere"))]);

@@ -1,4 +1,4 @@
-//! What looks like a value and would be none: a `null`, and a list with nothing in it.
+//! What looks like a value but is none: a `null`, and an empty list.
 
 use serde_json::json;
 

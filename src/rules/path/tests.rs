@@ -28,19 +28,19 @@ fn every_reading_is_listed() {
         ("/a%2Fb", &["/a%2Fb", "/a/b"]),
         ("/a%252Fb", &["/a%252Fb", "/a%2Fb", "/a/b"]),
         ("/a\\b", &["/a\\b", "/a/b", "/ab"]),
-        // Caddy looks for a file by a pattern, in which a backslash stands before a letter that is meant.
+        // Caddy looks for a file by a pattern, in which a backslash precedes a literal letter.
         ("/a%5cdmin/secret", &["/a/dmin/secret", "/admin/secret"]),
-        // CivetWeb drops dots at the end, and Windows; Mojolicious a segment of three.
+        // CivetWeb and Windows drop dots at the end; Mojolicious a segment of three.
         ("/admin./secret", &["/admin./secret", "/admin/secret"]),
         ("/admin%2e./secret..", &["/admin/secret"]),
         ("/.../admin/x", &["/.../admin/x", "/admin/x"]),
-        // nginx, where the prefix of a location ends within a segment; its alias does not.
+        // nginx, where the prefix of a location ends within a segment, but its alias does not.
         ("/public../admin", &["/public../admin", "/public/admin", "/admin"]),
         ("/a/public%2e%2e%2fadmin", &["/a/public/admin", "/admin"]),
         ("/public/%2e../..%2fadmin", &["/public/admin", "/admin"]),
         ("/admin/...", &["/admin/...", "/admin/"]),
         ("/a;x/b", &["/a;x/b", "/a/b"]),
-        // Steps in every order: resolved before the separators are decoded, cut before that, and so on.
+        // Steps in any order: resolved before the separators are decoded, cut before that, and so on.
         ("/public/a%2fb/%2e%2e/%2e%2e/secret", &["/secret", "/public/secret"]),
         ("/public/p/q/%2e%2e;a%2fb/%2e%2e;c%2fd/%2e%2e;e%2ff/secret", &["/secret"]),
         ("/pub/%73ecret%2fx", &["/pub/secret%2fx", "/pub/%73ecret/x", "/pub/secret/x"]),
@@ -55,10 +55,10 @@ fn every_reading_is_listed() {
         ("/%2fx/admin", &["/admin"]),
         ("/\\x/admin", &["/admin"]),
         ("/a/..//x/admin", &["/admin"]),
-        // Cut at the first parameter, with all that is behind it.
+        // Cut at the first parameter, with everything after it.
         ("/admin/secret;/x.css", &["/admin/secret/x.css", "/admin/secret"]),
         ("/admin%3b/x.css", &["/admin"]),
-        // The session of ASP.NET that keeps no cookie.
+        // ASP.NET's session without a cookie.
         ("/(S(abc))/admin", &["/(S(abc))/admin", "/admin"]),
         ("/a/(A(x)F(y))%2Fb/(S())", &["/a/b"]),
         ("/pro/(S(x))tected/(F(y))", &["/protected"]),
@@ -83,12 +83,12 @@ fn every_reading_is_listed() {
 
 #[test]
 fn a_path_that_costs_too_much_is_refused() {
-    // What has one reading costs nothing, however long it is; one more doubles it.
+    // What has one reading costs nothing, however long; a second one doubles it.
     let long = |words: usize| format!("/{}", "%20".repeat(words));
     assert!(RequestPath::parse(&long(20_000)).is_ok());
     assert!(RequestPath::parse(&format!("{}%2e", long(5_000))).is_ok());
     assert_eq!(RequestPath::parse(&format!("{}%2e", long(20_000))).map(|_| ()), Err(PathError::TooManyReadings));
-    // Three dozen readings of two thousand bytes, alike but for the last few.
+    // Three dozen readings of two thousand bytes, the same but for the last few.
     let deep = |segments: usize| format!("/{}%2f%25252e/.%253f", "a/".repeat(segments));
     assert_eq!(RequestPath::parse(&deep(1_009)).map(|_| ()), Err(PathError::TooManyReadings));
     assert!(RequestPath::parse(&deep(100)).is_ok());

@@ -32,7 +32,7 @@ fn matching() {
 fn a_long_path_costs_no_more_than_its_length_allows() {
     let path = "/a".repeat(8_000);
     assert!(!pattern("/**/a/**/a/**/a/**/a/**/b").matches(&path));
-    // Behind the last `**` nothing is tried twice.
+    // After the last `**` nothing is tried twice.
     let long = pattern(&format!("/**{}/b", "/a".repeat(4_000)));
     assert!((0..100).all(|_| !long.matches(&path)));
 }
