@@ -31,7 +31,7 @@
 //! | [`switch`] | what an operator changed at run time |
 //! | `worker` | the platform (wasm32 only) |
 //!
-//! [`claims`], `json`, [`keyring`], [`secret`], [`service_token`], [`time`] and [`wildcard`] are nouns
+//! [`claims`], `json`, [`keyring`], `ring`, [`secret`], [`service_token`], [`time`] and [`wildcard`] are nouns
 //! that the rooms share.
 //!
 //! # One request's walk

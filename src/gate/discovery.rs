@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long past its freshness a document is still believed while the provider cannot be reached: a day. A provider
-/// that is down for longer has other worries, and a withdrawn key must stop counting some day.
+/// that is down for longer has other worries, and a withdrawn key must stop counting at some point.
 pub(super) const STALE: Lifetime = Lifetime::from_seconds(86_400);
 /// How long a request waits for a document that is being fetched, in milliseconds: as long as that call may take, and
 /// one look more.
@@ -61,7 +61,7 @@ pub(super) struct Shelf<D> {
     calls: Budget,
     /// When the call that is under way began.
     under_way: Option<Timestamp>,
-    /// Why the last call brought nothing, if it did not.
+    /// Why the last call failed, if it did.
     failed: Option<Trouble>,
 }
 

@@ -74,7 +74,7 @@ impl Selector {
             Self::Email(emails) => owns(claims, |address, _| is_one_of(address, emails)),
             Self::EmailDomain(domains) => owns(claims, |_, domain| is_one_of(domain, domains)),
             Self::Claim(path, test) => match claims.values(path) {
-                // Whose address it is nobody knows until it is verified, and a test of the claim by name is no
+                // Nobody knows whose address it is until it is verified, and a test of the claim by name is no
                 // exception.
                 values if values.iter().any(|value| test.passes(value)) => {
                     let is_theirs = || claims.verified_email().is_some_and(|address| test.passes(&address.into()));
@@ -289,7 +289,7 @@ fn among(own: &Names, named: &[String]) -> Truth {
     }
 }
 
-/// Whether the person's address, with its domain, passes `is_such`. Whose address it is nobody knows until it is
+/// Whether the person's address, with its domain, passes `is_such`. Nobody knows whose address it is until it is
 /// verified, and what is not a plain address could be any.
 fn owns(claims: &Claims, is_such: impl Fn(&str, &str) -> bool) -> Truth {
     let Some(address) = claims.email() else {

@@ -48,8 +48,8 @@ pub enum PatternError {
     PartialDepth,
     /// A space at the start or the end of a segment, which nobody sees.
     OuterSpace,
-    /// A character that no reading of a path has: `%`, `?`, `#`, `;`, `\`, a control character. Or one that stands
-    /// for alternatives elsewhere: `{`, `}`, `|`.
+    /// A character that no rule can name, since servers do not take it for itself: `%`, `?`, `#`, `;`, `\`, a control
+    /// character. Or one that stands for alternatives elsewhere: `{`, `}`, `|`.
     Character(char),
 }
 
