@@ -40,8 +40,8 @@ pub struct Selection {
 ///
 /// Claims come from an ID token or an access token whose checks are done, from a service token whose hash is in the
 /// settings, or from a session cookie whose signature was verified. Other crates have no other way to make them, and
-/// this one uses no other (a test counts the places). (Natively, the commands suppose ID tokens, see
-/// `IdToken::supposed`, and tests make claims of any value.)
+/// this one uses no other (a test counts the places). Natively, the commands suppose ID tokens (see
+/// `IdToken::supposed`), and tests make claims of any value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     subject: String,
@@ -298,7 +298,7 @@ fn visible(text: &str) -> String {
     seen.trim_start_matches(|letter: char| letter.is_whitespace() || changes_another(letter)).trim_end().to_owned()
 }
 
-/// Claims that nobody vouched for, as tests make them: the Worker has no way to.
+/// Claims that nobody vouched for, as tests make them: the Worker cannot.
 #[cfg(not(target_arch = "wasm32"))]
 impl TryFrom<Value> for Claims {
     type Error = String;

@@ -125,7 +125,7 @@ fn escape_group(group: &str) -> Cow<'_, str> {
     Cow::Owned(escape(group).replace(',', "%2C"))
 }
 
-/// Whether a value needs no escaping: most do not, and looking is cheaper than encoding.
+/// Whether a value needs no escaping: most need none, and looking is cheaper than encoding.
 fn is_plain(value: &str) -> bool {
     let visible = value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'%');
     visible && !value.starts_with(' ') && !value.ends_with(' ')

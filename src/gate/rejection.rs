@@ -24,7 +24,7 @@ const LONGEST_HOST: usize = 270;
 pub enum Rejection {
     /// The host is not in the settings: as it was asked for, for the log alone.
     Host(String),
-    /// Plain HTTP, and not a plain read.
+    /// Plain HTTP, and more than a read.
     Insecure,
     /// The path cannot be read.
     Path(PathError),
