@@ -51,26 +51,24 @@
 //!
 //! ```compile_fail,E0599
 //! use portcullis::{oidc::*, secret::Secret, time::Timestamp};
-//! fn check(
-//!     token: UntrustedIdToken<'_>,
-//!     provider: &Registration,
+//! fn check<'t>(
+//!     token: UntrustedIdToken<'t>,
 //!     proof: &SignatureProof,
 //!     nonce: &Secret<String>,
 //!     now: Timestamp,
-//! ) -> Result<IdToken, IdTokenError> {
+//! ) -> Result<IdToken<'t>, IdTokenError> {
 //!     token.proven(proof, nonce, None, now)
 //! }
 //! ```
 //! ```
 //! use portcullis::{oidc::*, secret::Secret, time::Timestamp};
-//! fn check(
-//!     token: UntrustedIdToken<'_>,
-//!     provider: &Registration,
+//! fn check<'t>(
+//!     token: UntrustedIdToken<'t>,
 //!     proof: &SignatureProof,
 //!     nonce: &Secret<String>,
 //!     now: Timestamp,
-//! ) -> Result<IdToken, IdTokenError> {
-//!     token.addressed_to(provider)?.proven(proof, nonce, None, now)
+//! ) -> Result<IdToken<'t>, IdTokenError> {
+//!     token.addressed_to_us()?.proven(proof, nonce, None, now)
 //! }
 //! ```
 //!
@@ -78,23 +76,23 @@
 //!
 //! ```compile_fail,E0451
 //! use portcullis::{oidc::*, secret::Secret, time::Timestamp};
-//! fn check(
-//!     token: AddressedIdToken<'_>,
+//! fn check<'t>(
+//!     token: AddressedIdToken<'t>,
 //!     proof: &SignatureProof,
 //!     nonce: &Secret<String>,
 //!     now: Timestamp,
-//! ) -> Result<IdToken, IdTokenError> {
+//! ) -> Result<IdToken<'t>, IdTokenError> {
 //!     token.proven(&SignatureProof { message: [0; 32] }, nonce, None, now)
 //! }
 //! ```
 //! ```
 //! use portcullis::{oidc::*, secret::Secret, time::Timestamp};
-//! fn check(
-//!     token: AddressedIdToken<'_>,
+//! fn check<'t>(
+//!     token: AddressedIdToken<'t>,
 //!     proof: &SignatureProof,
 //!     nonce: &Secret<String>,
 //!     now: Timestamp,
-//! ) -> Result<IdToken, IdTokenError> {
+//! ) -> Result<IdToken<'t>, IdTokenError> {
 //!     token.proven(proof, nonce, None, now)
 //! }
 //! ```
@@ -103,14 +101,14 @@
 //!
 //! ```compile_fail,E0599
 //! use portcullis::{claims::{Claims, Selection}, oidc::*};
-//! fn select(token: AddressedIdToken<'_>, provider: &Registration, selection: &Selection) -> Claims {
-//!     token.claims(provider, None, selection)
+//! fn select(token: AddressedIdToken<'_>, selection: &Selection) -> Claims {
+//!     token.claims(None, selection)
 //! }
 //! ```
 //! ```
 //! use portcullis::{claims::{Claims, Selection}, oidc::*};
-//! fn select(token: IdToken, provider: &Registration, selection: &Selection) -> Claims {
-//!     token.claims(provider, None, selection)
+//! fn select(token: IdToken<'_>, selection: &Selection) -> Claims {
+//!     token.claims(None, selection)
 //! }
 //! ```
 //!

@@ -288,7 +288,7 @@ fn no_letter_of_a_token_can_be_another() {
         let isolate = Attempt::new(&[algorithm]).isolate();
         let provider = isolate.gate.config().provider("work").unwrap();
         let proven = |text: &str| {
-            let Ok(addressed) = UntrustedIdToken::parse(text, provider).and_then(|token| token.addressed_to(provider))
+            let Ok(addressed) = UntrustedIdToken::parse(text, provider).and_then(UntrustedIdToken::addressed_to_us)
             else {
                 return false;
             };

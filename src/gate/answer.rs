@@ -1,6 +1,5 @@
 //! [`Answer`]: what the gate says itself. It is never taken for another media type, its address never reaches another
 //! site as a referrer, and no cache keeps it but for the client script and the public keys of the assertion.
-//! for the client script and the public keys of the assertion.
 
 use std::borrow::Cow;
 

@@ -184,21 +184,22 @@ impl Gate {
             }
             None => None,
         };
-        Ok((id_token.claims(provider, userinfo.as_ref(), &self.config.selection), tokens.id_token))
+        Ok((id_token.claims(userinfo.as_ref(), &self.config.selection), tokens.id_token))
     }
 
-    async fn check_id_token<E: Edge, H: RequestHead>(
+    async fn check_id_token<'t, E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,
-        provider: &Registration,
-        tokens: &TokenResponse,
+        provider: &'t Registration,
+        tokens: &'t TokenResponse,
         pending: &PendingLogin,
-    ) -> Result<IdToken, Rejection> {
+    ) -> Result<IdToken<'t>, Rejection> {
         let refused = |error: IdTokenError| Rejection::IdToken(error);
         let addressed = UntrustedIdToken::parse(tokens.id_token.expose(), provider)
-            .and_then(|token| token.addressed_to(provider))
+            .and_then(UntrustedIdToken::addressed_to_us)
             .map_err(refused)?;
-        let proof = self.prove(request, provider.publisher(), &addressed.signed()).await.map_err(|why| match why {
+        let publisher = addressed.provider().publisher();
+        let proof = self.prove(request, publisher, &addressed.signed()).await.map_err(|why| match why {
             Unproven::MetadataDown(trouble) => Rejection::ProviderDown(trouble),
             Unproven::KeysDown(trouble) => Rejection::KeysDown(trouble),
             Unproven::NoKey | Unproven::NewKeysDown(Trouble::Budget) => Rejection::NoKey,

@@ -14,7 +14,7 @@ use crate::{
     claims::Claims,
     config::{Access, Site},
     edge::{Entropy, RequestHead},
-    oidc::{AccessToken, AccessTokenError, IdToken},
+    oidc::{AccessToken, AccessTokenError, IdToken, IdTokenError},
     policy::{Facts, Policy, StepUp, Verdict, address_of},
     rules::{RequestPath, Target},
     session::Session,
@@ -97,6 +97,9 @@ pub enum NotSupposed {
     /// The settings do not have this issuer of access tokens.
     #[error("there is no issuer of access tokens of this id in the settings")]
     Issuer,
+    /// An ID token would be refused for its payload.
+    #[error(transparent)]
+    IdToken(IdTokenError),
     /// An access token would be refused for its payload.
     #[error(transparent)]
     AccessToken(AccessTokenError),
@@ -145,7 +148,7 @@ impl Gate {
     /// See [`NotSupposed`].
     pub fn suppose(
         &self,
-        token: &IdToken,
+        claims: &str,
         provider: &str,
         url: &str,
         now: Timestamp,
@@ -159,7 +162,8 @@ impl Gate {
             return Ok(None);
         };
         let visit = Visit::new(site, address);
-        let claims = token.claims(provider, None, &self.config.selection);
+        let token = IdToken::supposed(claims, provider, now).map_err(NotSupposed::IdToken)?;
+        let claims = token.claims(None, &self.config.selection);
         let session = Session::begin(claims, provider.issuer.as_str(), self.binding(visit.site()), now, entropy);
         let cookie = session.sign(&self.keys).map_err(|_| NotSupposed::TooLong)?;
         Ok(Some(format!("{}={cookie}", visit.cookie_names().session())))

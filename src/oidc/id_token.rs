@@ -3,7 +3,7 @@
 //! 8 with 1, since no claim is read under an algorithm that the settings do not pin.
 //!
 //! The steps are spread over three types, each of which needs the one before: [`UntrustedIdToken::parse`] takes steps
-//! 1, 7 and 8, [`UntrustedIdToken::addressed_to`] steps 2 to 5, and [`AddressedIdToken::proven`] step 6, by demanding
+//! 1, 7 and 8, [`UntrustedIdToken::addressed_to_us`] steps 2 to 5, and [`AddressedIdToken::proven`] step 6, by demanding
 //! the [`SignatureProof`], and steps 9 to 13. Only the last makes an [`IdToken`], and only an [`IdToken`] makes
 //! [`Claims`] of a login.
 
@@ -36,20 +36,23 @@ const SUBJECT_BYTES: usize = 255;
 
 /// A parsed ID token. Its header names an algorithm that the settings pin; nothing else has been checked.
 pub struct UntrustedIdToken<'t> {
+    provider: &'t Registration,
     jws: PinnedJws<'t>,
     claims: jwt_compact::Claims<ClaimSet>,
 }
 
 /// An ID token that says it is from the provider, for us. Its signature has not been verified.
 pub struct AddressedIdToken<'t> {
+    provider: &'t Registration,
     jws: PinnedJws<'t>,
     claims: jwt_compact::Claims<ClaimSet>,
     subject: String,
 }
 
-/// An ID token that passed every check.
+/// An ID token that passed every check, and the provider that it passed them for.
 #[derive(Debug)]
-pub struct IdToken {
+pub struct IdToken<'p> {
+    provider: &'p Registration,
     subject: String,
     issued: Timestamp,
     claims: BTreeMap<String, Value>,
@@ -94,12 +97,12 @@ pub enum IdTokenError {
 }
 
 impl<'t> UntrustedIdToken<'t> {
-    /// Parses `text`.
+    /// Parses `text`, which `provider` sent: every further step is about this provider.
     ///
     /// # Errors
     /// Step 1: an encrypted token is refused, since none was agreed on. Steps 7 and 8: the
     /// algorithm is one the settings pin, and never a symmetric one, which no setting can name.
-    pub fn parse(text: &'t str, provider: &Registration) -> Result<Self, IdTokenError> {
+    pub fn parse(text: &'t str, provider: &'t Registration) -> Result<Self, IdTokenError> {
         let jws = UntrustedJws::parse(text)?;
         // RFC 8725, 3.11: a token that names a type is not an ID token unless that is the plain one.
         if jws.token_type().is_some_and(|name| !name.eq_ignore_ascii_case("JWT")) {
@@ -107,15 +110,15 @@ impl<'t> UntrustedIdToken<'t> {
         }
         let jws = jws.pinned(&provider.algorithms)?;
         let claims = jws.claims().ok_or(IdTokenError::Payload)?;
-        Ok(Self { jws, claims })
+        Ok(Self { provider, jws, claims })
     }
 
     /// Steps 2 to 5: who issued it, and for whom.
     ///
     /// # Errors
     /// The first step that fails.
-    pub fn addressed_to(self, provider: &Registration) -> Result<AddressedIdToken<'t>, IdTokenError> {
-        let claims = &self.claims.custom.0;
+    pub fn addressed_to_us(self) -> Result<AddressedIdToken<'t>, IdTokenError> {
+        let (provider, claims) = (self.provider, &self.claims.custom.0);
         // 2. The issuer is the provider's, byte for byte.
         if text(claims, "iss") != Some(provider.issuer.as_str()) {
             return Err(IdTokenError::Issuer);
@@ -139,11 +142,16 @@ impl<'t> UntrustedIdToken<'t> {
             return Err(IdTokenError::AuthorizedParty);
         }
         let subject = subject(claims).ok_or(IdTokenError::Subject)?.to_owned();
-        Ok(AddressedIdToken { jws: self.jws, claims: self.claims, subject })
+        Ok(AddressedIdToken { provider, jws: self.jws, claims: self.claims, subject })
     }
 }
 
-impl AddressedIdToken<'_> {
+impl<'t> AddressedIdToken<'t> {
+    /// Whose keys count, and nobody else's.
+    pub fn provider(&self) -> &'t Registration {
+        self.provider
+    }
+
     /// What the signature has to be verified on.
     pub fn signed(&self) -> Signed<'_> {
         self.jws.signed()
@@ -159,7 +167,7 @@ impl AddressedIdToken<'_> {
         nonce: &Secret<String>,
         access_token: Option<&Secret<String>>,
         now: Timestamp,
-    ) -> Result<IdToken, IdTokenError> {
+    ) -> Result<IdToken<'t>, IdTokenError> {
         // 6. (7, 8: done by parsing.) The signature.
         if !proof.is_for(&self.signed()) {
             return Err(IdTokenError::Signature);
@@ -189,22 +197,22 @@ impl AddressedIdToken<'_> {
         {
             return Err(IdTokenError::AccessTokenHash);
         }
-        Ok(IdToken { subject: self.subject, issued, claims })
+        Ok(IdToken { provider: self.provider, subject: self.subject, issued, claims })
     }
 }
 
-impl IdToken {
+impl<'p> IdToken<'p> {
     /// A token with these claims that nobody signed: for the command that explains decisions, whose gate has a key of
     /// its own and no origin. It does not exist in the Worker: the feature does not compile for it (see `lib.rs`).
     ///
     /// # Errors
     /// [`IdTokenError::Payload`] and [`IdTokenError::Subject`], as for a token that was sent.
     #[cfg(feature = "check")]
-    pub fn supposed(claims: &str, now: Timestamp) -> Result<Self, IdTokenError> {
+    pub fn supposed(claims: &str, provider: &'p Registration, now: Timestamp) -> Result<Self, IdTokenError> {
         let ClaimSet(claims) = ClaimSet::read(claims).map_err(|_| IdTokenError::Payload)?;
         let issued = claims.get("iat").and_then(moment).unwrap_or(now);
         let subject = subject(&claims).ok_or(IdTokenError::Subject)?.to_owned();
-        Ok(Self { subject, issued, claims })
+        Ok(Self { provider, subject, issued, claims })
     }
 
     /// Who signed in (`sub`).
@@ -214,7 +222,8 @@ impl IdToken {
 
     /// The claims that the settings select, from the ID token first, and where it is silent from the userinfo answer,
     /// if the provider was asked for one.
-    pub fn claims(&self, provider: &Registration, userinfo: Option<&UserInfo>, selection: &Selection) -> Claims {
+    pub fn claims(&self, userinfo: Option<&UserInfo>, selection: &Selection) -> Claims {
+        let provider = self.provider;
         let nothing = BTreeMap::new();
         let more = userinfo.map_or(&nothing, UserInfo::claims);
         let says = |name: &str| self.claims.get(name).is_some_and(|value| !value.is_null());
@@ -315,7 +324,7 @@ mod tests {
         };
         let (ada, mallory) = (token("ada"), token("mallory"));
         let addressed =
-            |text| UntrustedIdToken::parse(text, &provider).and_then(|token| token.addressed_to(&provider)).unwrap();
+            |text| UntrustedIdToken::parse(text, &provider).and_then(UntrustedIdToken::addressed_to_us).unwrap();
         let jwk = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode([1; 32]) }] });
         let keys = KeySet::parse(&jwk.to_string()).unwrap();
         let key = keys.candidates(Algorithm::EdDsa, None, &[Algorithm::EdDsa]).next().unwrap();

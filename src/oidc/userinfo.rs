@@ -51,7 +51,7 @@ impl UserInfo {
     ///
     /// # Errors
     /// See [`UserInfoError`].
-    pub fn parse(reply: &Reply, id_token: &IdToken) -> Result<Self, UserInfoError> {
+    pub fn parse(reply: &Reply, id_token: &IdToken<'_>) -> Result<Self, UserInfoError> {
         if reply.status != 200 {
             return Err(UserInfoError::Status(reply.status));
         }

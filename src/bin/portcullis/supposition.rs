@@ -13,8 +13,7 @@ use base64::{
 use portcullis::{
     config::ConfigError,
     edge::{Entropy, Original, RequestHead},
-    gate::{Explanation, Gate, TOKEN_HEADER},
-    oidc::IdToken,
+    gate::{Explanation, Gate, NotSupposed, TOKEN_HEADER},
     time::Timestamp,
 };
 use serde_json::Value;
@@ -124,13 +123,15 @@ impl Bench {
     pub(crate) fn explain(&self, supposed: &mut Supposition) -> Result<Explanation, Failure> {
         match supposed.asker.clone() {
             Some(Asker::Person { claims, provider }) => {
-                let token = IdToken::supposed(&claims, supposed.now)
-                    .map_err(|error| given(format!("claims: {error}{}", syntax(&claims))))?;
                 let first = self.gate.config().providers.first().map(|provider| provider.id.as_str());
                 let provider = provider.as_deref().or(first).unwrap_or_default();
                 let random = ThrownAway(Cell::new(0));
-                let cookie = self.gate.suppose(&token, provider, &supposed.url, supposed.now, &random);
-                if let Some(cookie) = cookie.map_err(|error| given(format!("{provider}: {error}")))? {
+                let cookie = self.gate.suppose(&claims, provider, &supposed.url, supposed.now, &random);
+                let cookie = cookie.map_err(|error| match error {
+                    NotSupposed::IdToken(error) => given(format!("claims: {error}{}", syntax(&claims))),
+                    error => given(format!("{provider}: {error}")),
+                });
+                if let Some(cookie) = cookie? {
                     supposed.add_cookie(cookie);
                 }
             }
