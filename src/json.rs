@@ -1,6 +1,5 @@
 //! JSON (RFC 8259): [`read`] turns a text into a value, and [`Table`] and the functions beside it turn values into
 //! types; [`JsonError`] says what does not fit, and where.
-//! typed things of values; [`JsonError`] says what does not fit, and where.
 //!
 //! A member that occurs twice is refused, however deep: two readers that choose differently are how a text gets
 //! misread. With [`read`], the whole text is refused; with [`read_sparing`], the list entry that it is in. One reader

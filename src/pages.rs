@@ -1,6 +1,5 @@
 //! What a person sees: plain, quick, readable in light and dark, with no scripts except for the fragment and the end
 //! of a pop-up; and the script that the site's own pages may use ([`client`]).
-//! fragment and the end of a pop-up; and the script that pages of the site may use ([`client`]).
 //!
 //! A page is HTML with its styles inside and a policy that names their hash. Text is escaped where
 //! it is put in. Nothing here decides anything.

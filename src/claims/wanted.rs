@@ -1,6 +1,5 @@
 //! [`Wanted`]: one thing that the settings want to know about a person; [`ClaimTest`]: what a rule asks of a claim's
 //! value.
-//! of a claim's value.
 
 use serde_json::Value;
 

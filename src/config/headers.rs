@@ -1,5 +1,4 @@
 //! [`Headers`]: the names of the headers that tell the origin who is there, and every name that a client may not use.
-//! may not use.
 //!
 //! A preset is a family of names that applications already know. The whole family is taken from clients, including
 //! the names that nothing is sent under: an application that believes one of them believes all of them. The same

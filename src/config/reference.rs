@@ -1,6 +1,5 @@
 //! The settings, one by one, as the manual prints them. Tests compare `docs/settings.md` with this list, and this
 //! list with what the settings take.
-//! list, and this list with what the settings take.
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]

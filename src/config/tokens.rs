@@ -1,5 +1,4 @@
 //! What machines show: issuers' access tokens, and the gate's own service tokens; and which of them a rule takes.
-//! rule takes.
 
 use std::rc::Rc;
 

@@ -1,6 +1,5 @@
 //! What a machine shows in place of a session, on rules that take it: an access token in `Authorization: Bearer` (RFC
 //! 6750, 2.1), or a service token in a header of its own.
-//! `Authorization: Bearer` (RFC 6750, 2.1), or a service token in a header of its own.
 //!
 //! Where a token is shown, it decides, and the cookie is not looked at. A machine cannot sign in, so the answer to a
 //! bad token is never a redirect and never a page (RFC 6750, 3).

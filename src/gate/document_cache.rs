@@ -1,6 +1,5 @@
 //! Providers' documents in KV, where all isolates find them: each under our MAC, since whoever can write there could
 //! otherwise plant keys of their own.
-//! could otherwise name his own keys.
 
 use std::rc::Rc;
 

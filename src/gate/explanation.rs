@@ -1,6 +1,5 @@
 //! [`Gate::explain`]: a decision with its reasons, for the commands that explain and test rules. None of it is in the
 //! Worker.
-//! of it is in the Worker.
 //!
 //! [`Gate::decide`] decides, here as there. The reasons are looked up afterwards, by the steps that it took: the same
 //! matcher, the same selectors, the same session.

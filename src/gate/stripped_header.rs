@@ -1,6 +1,5 @@
 //! [`StrippedHeader`]: client headers that go no further, since an origin could take one for the gate's word, or be
 //! led by it to serve something other than was judged.
-//! word, or be led by it elsewhere than was judged.
 
 use super::{TOKEN_HEADER, method::METHOD_HEADERS};
 use crate::config::Headers;

@@ -1,6 +1,5 @@
 //! What the visitor is told when the gate says no: what happened, and what to do. No text tells an attacker more than
 //! its code does.
-//! attacker more than its code does.
 
 use super::Rejection;
 use crate::oidc::AuthorizationError;

@@ -1,5 +1,4 @@
 //! A machine's access token in JWT form, and its checks: RFC 9068, 4, under the rules of RFC 8725.
-//! RFC 8725.
 //!
 //! As with the ID token, the steps are spread over three types, each of which needs the one before:
 //! [`UntrustedAccessToken::parse`] checks the form, [`UntrustedAccessToken::addressed_to`] checks who issued it, and

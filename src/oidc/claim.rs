@@ -1,6 +1,5 @@
 //! A claim in a token or a userinfo answer: where to find it, and what can be read of it. One that is there in a form
 //! that cannot be read is told apart from one that is absent: a rule that keeps people out must not take it for a no.
-//! be read is told from one that is not there, since a rule that keeps out must not take it for a no.
 
 use std::collections::BTreeMap;
 

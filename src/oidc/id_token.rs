@@ -1,11 +1,10 @@
 //! The ID token and its checks: OpenID Connect Core 1.0, 3.1.3.7, step by step and in order, except that 7 and 8 come
 //! with 1, since no claim is read under an algorithm that the settings do not pin.
-//! 8 with 1, since no claim is read under an algorithm that the settings do not pin.
 //!
 //! The steps are spread over three types, each of which needs the one before: [`UntrustedIdToken::parse`] takes steps
-//! 1, 7 and 8, [`UntrustedIdToken::addressed_to_us`] steps 2 to 5, and [`AddressedIdToken::proven`] step 6, by demanding
-//! the [`SignatureProof`], and steps 9 to 13. Only the last makes an [`IdToken`], and only an [`IdToken`] makes
-//! [`Claims`] of a login.
+//! 1, 7 and 8, [`UntrustedIdToken::addressed_to_us`] steps 2 to 5, and [`AddressedIdToken::proven`] step 6, by
+//! demanding the [`SignatureProof`], and steps 9 to 13. Only the last makes an [`IdToken`], and only an [`IdToken`]
+//! makes [`Claims`] of a login.
 
 use std::collections::BTreeMap;
 

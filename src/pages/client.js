@@ -1,8 +1,6 @@
 // The client script, served at /.auth/client.js: a `fetch` for pages that outlive their session. At the gate's 401 it
 // offers to sign in, in a window of its own or by leaving the page, and then sends the request once more.
 // docs/single-page-apps.md says how to use it.
-// gate's 401 it offers to sign in, in a window of its own or by leaving the page, and then sends the
-// request once more. docs/single-page-apps.md says how it is used.
 //
 // It runs with the page's rights, so nothing here protects the site; it must not do more than the page asked for. It
 // takes part only in requests to this origin, follows no address but the gate's own login, and believes only

@@ -1,7 +1,5 @@
 //! The scripts of our own pages: a fragment never leaves the browser, so only a script can carry it through a login;
 //! and only a script can close a window. Each does nothing else, and every page works without its script.
-//! through a login; and only a script can end a window. Each does nothing else, and every page works
-//! without its script.
 
 /// On the way to the provider: keeps the fragment under the login's key, and takes the address whose state says so. A
 /// browser that refuses storage goes on without the fragment.

@@ -1,6 +1,5 @@
 //! [`Verdict`]: what each selector of a policy says, for the command that explains a decision. None of it is in the
 //! Worker.
-//! of it is in the Worker.
 
 use super::{Facts, Policy, Selector, selector::Truth};
 use crate::claims::Claims;

@@ -1,6 +1,5 @@
 //! [`Index`]: which rules come into question for a path, found by the literal segments that their patterns begin
 //! with. With a thousand rules, a path costs only what the rules along it cost.
-//! patterns begin with. A thousand rules cost what those on the way to one path cost.
 
 use super::{Pattern, pattern::split_segment};
 

@@ -1,6 +1,5 @@
 //! [`VerificationCache`]: the sessions that an isolate has verified, so that a page with twenty images costs one
 //! signature and not twenty-one.
-//! one signature and not twenty-one.
 //!
 //! A cookie is found here only if it is, byte for byte, one whose signature was verified; whether it counts here and
 //! now is checked each time. What is remembered is what the cookie itself says, so forgetting it changes nothing.

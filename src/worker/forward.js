@@ -1,6 +1,5 @@
 // Carries out a plan: the edits that the gate asks for, on the platform's own objects. Bodies and WebSockets pass
 // through untouched.
-// WebSockets pass through untouched.
 
 import { trouble } from './trouble.js';
 

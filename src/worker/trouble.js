@@ -1,8 +1,6 @@
 // What is said when the gate or the origin cannot answer: a line in the log and, with the same request id, a page for
 // a person and plain text for anybody else. It is made here, since the module may be what broke. The page looks like
 // the module's pages, and has nothing on it that anybody sent.
-// person and a plain text to anybody else. Made here, since the module may be what broke. The page looks as the
-// module's do, and there is nothing on it that anybody sent.
 
 const LETTERS = '0123456789abcdefghjkmnpqrstvwxyz';
 /** How much of a host and of a path is logged, as in the module: anybody can send longer ones. */

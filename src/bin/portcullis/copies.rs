@@ -1,6 +1,5 @@
 //! Text of pages in other files: generators also write it into scripts, search indices and feeds, which the page's
 //! rule does not guard.
-//! of the page does not guard.
 
 use std::{
     collections::HashMap,

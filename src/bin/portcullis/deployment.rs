@@ -1,6 +1,5 @@
 //! [`Deployment`]: the settings where they are written, and what surrounds them: `wrangler.toml`, with
 //! `portcullis.json` and `.dev.vars` beside it.
-//! `portcullis.json` and `.dev.vars` beside it.
 
 use std::{
     collections::HashMap,
