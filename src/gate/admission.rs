@@ -4,13 +4,13 @@ use core::ops::ControlFlow::{Break, Continue};
 
 use super::{
     Denial, Endpoint, Forward, Gate, Goal, Rejection, Unchecked, Visit,
-    bearer::{Machine, Shown, keeps_token},
+    bearer::{Machine, Shown},
     rule_match::{RuleMatch, RuledRequest},
     same_origin::SameOrigin,
 };
 use crate::{
     claims::Claims,
-    config::{Access, Rule, Site},
+    config::{Access, Site},
     edge::RequestHead,
     policy::{Denied, Facts, Granted, Policy, StepUp, address_of},
     rules::{RequestPath, Target},
@@ -58,7 +58,7 @@ pub struct Finding {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Admitted {
     identity: Identity,
-    keeps_token: bool,
+    withholds_token: bool,
 }
 
 /// Who is admitted.
@@ -76,17 +76,17 @@ pub(super) enum Identity {
 
 impl Admitted {
     fn of(identity: Identity) -> Self {
-        Self { identity, keeps_token: false }
+        Self { identity, withholds_token: false }
     }
 
-    /// With `keeps_token`, `Authorization` held a token for the gate and is not forwarded.
-    fn keeping(self, keeps_token: bool) -> Self {
-        Self { keeps_token, ..self }
+    /// With `withholds_token`, `Authorization` held a token for the gate and is not forwarded.
+    fn withholding(self, withholds_token: bool) -> Self {
+        Self { withholds_token, ..self }
     }
 
     /// Whether `Authorization` is kept from the origin.
-    pub(super) fn keeps_token(&self) -> bool {
-        self.keeps_token || matches!(&self.identity, Identity::Machine(machine) if machine.keeps_token())
+    pub(super) fn withholds_token(&self) -> bool {
+        self.withholds_token || matches!(&self.identity, Identity::Machine(machine) if machine.withholds_token())
     }
 
     /// For a public rule, or a preflight.
@@ -169,23 +169,23 @@ impl Gate {
             None => cookies.as_ref().and_then(|cookies| self.session_of(cookies, site, now)),
         };
         // 7. Public. A rule that is switched to public still does not pass on the tokens it accepts.
-        let takes_it = |rule: &Rule| rule.tokens.as_ref().is_some_and(|taken| keeps_token(head, taken));
-        let keeps = || takes_it(rule) || self.beside(ruled.rules()).any(takes_it);
+        let withholds = |ruled: &RuledRequest<'_, '_, H>| self.withholds_token(ruled.rules(), head);
         if ruled.rules().preflight {
-            return self.pass_anyone(Admitted::anyone(&ruled).keeping(keeps()), edit);
+            return self.pass_anyone(Admitted::anyone(&ruled).withholding(withholds(&ruled)), edit);
         }
         let access = self.effective_access(ruled.rules(), now);
         let policy = match access.as_ref() {
-            Access::Public => return self.pass_anyone(Admitted::anyone(&ruled).keeping(keeps()), edit),
+            Access::Public => return self.pass_anyone(Admitted::anyone(&ruled).withholding(withholds(&ruled)), edit),
             Access::Optional => {
                 let origin = SameOrigin::check(head, site, ruled.rules().trusted());
                 let session = session().zip(origin);
-                return self.pass(Admitted::optionally(&ruled, session).keeping(keeps()), edit, &ruled);
+                return self.pass(Admitted::optionally(&ruled, session).withholding(withholds(&ruled)), edit, &ruled);
             }
             Access::SignedIn(policy) => policy,
         };
         // 8. A token.
-        if let Some(taken) = self.accepted_tokens(ruled.rules()) {
+        let accepted = self.accepted_tokens(ruled.rules());
+        if let Some(taken) = accepted {
             ruled.takes_bearer = !taken.issuers.is_empty();
             if let Some(shown) = self.shown(head, taken, now).transpose() {
                 let rejection = match shown {
@@ -209,7 +209,12 @@ impl Gate {
         };
         // 11. The policy.
         match judge(policy, session.claims(), head, now) {
-            Ok(granted) => self.pass(Admitted::person(&ruled, session, &granted, &same_origin), edit, &ruled),
+            Ok(granted) => {
+                // Where rules take different tokens, none decides, and none goes on.
+                let withholds = accepted.is_none() && withholds(&ruled);
+                let admitted = Admitted::person(&ruled, session, &granted, &same_origin).withholding(withholds);
+                self.pass(admitted, edit, &ruled)
+            }
             Err(Denied { by, step_up }) => {
                 let visit = ruled.readable_visit();
                 if let Some(step_up) = step_up {
@@ -252,7 +257,11 @@ impl Gate {
         if watching.is_empty() {
             return Vec::new();
         }
-        let Some(session) = self.session(head, site, now) else { return Vec::new() };
+        // Where a token decides, it is not the person who asks.
+        let is_shown = |taken| !matches!(self.shown(head, taken, now), Ok(None));
+        let session =
+            self.session(head, site, now).filter(|_| !self.accepted_tokens(ruled.rules()).is_some_and(is_shown));
+        let Some(session) = session else { return Vec::new() };
         let rules = watching.iter().map(|rank| self.config.rule(Some(*rank)));
         rules
             .filter_map(|rule| match &rule.access {

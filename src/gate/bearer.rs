@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Denial, EventKind, Gate, Request, Trouble, discovery::Unproven, rejection};
+use super::{Answer, Denial, EventKind, Gate, Request, Trouble, discovery::Unproven, rejection, rule_match::RuleMatch};
 use crate::{
     claims::Claims,
     config::AcceptedTokens,
@@ -81,7 +81,7 @@ impl Machine {
     }
 
     /// Whether `Authorization` holds a token that is kept from the origin.
-    pub(super) fn keeps_token(&self) -> bool {
+    pub(super) fn withholds_token(&self) -> bool {
         self.scheme == Scheme::Bearer && !self.forward
     }
 
@@ -129,6 +129,15 @@ impl Gate {
         })
     }
 
+    /// Whether `Authorization` holds a token that is kept from the origin, where none decides: a token for the gate is
+    /// not the origin's, even where everybody passes.
+    pub(super) fn withholds_token(&self, rules: &RuleMatch<'_>, head: &impl RequestHead) -> bool {
+        let is_withheld = |taken: &AcceptedTokens| !taken.issuers.is_empty() && !taken.forward;
+        let mut rules = core::iter::once(rules.rule).chain(self.beside(rules));
+        rules.any(|rule| rule.tokens.as_deref().is_some_and(is_withheld))
+            && head.header("authorization").is_some_and(|header| !matches!(bearer(&header), Ok(None)))
+    }
+
     /// Checks an access token (RFC 9068, 4) and remembers it: then [`Gate::decide`] finds it.
     ///
     /// No call is made unless the token is from an issuer of the rule, for us, and current. The keys have a budget of
@@ -156,13 +165,6 @@ impl Gate {
         self.tokens.borrow_mut().remember(text, Rc::new(token));
         Ok(())
     }
-}
-
-/// Whether `Authorization` holds a token that is kept from the origin, where nobody has to show one: a token for the
-/// gate is not the origin's, even where everybody passes.
-pub(super) fn keeps_token(head: &impl RequestHead, taken: &AcceptedTokens) -> bool {
-    let may_hold = !taken.issuers.is_empty() && !taken.forward;
-    may_hold && head.header("authorization").is_some_and(|header| !matches!(bearer(&header), Ok(None)))
 }
 
 fn service_token(text: &str, taken: &Rc<AcceptedTokens>, now: Timestamp) -> Result<Shown, MachineRejection> {

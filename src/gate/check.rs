@@ -122,7 +122,7 @@ fn admitted(proxy: Proxy, forward: &Forward, original: &impl RequestHead, names:
         CookieEdit::Remove => None,
         CookieEdit::Replace(cookies) => Some(cookies.to_string()),
     };
-    let authorization = original.header("authorization").filter(|_| !forward.keeps_token());
+    let authorization = original.header("authorization").filter(|_| !forward.withholds_token());
     // Traefik copies headers only under their own names. Other proxies get names of ours, so that no server on the
     // way stumbles over request headers in an answer.
     let rest = match proxy {

@@ -71,8 +71,8 @@ impl Forward {
     }
 
     /// Whether `Authorization` is removed: it held a token that was meant for the gate.
-    pub fn keeps_token(&self) -> bool {
-        self.admitted.keeps_token()
+    pub fn withholds_token(&self) -> bool {
+        self.admitted.withholds_token()
     }
 }
 

@@ -64,7 +64,7 @@ fn array(forward: &Forward, config: &Config, head: &Head<'_>) -> Array {
         Cacheable::AsTheOriginSays => "\n*",
         Cacheable::Privately => "\n1",
     });
-    if forward.keeps_token() {
+    if forward.withholds_token() {
         plan.push('-');
     }
     let mut set = |name: &str, value: &str| plan.extend(["\n", name, "\n", value]);
