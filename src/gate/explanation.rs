@@ -15,7 +15,7 @@ use crate::{
     edge::{Entropy, RequestHead},
     oidc::{AccessToken, AccessTokenError, IdToken, IdTokenError},
     policy::{Facts, Policy, StepUp, Verdict, address_of},
-    rules::{RequestPath, Target},
+    rules::{PathError, RequestPath, Target},
     session::Session,
     time::Timestamp,
 };
@@ -201,13 +201,10 @@ impl Gate {
             Decision::Own(..)
             | Decision::Secure(_)
             | Decision::Refuse(
-                Rejection::Host(_)
-                | Rejection::Path(_)
-                | Rejection::Insecure
-                | Rejection::NotFound
-                | Rejection::LockedDown,
+                Rejection::Host(_) | Rejection::Insecure | Rejection::NotFound | Rejection::LockedDown,
                 _,
             ) => explanation,
+            Decision::Refuse(Rejection::Path(error), _) if *error != PathError::Destination => explanation,
             _ => {
                 self.add_rule(&mut explanation, findings, head, now);
                 explanation

@@ -283,6 +283,16 @@ fn who_is_signed_in_is_identified_though_no_header_says_so() {
 }
 
 #[test]
+fn explain_shows_the_rule_of_what_may_not_be_moved_elsewhere() {
+    let directory = Directory::new("explain-destination", &with_rules(rules()));
+    let asked = ["explain", "--claims", r#"{"sub":"bob"}"#, "--method", "MOVE"];
+    let to = ["--header", "destination: /admin/x", "--header", "origin: https://docs.example.com", "/else/x"];
+    let text = directory.says(&[&asked[..], &to].concat());
+    assert!(text.contains("(path_unreadable)") && text.contains("as bob, signed in at work"), "{text}");
+    assert!(text.contains("No rule matches: sign-in is needed"), "{text}");
+}
+
+#[test]
 fn explain_shows_every_reading_of_a_doubtful_path() {
     let directory = Directory::new("explain-readings", &with_rules(rules()));
     let text = directory.says(&["explain", "/open/..%2fadmin"]);
