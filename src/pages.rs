@@ -151,7 +151,7 @@ pub fn render(page: &Page, request: &str) -> Document {
     let script_source = script.map(|script| format!("; script-src '{}'", hash(script))).unwrap_or_default();
     let ancestors = if frameable { "'self'" } else { "'none'" };
     let policy = format!(
-        "default-src 'none'; style-src '{}'{script_source}; base-uri 'none'; form-action {form}; frame-ancestors {ancestors}",
+        "default-src 'none'; style-src '{}'{script_source}; img-src data:; base-uri 'none'; form-action {form}; frame-ancestors {ancestors}",
         hash(layout::STYLE)
     );
     Document { html: layout::lay_out(page, script, request).into_string(), policy, frameable }
@@ -273,6 +273,10 @@ mod tests {
         assert!(document.policy.starts_with("default-src 'none'; style-src 'sha256-"), "{}", document.policy);
         assert!(!document.policy.contains("script-src") && !document.policy.contains("unsafe"));
         assert!(document.policy.contains("form-action 'none'"));
+        // A browser that finds no icon named asks for /favicon.ico.
+        assert!(
+            document.policy.contains("img-src data:;") && document.html.contains(r#"<link rel="icon" href="data:,">"#)
+        );
         // It replaces a page, which may be in a frame of the site.
         assert!(document.policy.contains("frame-ancestors 'self'") && document.frameable);
         let document = render(&Page::SignedIn, "r");

@@ -39,6 +39,8 @@ pub(super) fn lay_out(page: &Page, script: Option<&str>, request: &str) -> Marku
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width,initial-scale=1";
                 meta name="robots" content="noindex";
+                // A browser asks for the site's icon otherwise, and complains of the policy that does not let it.
+                link rel="icon" href="data:,";
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
                 @if let Some(address) = next {

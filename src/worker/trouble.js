@@ -35,7 +35,7 @@ const OF_A_TEXT = { ...OURS, 'content-type': 'text/plain; charset=utf-8' };
 const OF_A_PAGE = {
   ...OURS,
   'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': `default-src 'none'; style-src '${STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  'content-security-policy': `default-src 'none'; style-src '${STYLE_HASH}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   'x-frame-options': 'DENY',
 };
 
@@ -62,7 +62,7 @@ function isPersons({ headers }) {
 function page({ code, title, text, request, isRead }) {
   const way = isRead ? '<a class="button" href="">Try again</a>' : '<a class="button" href="/">Home page</a>';
   return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">\
-<meta name="robots" content="noindex"><title>${title}</title><style>${STYLE}</style></head><body><main>\
+<meta name="robots" content="noindex"><link rel="icon" href="data:,"><title>${title}</title><style>${STYLE}</style></head><body><main>\
 <svg class="gate" viewBox="0 0 36 36" fill="none" stroke="currentColor" stroke-width="2.5" stroke-linecap="round" aria-hidden="true">\
 <path d="M4 33V16a14 14 0 0 1 28 0v17"></path><path d="M11 8v22M18 3v27M25 8v22M5 16h26M5 24h26"></path></svg>\
 <h1>${title}</h1><p>${text}</p><p class="actions">${way}</p>\
