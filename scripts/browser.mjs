@@ -1,17 +1,29 @@
-// Finds a Chromium for the tests that need a browser, and installs Debian's when there is none.
+// Finds the browsers for the tests that need one, a Chromium and a Firefox, and installs Debian's where there is none.
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { command, debianPackages, SetupError, which } from './setup.mjs';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
-const ELSEWHERE = [
-  '/snap/bin/chromium',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-  '/Applications/Chromium.app/Contents/MacOS/Chromium',
-];
+const CHROMIUM = {
+  title: 'Chromium',
+  setting: 'CHROMIUM',
+  names: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'],
+  elsewhere: [
+    '/snap/bin/chromium',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  ],
+  debian: 'chromium',
+};
+const FIREFOX = {
+  title: 'Firefox',
+  setting: 'FIREFOX',
+  names: ['firefox-esr', 'firefox'],
+  elsewhere: ['/Applications/Firefox.app/Contents/MacOS/firefox'],
+  debian: 'firefox-esr',
+};
 
-/** What keeps it quiet and alike everywhere; as root it would not start with its sandbox. */
+/** What keeps Chromium quiet and alike everywhere; as root it would not start with its sandbox. */
 export const chromiumArguments = [
   ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
   '--disable-quic',
@@ -22,22 +34,30 @@ export const chromiumArguments = [
 ];
 
 /** The path of a Chromium; `CHROMIUM` in the environment decides if it is there. */
-export async function findChromium() {
-  const named = process.env.CHROMIUM;
-  if (named && !existsSync(named)) throw new SetupError(`CHROMIUM is ${named}, and there is no such file.`);
+export const findChromium = () => find(CHROMIUM);
+
+/** The path of a Firefox; `FIREFOX` in the environment decides if it is there. */
+export const findFirefox = () => find(FIREFOX);
+
+async function find(browser) {
+  const { title, setting, debian } = browser;
+  const named = process.env[setting];
+  if (named && !existsSync(named)) throw new SetupError(`${setting} is ${named}, and there is no such file.`);
   if (named) return named;
-  if (!(await installed())) await debianPackages(['chromium'], 'Testing in a browser');
-  const path = await installed();
-  if (!path) throw new SetupError('No Chromium was found; CHROMIUM can say where it is.');
+  if (!(await installed(browser))) await debianPackages([debian], `Testing in ${title}`);
+  const path = await installed(browser);
+  if (!path) throw new SetupError(`No ${title} was found; ${setting} can say where it is.`);
   return path;
 }
 
-async function installed() {
-  for (const name of NAMES) {
+async function installed({ names, elsewhere }) {
+  for (const name of names) {
     const path = await which(name);
     if (path) return path;
   }
-  return ELSEWHERE.find((path) => existsSync(path));
+  return elsewhere.find((path) => existsSync(path));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await command(async () => console.log(await findChromium()));
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await command(async () => console.log([await findChromium(), await findFirefox()].join('\n')));
+}

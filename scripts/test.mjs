@@ -43,8 +43,9 @@ const parts = {
 
   async browser() {
     await built();
-    const { findChromium } = await import('./browser.mjs');
+    const { findChromium, findFirefox } = await import('./browser.mjs');
     await findChromium();
+    await findFirefox();
     await counted('browser tests', process.execPath, ['--test', '--test-concurrency=1', ...(await testFiles('tests/browser'))], nodeCounts);
   },
 
