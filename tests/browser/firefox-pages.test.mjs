@@ -152,7 +152,14 @@ describe('without a session', () => {
     }
     await page.goto(site.url.replace('127.0.0.1', 'localhost'));
     await page.heading('Wrong address');
+    await page.goto(`${site.url}/members/`);
+    await somebody.signIn('ada');
+    await page.waitForURL(`${site.url}/members/`);
+    await page.goto(`${site.url}/.auth/signed-in`);
+    await page.heading('You are signed in');
     assert.deepEqual(await somebody.complaints(), []);
+    // It is the last page of a pop-up, which this tab is not.
+    assert.equal(await page.url(), `${site.url}/.auth/signed-in`);
   });
 });
 

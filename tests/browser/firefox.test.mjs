@@ -156,6 +156,7 @@ test('a browser that keeps no cookies but the provider’s: a page that says so,
     await ada.page.heading('Your browser does not keep cookies');
     await new Promise((done) => setTimeout(done, 500));
     assert.equal(callbacks(ada.visits), 4);
+    assert.deepEqual(await ada.complaints(), []);
     await people.pop().close();
   } finally {
     await strict.close();

@@ -29,6 +29,8 @@ export class Connection {
       if (message.type === 'success') return command?.done(message.result);
       command?.failed(new Error(`${command.method}: ${message.error}: ${message.message}`));
     });
+    // It closes then, and who waits for an answer hears of that.
+    socket.on('error', () => {});
     socket.on('close', () => {
       for (const { method, failed } of this.#open.values()) failed(new Error(`${method}: the browser is gone`));
       this.#open.clear();
