@@ -33,14 +33,15 @@ let elsewhere;
 let somebody;
 let page;
 before(async () => {
-  [site, apps, elsewhere, firefox] = await Promise.all([
+  // First and alone: where it does not start, nothing stays that would have to be closed.
+  firefox = await startFirefox();
+  [site, apps, elsewhere] = await Promise.all([
     startSite(),
     startSite({
       settings: { origin: { service: 'APP' }, rules: [{ path: '/open/**', sso: false }, { path: '/*.js', sso: false }] },
       gate: { origin: { assets: false, services: { APP: answer } } },
     }),
     startElsewhere(),
-    startFirefox(),
   ]);
 });
 beforeEach(async () => {
@@ -48,7 +49,7 @@ beforeEach(async () => {
   somebody = await firefox.person();
   ({ page } = somebody);
 });
-afterEach(() => somebody.close());
+afterEach(() => somebody?.close());
 after(() => Promise.all([site, apps, elsewhere, firefox].map((one) => one?.close())));
 
 const started = () => site.logs.withCode('started').length;

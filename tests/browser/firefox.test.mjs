@@ -19,7 +19,9 @@ const people = [];
 before(async () => {
   await mkdir(PICTURES, { recursive: true });
   await writeFile(join(root, 'tests/output/.gitignore'), '*\n');
-  [site, firefox] = await Promise.all([startSite(), startFirefox()]);
+  // First and alone: where it does not start, nothing stays that would have to be closed.
+  firefox = await startFirefox();
+  site = await startSite();
 });
 afterEach(() => Promise.all(people.splice(0).map((person) => person.close())));
 after(() => Promise.all([site?.close(), firefox?.close()]));
