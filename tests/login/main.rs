@@ -8,6 +8,7 @@ mod sessions;
 mod sources;
 #[path = "../support/mod.rs"]
 mod support;
+mod walks;
 
 use portcullis::gate::Outcome;
 use support::{

@@ -162,7 +162,7 @@ impl Arrival {
 }
 
 /// Where an answer leads a browser without scripts.
-fn next(answer: &Answer) -> Option<String> {
+pub fn next(answer: &Answer) -> Option<String> {
     if let Some(location) = answer.header("location") {
         return Some(location.to_owned());
     }
