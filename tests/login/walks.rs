@@ -53,6 +53,8 @@ enum Step {
     Lose(usize, Kept),
     /// A browser gets the cookies of the other.
     Copy(usize, Kept),
+    /// A browser keeps sessions no longer, or again.
+    Forget(usize, bool),
     Pass(u32),
     Provider(Health),
     Kv(KvHealth),
@@ -107,7 +109,16 @@ fn tab() -> impl Strategy<Value = Tab> {
     })
 }
 
-fn step() -> impl Strategy<Value = Step> {
+/// What a walk is mostly about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Theme {
+    Anything,
+    Answers,
+    Settings,
+    Switches,
+}
+
+fn step(theme: Theme) -> impl Strategy<Value = Step> {
     let page = || 0..model::PAGES.len();
     let kept = || prop_oneof![Just(Kept::All), Just(Kept::Logins), Just(Kept::Session)];
     let where_to = || prop_oneof![Just(None), Just(Some(0)), Just(Some(1))];
@@ -125,15 +136,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Health::Rotates),
         1 => Just(Health::RotatesUnseen),
         1 => Just(Health::PassesOverMaxAge),
-        2 => Just(Health::PassesOverChallenges),
+        3 => Just(Health::PassesOverChallenges),
     ];
     let kv = prop_oneof![
         2 => Just(KvHealth::Well), 1 => Just(KvHealth::Unreadable), 1 => Just(KvHealth::Drags), 1 => Just(KvHealth::Lags)
     ];
     let switched = prop_oneof![
         3 => Just(Switched::Nothing),
-        1 => (30..2_000_u16).prop_map(Switched::AdminOff),
-        1 => (30..2_000_u16).prop_map(Switched::AdminOptional),
+        1 => (5..90_u16).prop_map(Switched::AdminOff),
+        1 => (5..2_000_u16).prop_map(Switched::AdminOptional),
         1 => Just(Switched::OpenOn),
         1 => Just(Switched::LockedDown),
     ];
@@ -141,27 +152,35 @@ fn step() -> impl Strategy<Value = Step> {
     let seconds = prop_oneof![
         4 => 0..10_u32, 3 => 10..130_u32, 2 => 500..700_u32, 2 => 800..1_000_u32, 1 => 3_500..3_700_u32, 1 => 28_700..28_900_u32
     ];
+    let (answers, settings_too, switches) =
+        [Theme::Answers, Theme::Settings, Theme::Switches].map(|other| if theme == other { 5 } else { 1 }).into();
     prop_oneof![
         8 => (tab(), page()).prop_map(|(tab, page)| Step::Open(tab, page)),
-        4 => (tab(), page()).prop_map(|(tab, page)| Step::Ask(tab, page)),
-        4 => (tab(), page()).prop_map(|(tab, page)| Step::Leave(tab, page)),
+        4 * switches => (tab(), page()).prop_map(|(tab, page)| Step::Ask(tab, page)),
+        4 * answers => (tab(), page()).prop_map(|(tab, page)| Step::Leave(tab, page)),
         4 => (tab(), 0..4_usize).prop_map(|(tab, left)| Step::TakeUp(tab, left)),
         1 => (tab(), 0..4_usize).prop_map(|(tab, left)| Step::Decline(tab, left)),
-        3 => (tab(), 0..2_usize).prop_map(|(tab, left)| Step::Hold(tab, left)),
+        3 * answers => (tab(), 0..2_usize).prop_map(|(tab, left)| Step::Hold(tab, left)),
         4 => (tab(), 0..5_usize).prop_map(|(tab, answer)| Step::Replay(tab, answer)),
-        3 => (tab(), 0..3_usize, 0..3_usize).prop_map(|(tab, state, code)| Step::Splice(tab, state, code)),
-        1 => (tab(), page()).prop_map(|(tab, page)| Step::Change(tab, page)),
+        2 * answers => (tab(), 0..3_usize, 0..3_usize).prop_map(|(tab, state, code)| Step::Splice(tab, state, code)),
+        2 => (tab(), page()).prop_map(|(tab, page)| Step::Change(tab, page)),
         2 => tab().prop_map(Step::LogOut),
         1 => tab().prop_map(Step::ForeignLogOut),
         2 => (0..2_usize, kept()).prop_map(|(browser, kept)| Step::Lose(browser, kept)),
-        1 => (0..2_usize, kept()).prop_map(|(browser, kept)| Step::Copy(browser, kept)),
-        5 => seconds.prop_map(Step::Pass),
+        answers => (0..2_usize, kept()).prop_map(|(browser, kept)| Step::Copy(browser, kept)),
+        1 => (0..2_usize, any::<bool>()).prop_map(|(browser, forgets)| Step::Forget(browser, forgets)),
+        4 * settings_too => seconds.prop_map(Step::Pass),
         2 => health.prop_map(Step::Provider),
-        1 => kv.prop_map(Step::Kv),
-        1 => switched.prop_map(Step::Switch),
-        2 => (where_to(), settings).prop_map(|(isolate, settings)| Step::Deploy(isolate, settings)),
+        switches => kv.prop_map(Step::Kv),
+        2 * switches => switched.prop_map(Step::Switch),
+        2 * settings_too => (where_to(), settings).prop_map(|(isolate, settings)| Step::Deploy(isolate, settings)),
         2 => (where_to(), rotation).prop_map(|(isolate, rotation)| Step::Rotate(isolate, rotation)),
     ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let about = |theme| vec(step(theme), 1..40);
+    prop_oneof![about(Theme::Anything), about(Theme::Answers), about(Theme::Settings), about(Theme::Switches)]
 }
 
 #[test]
@@ -175,7 +194,7 @@ fn walks_over_sign_in_end_where_they_should_and_as_whom_they_should() {
     };
     let seed = [u8::try_from(number("SEED", 1)).expect("a small number"); 32];
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-    let result = runner.run(&vec(step(), 5..40), |steps| {
+    let result = runner.run(&steps(), |steps| {
         let mut walk = Walk::new();
         for (index, step) in steps.iter().enumerate() {
             walk.take(step).map_err(|why| TestCaseError::fail(format!("step {index}, {step:?}: {why}")))?;

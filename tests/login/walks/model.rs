@@ -114,6 +114,8 @@ pub(super) struct Login {
     pub(super) secret: usize,
     pub(super) started: i64,
     pub(super) restarted: bool,
+    /// Whether more than a sign-in was asked for: another account, or a new one.
+    pub(super) wants_more: bool,
     /// The page that it is for.
     pub(super) page: String,
     /// The isolates that exchanged its code.
@@ -207,18 +209,17 @@ pub(super) struct Model {
 impl Model {
     /// All that an isolate may make of a request at this time; one thing, unless what is switched is on its way.
     pub(super) fn verdicts(&self, deployed: &Deployed, page: usize, cookie: Option<&String>, now: i64) -> Vec<Verdict> {
-        let session = cookie.and_then(|cookie| self.sessions.get(cookie));
-        let session = session.filter(|session| session.counts(deployed, now));
+        let session = self.session(deployed, cookie, now);
         self.switches(deployed, now)
             .into_iter()
             .map(|mode| verdict(deployed.settings, page, session, mode, now))
             .collect()
     }
 
-    /// Whose session this cookie is, here and now.
-    pub(super) fn signed_in(&self, deployed: &Deployed, cookie: Option<&String>, now: i64) -> Option<String> {
+    /// The session of this cookie, if it counts here and now.
+    pub(super) fn session(&self, deployed: &Deployed, cookie: Option<&String>, now: i64) -> Option<&Session> {
         let session = cookie.and_then(|cookie| self.sessions.get(cookie));
-        session.filter(|session| session.counts(deployed, now)).map(|session| session.person.clone())
+        session.filter(|session| session.counts(deployed, now))
     }
 
     /// What may be switched, as an isolate knows it. Where it could not read everything, anything that ever was.

@@ -1,12 +1,9 @@
 //! [`Walk`]: takes steps through the World, and looks at every answer on the way.
 
-use portcullis::gate::{Answer, Outcome};
-use url::Url;
-
 use super::{
     Health, Kept, KvHealth, Rotation, Step, Tab,
-    model::{Deployed, Grant, MOVED, Model, OTHER, PAGES, SECRETS, Settings, Switched, WORK},
-    watch::Sent,
+    model::{Deployed, Grant, MOVED, Model, OTHER, PAGES, SECRETS, SESSION, Settings, Switched, WORK},
+    watch::{Sent, chosen, from_the_last, query, said},
 };
 use crate::support::{
     browser::{Browser, next},
@@ -14,6 +11,7 @@ use crate::support::{
     provider::{Authorization, Fault, Provider},
     world::{HOST, Head, Isolate, Reading, World},
 };
+use portcullis::gate::{Answer, Outcome};
 
 pub(super) const PEOPLE: [&str; 2] = ["ada", "bob"];
 /// The most requests that opening a page takes, with whatever goes wrong on the way. Of a good login they are five: the
@@ -26,6 +24,8 @@ pub(super) struct Walk {
     pub(super) world: World,
     pub(super) model: Model,
     pub(super) browsers: [Browser; 2],
+    /// Whose browser does not keep sessions.
+    forgets: [bool; 2],
     isolates: Vec<(Isolate, Deployed)>,
     deployments: usize,
     secret: usize,
@@ -55,6 +55,7 @@ impl Walk {
         world.add_provider(MOVED);
         let mut walk = Self {
             browsers: PEOPLE.map(Browser::new),
+            forgets: [false; 2],
             isolates: Vec::new(),
             deployments: 0,
             secret: 0,
@@ -148,10 +149,15 @@ impl Walk {
                 let other = &self.browsers[1 - *browser];
                 for name in other.cookie_names() {
                     let is_logins = name.contains("-login-");
-                    if matches!((kept, is_logins), (Kept::All, _) | (Kept::Logins, true) | (Kept::Session, false)) {
+                    if matches!(kept, Kept::All) || matches!(kept, Kept::Logins) && is_logins || name == SESSION {
                         self.browsers[*browser].set_cookie(&name, &other.cookie(&name).unwrap());
                     }
                 }
+                Ok(())
+            }
+            Step::Forget(browser, forgets) => {
+                self.forgets[*browser] = *forgets;
+                self.forget(*browser);
                 Ok(())
             }
             Step::Pass(seconds) => {
@@ -272,6 +278,7 @@ impl Walk {
     pub(super) fn settle(&mut self) -> Checked<()> {
         self.make_provider(Health::Well);
         self.make_kv(KvHealth::Well);
+        self.forgets = [false; 2];
         self.switch(Switched::Nothing);
         let secret = self.secret;
         self.replace(None, |deployed| {
@@ -359,15 +366,15 @@ impl Walk {
             Outcome::Answer(answer) => self.check_answer(&sent, tab, answer, &calls),
         };
         checked.map_err(|why| format!("{url} by {}, in {deployed:?}: {why}", PEOPLE[tab.browser]))?;
+        self.forget(tab.browser);
         Ok(outcome)
     }
-}
 
-/// A page that leads on with a click: the chooser, taken one way or the other.
-fn chosen(answer: &Answer, turn: usize) -> Option<String> {
-    let links = answer.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
-    let choices: Vec<&str> = links.filter(|link| answer.status == 200 && link.contains("provider=")).collect();
-    (!choices.is_empty()).then(|| format!("{HOST}{}", choices[turn % choices.len()].replace("&amp;", "&")))
+    fn forget(&mut self, browser: usize) {
+        if self.forgets[browser] {
+            self.browsers[browser] = self.browsers[browser].twin("-login-");
+        }
+    }
 }
 
 /// Somebody has to end at the page asked for, or at one that says why not.
@@ -380,20 +387,4 @@ fn expect(end: End, page: Option<&str>) -> Checked<()> {
         End::Page(url, answer) => Err(format!("at a page that explains nothing: {url} {}", said(&answer))),
         End::Provider(url) => Err(format!("left at {url}")),
     }
-}
-
-/// What a page says.
-pub(super) fn said(answer: &Answer) -> String {
-    let body = answer.body.split("<h1").nth(1).unwrap_or(&answer.body);
-    format!("{} {}", answer.status, body.get(..300).unwrap_or(body))
-}
-
-fn from_the_last(list: &[String], number: usize) -> Option<String> {
-    list.iter().rev().cycle().nth(number).cloned()
-}
-
-/// A value in an address's query.
-pub(super) fn query(url: &str, name: &str) -> Option<String> {
-    let url = Url::parse(url).ok()?;
-    url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
 }

@@ -8,10 +8,12 @@ use portcullis::{
     session::CookieEdit,
 };
 
+use url::Url;
+
 use super::{
     Tab,
     model::{Deployed, Login, MOVED, OTHER, PAGES, SECRETS, SESSION, Switched, Verdict, WORK},
-    walk::{Checked, PEOPLE, Walk, query, said},
+    walk::{Checked, PEOPLE, Walk},
 };
 use crate::support::{browser::next, world::HOST};
 
@@ -87,7 +89,8 @@ impl Walk {
             return Err(format!("leads to {to:?}"));
         }
         let hint = to.as_ref().and_then(|to| query(to, "id_token_hint"));
-        let person = self.model.signed_in(&sent.deployed, sent.cookies.get(SESSION), self.world.now_seconds());
+        let person = self.model.session(&sent.deployed, sent.cookies.get(SESSION), self.world.now_seconds());
+        let person = person.map(|session| session.person.clone());
         if hint.zip(person).is_some_and(|(hint, person)| !claims_of(&hint).contains(&format!("\"sub\":\"{person}\""))) {
             return Err("signed out with the ID token of somebody else".to_owned());
         }
@@ -142,15 +145,28 @@ impl Walk {
         if to.as_ref().is_some_and(|to| to.starts_with(HOST) && to.strip_prefix(HOST) != Some(&login.page)) {
             return Err(format!("back to {to:?}, and not to {}", login.page));
         }
-        if to.as_ref().is_some_and(|to| !to.starts_with(HOST)) && login.restarted {
-            return Err("starts over a second time".to_owned());
+        let is_asked_again = to.as_ref().is_some_and(|to| !to.starts_with(HOST));
+        if is_asked_again && (login.restarted || query(sent.url, "error").is_some()) {
+            return Err("starts over a second time, or after a refusal".to_owned());
         }
+        let login = login.clone();
         if let Some(cookie) = self.session_begun(sent, tab) {
             if exchanges.is_empty() || grant.is_none() {
                 return Err("a session without a sign-in for this login".to_owned());
             }
+            if self.browsers[tab.browser].cookie(&login.cookie.0) == Some(login.cookie.1) {
+                return Err("a session, and the login is still pending".to_owned());
+            }
             self.model.begin(&sent.deployed, cookie, &state, &code, now);
             return Ok(());
+        }
+        if to.is_some_and(|to| to.starts_with(HOST)) {
+            let session =
+                self.model.session(&sent.deployed, sent.cookies.get(SESSION), sent.before).ok_or("back as nobody")?;
+            let wants_more = login.wants_more || session.provider != login.provider;
+            if wants_more && session.begun < login.started {
+                return Err("back as before, and not as was asked for".to_owned());
+            }
         }
         let is_calm = !self.in_trouble && now - self.trouble > 300;
         let is_open = !self.model.switches(&sent.deployed, now).contains(&Switched::LockedDown);
@@ -181,6 +197,7 @@ impl Walk {
             secret: sent.deployed.secret,
             started: self.world.now_seconds(),
             restarted: query(sent.url, "state").is_some(),
+            wants_more: query(to, "prompt").is_some() || query(to, "max_age").is_some(),
             page,
             exchanged: BTreeSet::new(),
         };
@@ -193,4 +210,27 @@ impl Walk {
 fn claims_of(token: &str) -> String {
     let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     String::from_utf8(payload.unwrap_or_default()).unwrap_or_default()
+}
+
+/// A page that leads on with a click: the chooser, taken one way or the other.
+pub(super) fn chosen(answer: &Answer, turn: usize) -> Option<String> {
+    let links = answer.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let choices: Vec<&str> = links.filter(|link| answer.status == 200 && link.contains("provider=")).collect();
+    (!choices.is_empty()).then(|| format!("{HOST}{}", choices[turn % choices.len()].replace("&amp;", "&")))
+}
+
+/// What a page says.
+pub(super) fn said(answer: &Answer) -> String {
+    let body = answer.body.split("<h1").nth(1).unwrap_or(&answer.body);
+    format!("{} {}", answer.status, body.get(..300).unwrap_or(body))
+}
+
+pub(super) fn from_the_last(list: &[String], number: usize) -> Option<String> {
+    list.iter().rev().cycle().nth(number).cloned()
+}
+
+/// A value in an address's query.
+pub(super) fn query(url: &str, name: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
 }
