@@ -42,7 +42,7 @@ enum Step {
     Hold(Tab, usize),
     /// Somebody opens an answer of the provider again, perhaps another's.
     Replay(Tab, usize),
-    /// The state of one answer with the code of another.
+    /// Somebody takes up a tab, and in the answer another's code is put in the place of the own.
     Splice(Tab, usize, usize),
     /// Somebody wants another account for a page.
     Change(Tab, usize),
@@ -81,6 +81,7 @@ enum Health {
     RotatesUnseen,
     PassesOverMaxAge,
     PassesOverChallenges,
+    NamesNoIssuer,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +120,8 @@ enum Theme {
 }
 
 fn step(theme: Theme) -> impl Strategy<Value = Step> {
+    let (answers, settings_too, switches) =
+        [Theme::Answers, Theme::Settings, Theme::Switches].map(|other| if theme == other { 5 } else { 1 }).into();
     let page = || 0..model::PAGES.len();
     let kept = || prop_oneof![Just(Kept::All), Just(Kept::Logins), Just(Kept::Session)];
     let where_to = || prop_oneof![Just(None), Just(Some(0)), Just(Some(1))];
@@ -137,6 +140,7 @@ fn step(theme: Theme) -> impl Strategy<Value = Step> {
         1 => Just(Health::RotatesUnseen),
         1 => Just(Health::PassesOverMaxAge),
         3 => Just(Health::PassesOverChallenges),
+        1 => Just(Health::NamesNoIssuer),
     ];
     let kv = prop_oneof![
         2 => Just(KvHealth::Well), 1 => Just(KvHealth::Unreadable), 1 => Just(KvHealth::Drags), 1 => Just(KvHealth::Lags)
@@ -150,10 +154,8 @@ fn step(theme: Theme) -> impl Strategy<Value = Step> {
     ];
     let rotation = prop_oneof![2 => Just(Rotation::Kept), 1 => Just(Rotation::Dropped), 1 => Just(Rotation::Replaced)];
     let seconds = prop_oneof![
-        4 => 0..10_u32, 3 => 10..130_u32, 2 => 500..700_u32, 2 => 800..1_000_u32, 1 => 3_500..3_700_u32, 1 => 28_700..28_900_u32
+        4 => 0..10_u32, 3 + 3 * switches => 10..90_u32, 2 => 500..700_u32, 2 => 800..1_000_u32, 1 => 3_500..3_700_u32, 1 => 28_700..28_900_u32
     ];
-    let (answers, settings_too, switches) =
-        [Theme::Answers, Theme::Settings, Theme::Switches].map(|other| if theme == other { 5 } else { 1 }).into();
     prop_oneof![
         8 => (tab(), page()).prop_map(|(tab, page)| Step::Open(tab, page)),
         4 * switches => (tab(), page()).prop_map(|(tab, page)| Step::Ask(tab, page)),
@@ -169,8 +171,8 @@ fn step(theme: Theme) -> impl Strategy<Value = Step> {
         2 => (0..2_usize, kept()).prop_map(|(browser, kept)| Step::Lose(browser, kept)),
         answers => (0..2_usize, kept()).prop_map(|(browser, kept)| Step::Copy(browser, kept)),
         1 => (0..2_usize, any::<bool>()).prop_map(|(browser, forgets)| Step::Forget(browser, forgets)),
-        4 * settings_too => seconds.prop_map(Step::Pass),
-        2 => health.prop_map(Step::Provider),
+        2 * switches + 4 * settings_too => seconds.prop_map(Step::Pass),
+        1 + answers => health.prop_map(Step::Provider),
         switches => kv.prop_map(Step::Kv),
         2 * switches => switched.prop_map(Step::Switch),
         2 * settings_too => (where_to(), settings).prop_map(|(isolate, settings)| Step::Deploy(isolate, settings)),

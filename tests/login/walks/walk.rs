@@ -116,15 +116,12 @@ impl Walk {
                 Some(url) => self.open(*tab, &url, None),
                 None => Ok(()),
             },
-            Step::Splice(tab, state, code) => {
-                let (Some(state), Some(code)) =
-                    (from_the_last(&self.answers, *state), from_the_last(&self.answers, *code))
-                else {
-                    return Ok(());
-                };
-                let Some(code) = query(&code, "code") else { return Ok(()) };
-                let old = query(&state, "code").unwrap_or_default();
-                self.open(*tab, &state.replace(&old, &code), None)
+            Step::Splice(tab, left, answer) => {
+                let codes = from_the_last(&self.answers, *answer).and_then(|answer| query(&answer, "code"));
+                let (Some(code), Some(url)) = (codes, from_the_last(&self.left, *left)) else { return Ok(()) };
+                let back = self.sign_in(*tab, &url);
+                let own = query(&back, "code").unwrap();
+                self.open(*tab, &back.replace(&own, &code), None)
             }
             Step::Change(tab, page) => {
                 let page = PAGES[*page];
@@ -209,11 +206,18 @@ impl Walk {
                 provider.published = vec![provider.signer.jwk()];
                 provider.heeds_max_age = true;
                 provider.checks_challenge = true;
+                provider.response_edit = None;
+                provider.edit_metadata = None;
             }
             Health::Down(endpoint) => drop(provider.faults.insert(endpoint, Fault::Down)),
             Health::Rotates => provider.rotate(&kid, true),
             Health::RotatesUnseen => provider.rotate(&kid, false),
             Health::PassesOverMaxAge => provider.heeds_max_age = false,
+            Health::NamesNoIssuer => {
+                provider.response_edit = Some(Box::new(|response| response.retain(|(name, _)| name != "iss")));
+                let promise = "authorization_response_iss_parameter_supported";
+                provider.edit_metadata = Some(Box::new(move |metadata| metadata[promise] = false.into()));
+            }
             Health::PassesOverChallenges => provider.checks_challenge = false,
         });
     }

@@ -170,7 +170,8 @@ impl Walk {
         }
         let is_calm = !self.in_trouble && now - self.trouble > 300;
         let is_open = !self.model.switches(&sent.deployed, now).contains(&Switched::LockedDown);
-        if is_calm && is_open && !is_known && pending == Some(true) && grant.is_some() {
+        let names_issuer = query(sent.url, "iss").is_some();
+        if is_calm && is_open && names_issuer && !is_known && pending == Some(true) && grant.is_some() {
             return Err(format!("no session: {}", said(answer)));
         }
         Ok(())
