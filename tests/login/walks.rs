@@ -4,6 +4,7 @@
 //! `WALKS=20000 cargo test --features check --test login walks` takes more of them, `SEED=7` others.
 
 mod model;
+mod surroundings;
 mod walk;
 mod watch;
 
@@ -94,6 +95,8 @@ enum KvHealth {
 
 #[derive(Clone, Copy, Debug)]
 enum Rotation {
+    /// The next secret counts already.
+    Announced,
     /// The old secret still counts.
     Kept,
     /// The old one counts no longer.
@@ -152,7 +155,7 @@ fn step(theme: Theme) -> impl Strategy<Value = Step> {
         1 => Just(Switched::OpenOn),
         1 => Just(Switched::LockedDown),
     ];
-    let rotation = prop_oneof![2 => Just(Rotation::Kept), 1 => Just(Rotation::Dropped), 1 => Just(Rotation::Replaced)];
+    let rotation = prop_oneof![2 => Just(Rotation::Announced), 2 => Just(Rotation::Kept), 1 => Just(Rotation::Dropped), 1 => Just(Rotation::Replaced)];
     let seconds = prop_oneof![
         4 => 0..10_u32, 3 + 3 * switches => 10..90_u32, 2 => 500..700_u32, 2 => 800..1_000_u32, 1 => 3_500..3_700_u32, 1 => 28_700..28_900_u32
     ];
@@ -189,7 +192,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn walks_over_sign_in_end_where_they_should_and_as_whom_they_should() {
     let number = |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"));
     let config = Config {
-        cases: number("WALKS", 500),
+        cases: number("WALKS", 800),
         max_shrink_iters: 20_000,
         failure_persistence: None,
         ..Config::default()

@@ -20,8 +20,8 @@ const RECENT: i64 = 900;
 /// After this time nothing of what was in KV before counts in an isolate that can read it.
 const SPREAD: i64 = 125;
 
-pub(super) const PAGES: [&str; 5] =
-    ["/open/x?a=1", "/members/p?q=%C3%A9&r", "/admin/x?y=2", "/guests/g?z", "/billing/b?i=1"];
+pub(super) const PAGES: [&str; 6] =
+    ["/open/x?a=1", "/members/p?q=%C3%A9&r", "/admin/x?y=2", "/guests/g?z", "/billing/b?i=1", "/"];
 const OPEN: usize = 0;
 const ADMIN: usize = 2;
 const GUESTS: usize = 3;
@@ -127,6 +127,8 @@ pub(super) struct Login {
 pub(super) struct Grant {
     pub(super) person: String,
     pub(super) state: String,
+    /// Whether somebody tried to exchange it.
+    pub(super) spent: bool,
     /// How long before the code was exchanged the person authenticated.
     pub(super) age: i64,
 }

@@ -1,14 +1,13 @@
 //! [`Walk`]: takes steps through the World, and looks at every answer on the way.
 
 use super::{
-    Health, Kept, KvHealth, Rotation, Step, Tab,
-    model::{Deployed, Grant, MOVED, Model, OTHER, PAGES, SECRETS, SESSION, Settings, Switched, WORK},
-    watch::{Sent, chosen, from_the_last, query, said},
+    Health, KvHealth, Step, Tab,
+    model::{Deployed, Grant, MOVED, Model, OTHER, PAGES, Settings, Switched},
+    watch::{Sent, chosen, from_the_last, link, query, said},
 };
 use crate::support::{
     browser::{Browser, next},
-    operator::sealed,
-    provider::{Authorization, Fault, Provider},
+    provider::Authorization,
     world::{HOST, Head, Isolate, Reading, World},
 };
 use portcullis::gate::{Answer, Outcome};
@@ -25,15 +24,17 @@ pub(super) struct Walk {
     pub(super) model: Model,
     pub(super) browsers: [Browser; 2],
     /// Whose browser does not keep sessions.
-    forgets: [bool; 2],
-    isolates: Vec<(Isolate, Deployed)>,
-    deployments: usize,
-    secret: usize,
+    pub(super) forgets: [bool; 2],
+    pub(super) isolates: Vec<(Isolate, Deployed)>,
+    pub(super) deployments: usize,
+    pub(super) secret: usize,
     /// When a provider, a deployment or KV was last in trouble.
     pub(super) trouble: i64,
     pub(super) in_trouble: bool,
-    kv: Reading,
-    keys: usize,
+    pub(super) kv: Reading,
+    pub(super) keys: usize,
+    /// What pages that explain lead on to.
+    ways_on: Vec<(Tab, String)>,
     /// Questions at providers that nobody answered yet, with the page they are for; and answers.
     left: Vec<String>,
     answers: Vec<String>,
@@ -63,6 +64,7 @@ impl Walk {
             in_trouble: false,
             kv: Reading::Works,
             keys: 1,
+            ways_on: Vec::new(),
             left: Vec::new(),
             answers: Vec::new(),
             model: Model::default(),
@@ -70,28 +72,6 @@ impl Walk {
         };
         walk.isolates = [0, 1].map(|_| walk.deployed(Settings::Plain, 0, None)).to_vec();
         walk
-    }
-
-    fn deployed(&mut self, settings: Settings, secret: usize, previous: Option<usize>) -> (Isolate, Deployed) {
-        self.deployments += 1;
-        let deployed = Deployed { settings, secret, previous, number: self.deployments };
-        let previous = previous.map(|previous| SECRETS[previous]);
-        (self.world.try_isolate(&settings.text(), SECRETS[secret], previous).expect("settings"), deployed)
-    }
-
-    fn replace(&mut self, isolate: Option<usize>, change: impl Fn(&mut Deployed)) {
-        self.trouble = self.world.now_seconds();
-        for index in 0..self.isolates.len() {
-            if isolate.is_none_or(|only| only == index) {
-                let mut deployed = self.isolates[index].1;
-                change(&mut deployed);
-                self.isolates[index] = self.deployed(deployed.settings, deployed.secret, deployed.previous);
-            }
-        }
-    }
-
-    fn providers(&self, change: impl Fn(&mut Provider)) {
-        [WORK, OTHER, MOVED].iter().for_each(|issuer| self.world.provider_of(issuer, &change));
     }
 
     /// One step, and whatever it makes the gate answer.
@@ -130,115 +110,11 @@ impl Walk {
             }
             Step::LogOut(tab) => self.log_out(*tab, HOST),
             Step::ForeignLogOut(tab) => self.log_out(*tab, "https://evil.example"),
-            Step::Lose(browser, kept) => {
-                let own = &self.browsers[*browser];
-                self.browsers[*browser] = match kept {
-                    Kept::All => own.twin("nothing"),
-                    Kept::Logins => {
-                        own.forget("-login-");
-                        own.clone()
-                    }
-                    Kept::Session => own.twin("-login-"),
-                };
-                Ok(())
-            }
-            Step::Copy(browser, kept) => {
-                let other = &self.browsers[1 - *browser];
-                for name in other.cookie_names() {
-                    let is_logins = name.contains("-login-");
-                    if matches!(kept, Kept::All) || matches!(kept, Kept::Logins) && is_logins || name == SESSION {
-                        self.browsers[*browser].set_cookie(&name, &other.cookie(&name).unwrap());
-                    }
-                }
-                Ok(())
-            }
-            Step::Forget(browser, forgets) => {
-                self.forgets[*browser] = *forgets;
-                self.forget(*browser);
-                Ok(())
-            }
-            Step::Pass(seconds) => {
-                self.world.pass(u64::from(*seconds));
-                Ok(())
-            }
-            Step::Provider(health) => {
-                self.make_provider(*health);
-                Ok(())
-            }
-            Step::Kv(health) => {
-                self.make_kv(*health);
-                Ok(())
-            }
-            Step::Switch(switched) => {
-                self.switch(*switched);
-                Ok(())
-            }
-            Step::Deploy(isolate, settings) => {
-                self.replace(*isolate, |deployed| deployed.settings = *settings);
-                Ok(())
-            }
-            Step::Rotate(isolate, rotation) => {
-                let (old, new) = (self.secret, (self.secret + 1) % SECRETS.len());
-                let (secret, previous) = match rotation {
-                    Rotation::Kept => (new, Some(old)),
-                    Rotation::Dropped => (old, None),
-                    Rotation::Replaced => (new, None),
-                };
-                self.secret = secret;
-                self.replace(*isolate, |deployed| (deployed.secret, deployed.previous) = (secret, previous));
+            around => {
+                self.happen(around);
                 Ok(())
             }
         }
-    }
-
-    fn make_provider(&mut self, health: Health) {
-        self.trouble = self.world.now_seconds();
-        self.in_trouble = match health {
-            Health::Well => false,
-            Health::Rotates => self.in_trouble,
-            _ => true,
-        };
-        self.keys += 1;
-        let kid = format!("key-{}", self.keys);
-        self.providers(|provider| match health {
-            Health::Well => {
-                provider.faults.clear();
-                provider.published = vec![provider.signer.jwk()];
-                provider.heeds_max_age = true;
-                provider.checks_challenge = true;
-                provider.response_edit = None;
-                provider.edit_metadata = None;
-            }
-            Health::Down(endpoint) => drop(provider.faults.insert(endpoint, Fault::Down)),
-            Health::Rotates => provider.rotate(&kid, true),
-            Health::RotatesUnseen => provider.rotate(&kid, false),
-            Health::PassesOverMaxAge => provider.heeds_max_age = false,
-            Health::NamesNoIssuer => {
-                provider.response_edit = Some(Box::new(|response| response.retain(|(name, _)| name != "iss")));
-                let promise = "authorization_response_iss_parameter_supported";
-                provider.edit_metadata = Some(Box::new(move |metadata| metadata[promise] = false.into()));
-            }
-            Health::PassesOverChallenges => provider.checks_challenge = false,
-        });
-    }
-
-    fn make_kv(&mut self, health: KvHealth) {
-        self.kv = match health {
-            KvHealth::Well | KvHealth::Lags => Reading::Works,
-            KvHealth::Unreadable => Reading::Fails,
-            KvHealth::Drags => Reading::Drags,
-        };
-        self.world.set_kv_reading(self.kv);
-        self.world.set_kv_lag(if matches!(health, KvHealth::Lags) { 60 } else { 0 });
-    }
-
-    fn switch(&mut self, switched: Switched) {
-        let now = self.world.now_seconds();
-        let text = serde_json::json!({
-            "version": 1, "written": now * 1_000, "hosts": ["docs.example.com"], "switches": switched.text(now),
-        });
-        self.world.put_kv(portcullis::switch::KEY, Some(sealed(SECRETS[self.secret], &text.to_string())));
-        self.model.switched.push((now, self.secret, switched));
     }
 
     /// Opens an address, ends at `page` or at a page that explains.
@@ -289,6 +165,15 @@ impl Walk {
             *deployed = Deployed { settings: Settings::Plain, secret, previous: None, ..*deployed };
         });
         self.world.pass(900);
+        for (tab, way) in std::mem::take(&mut self.ways_on).into_iter().rev().take(3) {
+            let page = query(&way, "return_to").ok_or("a way on to no page")?;
+            match self.follow(Tab { alternates: false, ..tab }, &way, false)? {
+                End::Origin(url) if url.strip_prefix(HOST) == Some(&page) => {}
+                End::Page(_, answer) if answer.status == 403 => {}
+                _ => return Err(format!("{way} does not lead on")),
+            }
+            self.world.pass(61);
+        }
         for (browser, isolate) in [(0, 0), (1, 1), (0, 1), (1, 0)] {
             for page in PAGES {
                 let tab = Tab { browser, isolate, alternates: false };
@@ -312,7 +197,8 @@ impl Walk {
         let heeds = self.world.provider(|provider| provider.heeds_max_age);
         let anew = query(url, "prompt").is_some() || heeds && query(url, "max_age").is_some();
         if let Some(code) = query(&back, "code") {
-            let grant = Grant { person, state: query(url, "state").unwrap(), age: if anew { 1 } else { 5_000 } };
+            let grant =
+                Grant { person, state: query(url, "state").unwrap(), spent: false, age: if anew { 1 } else { 5_000 } };
             self.model.grants.insert(code, grant);
             self.answers.push(back.clone());
         }
@@ -336,7 +222,10 @@ impl Walk {
                 Outcome::Forward(_) => return Ok(End::Origin(url)),
                 Outcome::Answer(answer) => match next(&answer).or_else(|| chosen(&answer, self.model.logins.len())) {
                     Some(to) => url = to,
-                    None => return Ok(End::Page(url, answer)),
+                    None => {
+                        self.ways_on.extend(link(&answer).map(|way| (tab, way)));
+                        return Ok(End::Page(url, answer));
+                    }
                 },
             }
         }
@@ -372,12 +261,6 @@ impl Walk {
         checked.map_err(|why| format!("{url} by {}, in {deployed:?}: {why}", PEOPLE[tab.browser]))?;
         self.forget(tab.browser);
         Ok(outcome)
-    }
-
-    fn forget(&mut self, browser: usize) {
-        if self.forgets[browser] {
-            self.browsers[browser] = self.browsers[browser].twin("-login-");
-        }
     }
 }
 

@@ -129,6 +129,7 @@ impl Walk {
         let (state, code) = (query(sent.url, "state").unwrap_or_default(), query(sent.url, "code").unwrap_or_default());
         let pending = self.model.is_pending(&sent.deployed, &state, &sent.cookies, now);
         let grant = self.model.grants.get(&code).filter(|grant| grant.state == state);
+        let (is_for_it, is_unspent) = (grant.is_some(), grant.is_some_and(|grant| !grant.spent));
         let exchanges: Vec<&String> = calls.iter().filter(|call| call.starts_with("POST")).collect();
         let Some(login) = self.model.logins.get_mut(&state) else { return Err("a state of nobody's".to_owned()) };
         let is_known = !login.exchanged.is_empty();
@@ -141,6 +142,9 @@ impl Walk {
                 return Err(format!("exchanged again, or elsewhere: {exchanges:?}"));
             }
         }
+        if let Some(grant) = self.model.grants.get_mut(&code).filter(|_| !exchanges.is_empty()) {
+            grant.spent = true;
+        }
         let to = next(answer);
         if to.as_ref().is_some_and(|to| to.starts_with(HOST) && to.strip_prefix(HOST) != Some(&login.page)) {
             return Err(format!("back to {to:?}, and not to {}", login.page));
@@ -151,7 +155,7 @@ impl Walk {
         }
         let login = login.clone();
         if let Some(cookie) = self.session_begun(sent, tab) {
-            if exchanges.is_empty() || grant.is_none() {
+            if exchanges.is_empty() || !is_for_it {
                 return Err("a session without a sign-in for this login".to_owned());
             }
             if self.browsers[tab.browser].cookie(&login.cookie.0) == Some(login.cookie.1) {
@@ -171,7 +175,7 @@ impl Walk {
         let is_calm = !self.in_trouble && now - self.trouble > 300;
         let is_open = !self.model.switches(&sent.deployed, now).contains(&Switched::LockedDown);
         let names_issuer = query(sent.url, "iss").is_some();
-        if is_calm && is_open && names_issuer && !is_known && pending == Some(true) && grant.is_some() {
+        if is_calm && is_open && names_issuer && !is_known && pending == Some(true) && is_unspent {
             return Err(format!("no session: {}", said(answer)));
         }
         Ok(())
@@ -218,6 +222,13 @@ pub(super) fn chosen(answer: &Answer, turn: usize) -> Option<String> {
     let links = answer.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     let choices: Vec<&str> = links.filter(|link| answer.status == 200 && link.contains("provider=")).collect();
     (!choices.is_empty()).then(|| format!("{HOST}{}", choices[turn % choices.len()].replace("&amp;", "&")))
+}
+
+/// The sign-in that a page leads on to.
+pub(super) fn link(answer: &Answer) -> Option<String> {
+    let links = answer.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut logins = links.filter(|link| link.starts_with("/.auth/login"));
+    logins.next().map(|link| format!("{HOST}{}", link.replace("&amp;", "&")))
 }
 
 /// What a page says.
