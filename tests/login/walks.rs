@@ -125,7 +125,8 @@ enum Theme {
 fn step(theme: Theme) -> impl Strategy<Value = Step> {
     let (answers, settings_too, switches) =
         [Theme::Answers, Theme::Settings, Theme::Switches].map(|other| if theme == other { 5 } else { 1 }).into();
-    let page = || 0..model::PAGES.len();
+    // The page whose rule is switched to and fro has more visitors where walks are about that.
+    let page = move || prop_oneof![4 => 0..model::PAGES.len(), switches => Just(model::ADMIN)];
     let kept = || prop_oneof![Just(Kept::All), Just(Kept::Logins), Just(Kept::Session)];
     let where_to = || prop_oneof![Just(None), Just(Some(0)), Just(Some(1))];
     let settings = prop_oneof![
@@ -142,7 +143,7 @@ fn step(theme: Theme) -> impl Strategy<Value = Step> {
         1 => Just(Health::Rotates),
         1 => Just(Health::RotatesUnseen),
         1 => Just(Health::PassesOverMaxAge),
-        3 => Just(Health::PassesOverChallenges),
+        3 * answers => Just(Health::PassesOverChallenges),
         1 => Just(Health::NamesNoIssuer),
     ];
     let kv = prop_oneof![
@@ -169,10 +170,10 @@ fn step(theme: Theme) -> impl Strategy<Value = Step> {
         4 => (tab(), 0..5_usize).prop_map(|(tab, answer)| Step::Replay(tab, answer)),
         2 * answers => (tab(), 0..3_usize, 0..3_usize).prop_map(|(tab, state, code)| Step::Splice(tab, state, code)),
         2 => (tab(), page()).prop_map(|(tab, page)| Step::Change(tab, page)),
-        2 => tab().prop_map(Step::LogOut),
+        3 => tab().prop_map(Step::LogOut),
         1 => tab().prop_map(Step::ForeignLogOut),
         2 => (0..2_usize, kept()).prop_map(|(browser, kept)| Step::Lose(browser, kept)),
-        answers => (0..2_usize, kept()).prop_map(|(browser, kept)| Step::Copy(browser, kept)),
+        2 * answers => (0..2_usize, kept()).prop_map(|(browser, kept)| Step::Copy(browser, kept)),
         1 => (0..2_usize, any::<bool>()).prop_map(|(browser, forgets)| Step::Forget(browser, forgets)),
         2 * switches + 4 * settings_too => seconds.prop_map(Step::Pass),
         1 + answers => health.prop_map(Step::Provider),
@@ -192,7 +193,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn walks_over_sign_in_end_where_they_should_and_as_whom_they_should() {
     let number = |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"));
     let config = Config {
-        cases: number("WALKS", 800),
+        cases: number("WALKS", 1_200),
         max_shrink_iters: 20_000,
         failure_persistence: None,
         ..Config::default()

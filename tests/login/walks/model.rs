@@ -23,7 +23,7 @@ const SPREAD: i64 = 125;
 pub(super) const PAGES: [&str; 6] =
     ["/open/x?a=1", "/members/p?q=%C3%A9&r", "/admin/x?y=2", "/guests/g?z", "/billing/b?i=1", "/"];
 const OPEN: usize = 0;
-const ADMIN: usize = 2;
+pub(super) const ADMIN: usize = 2;
 const GUESTS: usize = 3;
 const BILLING: usize = 4;
 

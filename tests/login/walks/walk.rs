@@ -2,7 +2,7 @@
 
 use super::{
     Health, KvHealth, Step, Tab,
-    model::{Deployed, Grant, MOVED, Model, OTHER, PAGES, Settings, Switched},
+    model::{Deployed, Grant, MOVED, Model, OTHER, PAGES, Settings, Switched, WORK},
     watch::{Sent, chosen, from_the_last, link, query, said},
 };
 use crate::support::{
@@ -97,10 +97,10 @@ impl Walk {
                 None => Ok(()),
             },
             Step::Splice(tab, left, answer) => {
-                let codes = from_the_last(&self.answers, *answer).and_then(|answer| query(&answer, "code"));
-                let (Some(code), Some(url)) = (codes, from_the_last(&self.left, *left)) else { return Ok(()) };
-                let back = self.sign_in(*tab, &url);
-                let own = query(&back, "code").unwrap();
+                let Some(url) = from_the_last(&self.left, *left) else { return Ok(()) };
+                let codes = self.unspent(&url);
+                let (back, code) = (self.sign_in(*tab, &url), from_the_last(&codes, *answer));
+                let (Some(own), Some(code)) = (query(&back, "code"), code) else { return Ok(()) };
                 self.open(*tab, &back.replace(&own, &code), None)
             }
             Step::Change(tab, page) => {
@@ -115,6 +115,14 @@ impl Walk {
                 Ok(())
             }
         }
+    }
+
+    /// The codes that the provider of this question gave out, and nobody has shown it yet.
+    fn unspent(&self, url: &str) -> Vec<String> {
+        let issuer = [WORK, OTHER, MOVED].into_iter().find(|issuer| url.starts_with(issuer));
+        let answers = self.answers.iter().filter(|answer| query(answer, "iss").as_deref() == issuer);
+        let codes = answers.filter_map(|answer| query(answer, "code"));
+        codes.filter(|code| !self.model.grants[code].spent).collect()
     }
 
     /// Opens an address, ends at `page` or at a page that explains.
