@@ -14,7 +14,8 @@ const WORKER = `addEventListener('install', () => skipWaiting());
 addEventListener('activate', (event) => event.waitUntil(clients.claim()));
 addEventListener('fetch', (event) => event.respondWith(fetch(event.request)));`;
 const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><title>An app</title><link rel="icon" href="data:,">
-<script src="/.auth/client.js" defer></script><h1>An app</h1><form method="post" action="/app"><button>Send</button></form>`;
+<h1>An app</h1><form method="post" action="/app"><button>Send</button></form>`;
+const CLIENT = '<script src="/.auth/client.js" defer></script>';
 const posted = [];
 
 /** An app of one page, with an interface that says who asks. */
@@ -22,7 +23,7 @@ function answer(request) {
   const { pathname } = new URL(request.url);
   if (pathname.startsWith('/api/')) return Response.json({ by: request.headers.get('x-auth-subject') });
   if (request.method === 'POST') posted.push(pathname);
-  const [type, text] = pathname === '/worker.js' ? ['text/javascript', WORKER] : ['text/html; charset=utf-8', PAGE];
+  const [type, text] = pathname === '/worker.js' ? ['text/javascript', WORKER] : ['text/html; charset=utf-8', PAGE + (pathname === '/client' ? CLIENT : '')];
   return new Response(text, { headers: { 'content-type': type, ...(pathname === '/kept' && { 'cache-control': 'max-age=600' }) } });
 }
 
@@ -223,9 +224,9 @@ test('a page that the browser may keep: after signing out it is not shown again 
 
 describe('the client script', () => {
   beforeEach(async () => {
-    await page.goto(`${apps.url}/app`);
+    await page.goto(`${apps.url}/client`);
     await somebody.signIn('ada');
-    await page.waitForURL(`${apps.url}/app`);
+    await page.waitForURL(`${apps.url}/client`);
     await page.waitFor(async () => (await window.portcullis?.me())?.subject === 'ada');
     await somebody.forget('');
   });
@@ -242,7 +243,7 @@ describe('the client script', () => {
     await somebody.signIn('ada', popup);
     assert.deepEqual(await page.evaluate(() => window.result), [200, { by: 'ada' }]);
     await popup.waitForClose();
-    assert.equal(await page.url(), `${apps.url}/app`, 'nobody left the page');
+    assert.equal(await page.url(), `${apps.url}/client`, 'nobody left the page');
     await page.waitFor(() => !document.querySelector('body > div'));
     assert.deepEqual(await somebody.complaints(), []);
   });
@@ -255,7 +256,7 @@ describe('the client script', () => {
     await page.find('#password');
     assert.equal(somebody.tabs.length, 1);
     await somebody.signIn('ada');
-    await page.waitForURL(`${apps.url}/app#swarm`);
+    await page.waitForURL(`${apps.url}/client#swarm`);
   });
 });
 
