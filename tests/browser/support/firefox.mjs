@@ -41,6 +41,7 @@ const AS_PEOPLE_HAVE = { 'dom.disable_open_during_load': true };
 
 /** `cookiesOf`: a browser that keeps no cookies, as its owner told it, but of this site. */
 export async function startFirefox({ cookiesOf } = {}) {
+  const path = await findFirefox();
   const profile = await mkdtemp(join(tmpdir(), 'portcullis-firefox-'));
   const preferences = { ...QUIET, ...AS_PEOPLE_HAVE };
   if (cookiesOf) {
@@ -50,7 +51,7 @@ export async function startFirefox({ cookiesOf } = {}) {
   }
   const lines = Object.entries(preferences).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
   await writeFile(join(profile, 'user.js'), lines.join(''));
-  const program = await Program.start(await findFirefox(), profile);
+  const program = await Program.start(path, profile);
   try {
     return await Firefox.driven(program);
   } catch (error) {
