@@ -3,14 +3,13 @@
 mod keys;
 #[path = "../support/mod.rs"]
 mod support;
+mod withheld;
 
 use portcullis::gate::{Cacheable, Outcome};
 use serde_json::{Value, json};
 use support::{
     browser::{Arrival, Browser},
     machine::{CI, Machine, OLD, Verdict, identity},
-    operator::{at, switch},
-    outcome::forwarded,
     world::{Head, World, settings},
 };
 
@@ -244,24 +243,6 @@ fn a_rule_that_watches_says_nothing_of_the_person_whose_cookie_came_with_a_token
     assert_eq!(machine.world.take_events(), ["report would_deny"]);
 }
 
-/// Many servers ignore case. Where only one of the rules takes the token, a session decides, and the token still is not
-/// the origin's.
-#[test]
-fn a_token_that_does_not_decide_is_withheld_where_one_of_several_rules_takes_it() {
-    for (rank, path) in [(0, "/api/x"), (7, "/API/x")] {
-        let machine = Machine::with(|settings| {
-            settings["rules"].as_array_mut().expect("rules").insert(rank, json!({ "path": "/API/**" }));
-        });
-        let ada = Browser::new("ada");
-        ada.open(&machine.isolate, "/");
-        for (value, withheld) in [(format!("Bearer {}", machine.good()), true), ("Basic Zm9v".to_owned(), false)] {
-            let arrived = forwarded(ada.send(&machine.isolate, Head::new("GET", path).with("authorization", &value)));
-            assert_eq!(identity(&arrived, "x-auth-subject").as_deref(), Some("ada"), "{path}");
-            assert_eq!(arrived.withholds_token(), withheld, "{path} {value}");
-        }
-    }
-}
-
 #[test]
 fn a_machine_needs_no_same_origin() {
     let machine = Machine::new();
@@ -289,42 +270,6 @@ fn a_rule_forwards_access_tokens_where_it_says_so_and_service_tokens_never() {
     // Beside a service token, Authorization is another matter.
     let both = service("/jobs/x", CI).with("authorization", "Bearer for-the-origin");
     assert!(!machine.isolate.forward(&both).withholds_token());
-}
-
-#[test]
-fn a_rule_that_lets_everybody_pass_for_a_while_keeps_its_tokens() {
-    for mode in ["off", "optional"] {
-        let machine = Machine::with(|settings| {
-            settings["switch"] = json!(true);
-            let ids = ["open", "admin", "api", "seen", "both", "jobs", "deploy"];
-            for (rule, id) in settings["rules"].as_array_mut().expect("rules").iter_mut().zip(ids) {
-                rule["id"] = json!(id);
-            }
-            settings["rules"].as_array_mut().expect("rules").push(json!({ "path": "/**", "sso": false }));
-        });
-        let until = at(&machine.world, 600);
-        let all = ["api", "seen", "jobs"].map(|rule| json!({ "rule": rule, "sso": mode, "until": until }));
-        switch(&machine.world, &json!(all));
-        // Good or bad, nobody asks; and it is not for the origin.
-        for (path, value, withheld) in [
-            ("/api/x", format!("Bearer {}", machine.good()), true),
-            ("/api/x", "Bearer nonsense".to_owned(), true),
-            ("/api/x", "Basic Zm9v, Bearer nonsense".to_owned(), true),
-            ("/api/x", "Basic Zm9v".to_owned(), false),
-            // Many servers ignore case: there it is the same rule's.
-            ("/API/x", format!("Bearer {}", machine.good()), true),
-            ("/seen/x", format!("Bearer {}", machine.good()), false),
-            ("/jobs/x", "Bearer for-the-origin".to_owned(), false),
-        ] {
-            let arrived = machine.isolate.forward(&Head::new("GET", path).with("authorization", &value));
-            assert_eq!((arrived.withholds_token(), arrived.identity().len()), (withheld, 0), "{mode} {path} {value}");
-        }
-    }
-    // So it is with preflights, which no browser sends with a token.
-    let machine = Machine::with(|settings| settings["rules"][2]["preflight"] = json!(true));
-    let preflight = Head { method: "OPTIONS".to_owned(), ..bearer("/api/x", &machine.good()) };
-    let preflight = preflight.with("origin", "https://app.example.com").with("access-control-request-method", "GET");
-    assert!(machine.isolate.forward(&preflight).withholds_token());
 }
 
 #[test]
