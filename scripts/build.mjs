@@ -6,14 +6,14 @@
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { command, root, setup, SetupError } from './setup.mjs';
 
-const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', '.cargo', 'scripts/build.mjs'];
+const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', 'package-lock.json', '.cargo', 'scripts/build.mjs'];
 const BINARIES = join(root, 'node_modules', '.bin');
 const STAMP = '.built-from';
 /**
@@ -48,6 +48,8 @@ export async function build({
   const upToDate = before === inputs;
   if (!upToDate) {
     if (before === undefined) console.log('build: The first build of the module takes a few minutes.');
+    // Until it is built again, it is of no sources: a build that was broken off would count as that of before.
+    await rm(join(directory, STAMP), { force: true });
     await workerBuild({ tools, directory, features });
     await run(join(BINARIES, 'wasm-opt'), [module, '-o', module, ...WASM_OPT]);
     await writeFile(join(directory, STAMP), inputs);

@@ -167,7 +167,7 @@ function record(message) {
 /** One place decides the date: the file that is deployed. */
 async function compatibilityDate() {
   const wrangler = await readFile(join(root, 'wrangler.toml'), 'utf8');
-  const date = /^compatibility_date\s*=\s*"([\d-]+)"/m.exec(wrangler)?.[1];
+  const date = /^compatibility_date\s*=\s*["']([\d-]+)["']/m.exec(wrangler)?.[1];
   if (!date) throw new Error('wrangler.toml names no compatibility_date.');
   return date;
 }

@@ -32,6 +32,8 @@ const LOOK = 'Then look: the site has to say “Closed for now”. Where it does
 const EFFECT = { kv: 60, isolate: 60 };
 const UNITS = { s: 1, m: 60, h: 3_600, d: 86_400 };
 const MODES = ['off', 'optional', 'on'];
+/** The last second of the year 9999: a later one cannot be written as people write it. */
+const LATEST = 253_402_300_799;
 
 /**
  * @param {string[]} args
@@ -107,7 +109,8 @@ async function macKeys(environment, local) {
   if (!secret) throw new SetupError(`PORTCULLIS_SECRET is missing: give the gate's secret, or PORTCULLIS_SWITCH_KEY, in the environment${local ? ' or in .dev.vars' : ''}.`);
   return [secret, value('PORTCULLIS_SECRET_PREVIOUS')].filter(Boolean).map((text) => {
     const bytes = Buffer.from(text.trim(), 'base64');
-    if (bytes.length < 32) throw new SetupError('PORTCULLIS_SECRET is not base64 of at least 32 bytes.');
+    // Node passes over what is none of its letters, the gate does not.
+    if (bytes.length < 32 || !/^[\w+/-]+=*$/.test(text.trim())) throw new SetupError('PORTCULLIS_SECRET is not base64 of at least 32 bytes.');
     return switchKey(bytes);
   });
 }
@@ -119,7 +122,14 @@ async function settingsOf(config, environment) {
   // Beside the entry, which imports it.
   const settingsFile = join(dirname(resolve(dirname(config), main)), 'portcullis.json');
   let settings = vars.PORTCULLIS ?? (await readFile(settingsFile, 'utf8').catch(() => '{}'));
-  if (typeof settings === 'string') settings = JSON.parse(settings);
+  if (typeof settings === 'string') {
+    try {
+      settings = JSON.parse(settings);
+    } catch (error) {
+      throw new SetupError(`The settings of ${config} are not JSON: ${error.message}`);
+    }
+  }
+  if (!Array.isArray(settings?.hosts)) throw new SetupError(`The settings of ${config} name no hosts. What else is wrong with them, npm run check says.`);
   if (settings.switch !== true) throw new SetupError(`The settings in ${config} have no switch = true: the gate does not look.`);
   return settings;
 }
@@ -171,7 +181,9 @@ function untilOf({ for: length, until }, now) {
   if (length !== undefined) {
     const [, digits, unit] = /^(\d{1,9})([smhd])$/.exec(length) ?? [];
     if (!Number(digits)) throw new SetupError(`${length} is no length of time: write 90s, 30m, 2h or 7d.`);
-    return Math.floor(now / 1_000) + Number(digits) * UNITS[unit];
+    const end = Math.floor(now / 1_000) + Number(digits) * UNITS[unit];
+    if (end > LATEST) throw new SetupError(`${length} ends after the year 9999: leave --for out of what has no end.`);
+    return end;
   }
   if (until === undefined) return undefined;
   const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(until) ? Date.parse(until) : Number.NaN;

@@ -3,6 +3,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { root } from '../../scripts/setup.mjs';
 import { freePort } from './provider/support/site.mjs';
@@ -95,6 +98,18 @@ describe('npm start', { timeout: 120_000 }, () => {
     await start.interrupt();
     for (const url of [site, provider]) await refused(`${url}/`);
   });
+});
+
+test('a build that is broken off does not count as the one before', { timeout: 120_000 }, async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'portcullis-build-'));
+  try {
+    for (const name of ['index_bg.wasm', '.built-from']) await writeFile(join(directory, name), 'of before');
+    const build = new Command('node', ['scripts/build.mjs'], { PORTCULLIS_OUT: directory, PORTCULLIS_FEATURES: 'no-such-feature' });
+    assert.equal((await build.ended).code, 1, build.said);
+    await assert.rejects(readFile(join(directory, '.built-from')), { code: 'ENOENT' });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });
 
 test('npx wrangler dev runs the same Worker', { timeout: 120_000 }, async () => {

@@ -129,6 +129,7 @@ describe('npm run switch', { timeout: 180_000 }, () => {
       ['off admin --for 31d', /30 days at most/],
       ['off admin --for 2', /no length of time/],
       ['off admin --for 0h', /no length of time/],
+      ['lockdown --for 999999999d', /after the year 9999/],
       ['off admin --until 2027-01-15T07:59:59Z', /no time to come/],
       ['off admin --until 2027-01-15T10:00', /with its zone/],
       ['off admin --until tomorrow', /no time to come/],
@@ -147,6 +148,10 @@ describe('npm run switch', { timeout: 180_000 }, () => {
     }
     await writeFile(config, wrangler(false));
     await refused('lockdown', /no switch = true/);
+    await writeFile(config, wrangler().replace(/^hosts = .*$/m, ''));
+    await refused('lockdown', /name no hosts/);
+    await writeFile(config, 'name = "gate"\nmain = "entry.js"\ncompatibility_date = "2026-04-26"\n[vars]\nPORTCULLIS = "{ hosts"\n');
+    await refused('lockdown', /are not JSON/);
     await writeFile(config, wrangler());
   });
 
@@ -167,7 +172,9 @@ describe('npm run switch', { timeout: 180_000 }, () => {
 
   test('needs the secret, or the key that can switch and nothing else', async () => {
     await refused('lockdown', /PORTCULLIS_SECRET is missing/, { environment: {} });
-    await refused('lockdown', /base64 of at least 32 bytes/, { environment: { PORTCULLIS_SECRET: 'c2hvcnQ=' } });
+    for (const secret of ['c2hvcnQ=', `${PORTCULLIS_SECRET.slice(0, 9)}!${PORTCULLIS_SECRET.slice(9)}`]) {
+      await refused('lockdown', /base64 of at least 32 bytes/, { environment: { PORTCULLIS_SECRET: secret } });
+    }
     await refused('lockdown', /PORTCULLIS_SWITCH_KEY is no key/, { environment: { PORTCULLIS_SWITCH_KEY: 'c2hvcnQ=' } });
     const shown = await run('key');
     assert.equal(shown, key.toString('base64'));
