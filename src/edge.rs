@@ -41,7 +41,7 @@ pub trait Edge: Entropy + Clone + 'static {
     /// Writes a text to the shared cache (KV) for `lifetime`. A failure is ignored.
     async fn store(&self, key: &str, text: String, lifetime: Lifetime);
 
-    /// Whether `signature` is `algorithm`'s signature over `message` by `key`. One that cannot be checked is not.
+    /// Whether `signature` is `algorithm`'s signature over `message` by `key`; no, if it cannot be checked.
     async fn verify(&self, algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool;
 
     /// The ES256 signature over `message` by `key`: two numbers of 32 bytes (RFC 7518, 3.4). `None` if the platform
@@ -54,7 +54,7 @@ pub trait Edge: Entropy + Clone + 'static {
     /// Waits, in milliseconds.
     async fn pause(&self, milliseconds: u32);
 
-    /// Runs `task` beside the request, and on when the request has ended.
+    /// Runs `task` alongside the request, and beyond its end.
     fn in_background(&self, task: impl Future<Output = ()> + 'static);
 
     /// Writes a line to the log.

@@ -2,11 +2,11 @@
 //!
 //! # The walk of a request
 //! 1. [`Gate::decide`], synchronous and pure, takes the head of the request and the time. It arrives
-//!    (`arrival.rs`: host, path, scheme, own address), its rule is found (`rule_match.rs`), and it is
+//!    (`arrival.rs`: host, path, scheme, own address), its rules are found (`rule_match.rs`), and it is
 //!    admitted (`admission.rs`: token or session, same-origin, policy). What is admitted ends here as a
 //!    [`Forward`], with no I/O of the gate's own.
-//! 2. [`Gate::respond`] takes what is left, asynchronously: a login to start, an endpoint of the gate's own to
-//!    answer, a refusal to explain.
+//! 2. [`Gate::respond`] takes what is left, asynchronously: a login to start, one of the gate's own endpoints to
+//!    answer for, a refusal to explain.
 //!
 //! Every flow reads top to bottom in one file: `login.rs`, `callback.rs`, `logout.rs`.
 

@@ -8,7 +8,7 @@ use crate::{
     pages::Document,
 };
 
-/// An answer of the gate's own.
+/// One of the gate's own answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status.

@@ -33,7 +33,7 @@ use crate::{
 /// How long an assertion lasts: long enough to be used for every image of a page, and short enough that one leaked
 /// from the origin's log is stale when it is found.
 const LIFETIME: Lifetime = Lifetime::from_seconds(5 * 60);
-/// With less than this left a new one is signed: the origin's clock may be fast, and a request may wait.
+/// With less than this left, a new one is signed: the origin's clock may be fast, and a request may wait.
 const LEAST_LEFT: Lifetime = Lifetime::from_seconds(60);
 /// Its type, which nothing else that the gate or a provider signs has (RFC 8725, 3.11).
 const TYPE: &str = "portcullis-assertion+jwt";

@@ -39,7 +39,7 @@ impl Gate {
     /// Before the code is shown to anybody:
     /// 1. a person's browser came here, with an authorization response (Core 3.1.2.7);
     /// 2. its state is one that this gate sealed on this host;
-    /// 3. the login is pending in this browser (RFC 9700, 4.7) – else it heals or explains itself;
+    /// 3. the login is pending in this browser (RFC 9700, 4.7) – else see [`Gate::resume`];
     /// 4. the issuer that answers is the one that was asked (RFC 9207, 2.4), even in an error. Only this step needs
     ///    the provider's metadata, which are fetched if the gate does not have them.
     ///

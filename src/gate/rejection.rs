@@ -57,7 +57,7 @@ pub enum Rejection {
     ProviderDown(Trouble),
     /// The callback's query is not an authorization response, or its `state` is not ours.
     Response,
-    /// The response names another issuer than the one asked.
+    /// The response names an issuer other than the one asked, or none although the provider promised to.
     ResponseIssuer,
     /// The login's cookie is gone for the second time.
     LoginNotKept,
@@ -73,7 +73,7 @@ pub enum Rejection {
     NoKey,
     /// The ID token fails a check.
     IdToken(IdTokenError),
-    /// The userinfo endpoint cannot be used.
+    /// The userinfo endpoint cannot be asked, or its answer cannot be used.
     UserInfo(UserInfoError),
     /// The userinfo endpoint cannot be reached.
     UserInfoDown(Unreachable),

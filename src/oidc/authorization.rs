@@ -175,7 +175,7 @@ impl AuthorizationResponse {
         Ok(Self { state: state.ok_or(ResponseError::Malformed)?, outcome, issuer })
     }
 
-    /// The error, unless another attempt may end differently. It may be anybody's until the issuer is checked.
+    /// The error, unless another attempt may end differently. Until the issuer is checked, anybody may have sent it.
     pub fn declined(&self) -> Option<AuthorizationError> {
         match &self.outcome {
             AuthorizationOutcome::Error(

@@ -314,7 +314,7 @@ mod tests {
         assert_eq!((count(Some("a")), count(Some("c")), count(None)), (1, 0, 2));
         let known = [Some("a"), Some("b"), None, Some("c")].map(|id| keys.knows(id));
         assert_eq!(known, [true, true, true, false]);
-        // A key without an id is nobody's who names one.
+        // A key without an id fits no token that names one.
         let mut unnamed = rsa_key();
         unnamed.as_object_mut().unwrap().remove("kid");
         assert_eq!(set(&[unnamed]).candidates(Algorithm::Rs256, Some("a"), &[Algorithm::Rs256]).count(), 0);
