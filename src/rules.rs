@@ -59,7 +59,7 @@ impl Rules {
             self.index.insert(pattern, rank);
             self.has_capitals |= pattern.has_capitals();
         }
-        self.names_methods |= scope.names_methods();
+        self.names_methods |= !watches && scope.names_methods();
         self.watches |= watches;
         self.entries.push(Entry { scope, pattern, aliases, watches });
     }
@@ -119,7 +119,10 @@ impl Rules {
     /// another method would change who may pass.
     pub fn turns_on_method(&self, path: &RequestPath<'_>, host: &str) -> bool {
         let is_about = |entry: &Entry, lower: &str| {
-            entry.scope.names_methods() && entry.scope.has_host(host) && entry.matches(lower, Case::Ignored)
+            !entry.watches
+                && entry.scope.names_methods()
+                && entry.scope.has_host(host)
+                && entry.matches(lower, Case::Ignored)
         };
         let is_told = |lower: &str| self.first_of(lower, |entry| is_about(entry, lower)).is_some();
         self.names_methods && path.any(|reading| is_told(&reading.to_ascii_lowercase()))

@@ -109,8 +109,13 @@ fn host_and_method_choose_too() {
 
 #[test]
 fn a_path_turns_on_the_method_where_a_rule_names_methods_for_it() {
-    let rules = scoped(&[("a.example", &["POST"], "/x/**", false), ("", &[], "/**", false)]);
+    let rules = scoped(&[
+        ("a.example", &["POST"], "/x/**", false),
+        ("", &["POST"], "/watched/**", true),
+        ("", &[], "/**", false),
+    ]);
     for (host, path, turns) in [
+        ("a.example", "/watched/x", false),
         ("a.example", "/x/y", true),
         ("a.example", "/y", false),
         ("b.example", "/x", false),
