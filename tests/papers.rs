@@ -238,7 +238,7 @@ fn every_own_address_is_in_the_settings_manual_with_its_methods() {
     }
 }
 
-/// What ARCHITECTURE.md says of the three constructors that are not private to a file.
+/// What ARCHITECTURE.md says of the constructors that are not private to a file.
 #[test]
 fn proofs_and_claims_are_made_in_the_places_that_are_named() {
     let files = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
@@ -253,6 +253,7 @@ fn proofs_and_claims_are_made_in_the_places_that_are_named() {
         [("config/tokens.rs", 1), ("oidc/access_token.rs", 1), ("oidc/id_token.rs", 1)]
     );
     assert_eq!(calls("Claims::read"), [("session.rs", 1)]);
+    assert_eq!(calls("Session::begin("), [("gate/callback.rs", 1), ("gate/explanation.rs", 1)]);
 }
 
 /// The files of a directory and of those within it, by their paths there, but for those of tests.
