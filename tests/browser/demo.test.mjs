@@ -55,6 +55,17 @@ test('the heading that a fragment leads to is not behind the header, on a teleph
   await ada.close();
 });
 
+test('where nobody can be asked who is signed in, the link to the sign-in stays, and no script fails', async () => {
+  const somebody = await browser.person();
+  await somebody.context.route('**/.auth/me', (route) => route.abort());
+  const failures = [];
+  somebody.page.on('pageerror', (error) => failures.push(String(error)));
+  await somebody.page.goto(`${site.url}/`, { waitUntil: 'networkidle' });
+  assert.equal(await somebody.page.locator('#visitor a').getAttribute('href'), '/.auth/login?return_to=%2F');
+  assert.deepEqual(failures, []);
+  await somebody.close();
+});
+
 test('no page is wider than a small screen, whatever the name of who is signed in', async () => {
   const ada = await browser.person();
   await ada.context.route('**/.auth/me', (route) => route.fulfill({ json: { subject: 'x', email: `${'a.very.long.address.of'.repeat(4)}@a-department-of-a-university.example` } }));

@@ -3,7 +3,9 @@
 const place = document.querySelector('#visitor');
 
 async function showVisitor() {
-  const answer = await fetch('/.auth/me', { headers: { Accept: 'application/json' }, cache: 'no-store' });
+  const answer = await fetch('/.auth/me', { headers: { Accept: 'application/json' }, cache: 'no-store' }).catch(() => undefined);
+  // The page is left meanwhile, or the network is gone.
+  if (!answer) return;
   const here = encodeURIComponent(location.pathname + location.search);
   if (!answer.ok) return place.replaceChildren(link('Sign in', `/.auth/login?return_to=${here}`));
   const { name, email, subject } = await answer.json();
