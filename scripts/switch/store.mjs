@@ -13,14 +13,16 @@ const WRANGLER = join(root, 'node_modules/wrangler/bin/wrangler.js');
 /** @param {{ config: string, environment?: string, local: boolean }} where */
 export function kvStore({ config, environment, local }) {
   const common = ['--binding', 'PORTCULLIS_KV', '--config', config, ...(environment === undefined ? [] : [`--env=${environment}`]), local ? '--local' : '--remote'];
-  const kv = (call, ...args) => wrangler(['kv', 'key', call, KEY, ...args, ...common], dirname(config));
+  const kv = (call, ...args) => wrangler(['kv', 'key', call, ...args, ...common], dirname(config));
   return {
     /** The entry, or nothing. */
     async read() {
-      const { code, output, errors } = await kv('get', '--text');
+      const { code, output, errors } = await kv('get', KEY, '--text');
       if (code === 0) return output.trim() === 'Value not found' ? undefined : output.trim() || undefined;
-      if (/ - 404\b/.test(output + errors)) return undefined;
-      throw new SetupError(`PORTCULLIS_KV could not be read:\n${output}${errors}`);
+      // Of an entry that is not there; but also of a namespace that is not, whose keys cannot be listed either.
+      const listed = / - 404\b/.test(output + errors) ? await kv('list', '--prefix', KEY) : { code, output, errors };
+      if (listed.code === 0) return undefined;
+      throw new SetupError(`PORTCULLIS_KV could not be read:\n${listed.output}${listed.errors}`);
     },
 
     async write(entry) {
@@ -29,7 +31,7 @@ export function kvStore({ config, environment, local }) {
       try {
         const file = join(directory, 'entry');
         await writeFile(file, entry, { mode: 0o600 });
-        const { code, output, errors } = await kv('put', '--path', file);
+        const { code, output, errors } = await kv('put', KEY, '--path', file);
         if (code !== 0) throw new SetupError(`PORTCULLIS_KV could not be written:\n${output}${errors}`);
       } finally {
         await rm(directory, { recursive: true });
