@@ -91,7 +91,7 @@ test('the back button after a login leads to no error and to no second login', a
     // Where the way goes on by itself, it does so before long.
     await new Promise((done) => setTimeout(done, 400));
     history.push(await ada.page.waitForURL(() => true));
-    assert.equal(await ada.page.evaluate(() => document.querySelectorAll('footer code').length), 0, `no page of the gate's with an error: ${history.join('\n')}`);
+    await ada.page.waitFor(() => !document.querySelector('footer code')).catch((error) => assert.fail(`a page of the gate's with an error: ${history.join('\n')}\n${error.message}`));
   }
   assert.equal(history.at(-1), `${site.url}/`, history.join('\n'));
   await ada.page.step(1);
