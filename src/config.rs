@@ -130,7 +130,7 @@ impl Config {
         for provider in &providers {
             refuse_shared(provider, check.as_ref(), origin_secret.as_ref(), &secret)?;
         }
-        // Token issuers count too: a machine's subject may be the same as a person's.
+        // Access tokens and service tokens count too: a machine's subject may be the same as a person's.
         let several = providers.len() > 1 || !settings.tokens.is_empty();
         let headers = settings.headers.parse(settings.assertion, several, origin_secret.as_ref())?;
         let tokens = Tokens::parse(settings.tokens, &providers, &selection)?;

@@ -117,7 +117,7 @@ impl Gate {
         provider: &Registration,
     ) -> Result<Secret<String>, Rejection> {
         response.check_issuer(&provider.issuer, false).map_err(|_| Rejection::ResponseIssuer)?;
-        // Without the metadata nobody knows what is promised, and so whether an error is the provider's.
+        // Without the metadata it is not known what is promised, and so neither whether an error is the provider's.
         let metadata = self.metadata(request, provider).await.map_err(Rejection::ProviderDown)?;
         let promised = metadata.names_issuer_in_response;
         let outcome = response.outcome_from(&provider.issuer, promised).map_err(|_| Rejection::ResponseIssuer)?;

@@ -32,7 +32,7 @@ impl Gate {
         answer.with_instead("cache-control", keep).with("etag", &tag)
     }
 
-    /// `GET /.auth/signed-in`: ends the pop-up. Whoever opens it without a session gets the page of the signed-out.
+    /// `GET /.auth/signed-in`: ends the pop-up. Whoever opens it without a session gets the page after a logout.
     pub(super) fn signed_in<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>) -> Answer {
         match self.session(request.head, request.visit.site(), request.now) {
             Some(_) => self.page(request, 200, &Page::SignedIn),

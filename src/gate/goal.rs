@@ -7,7 +7,7 @@ use crate::{config::Site, session::LoginState};
 const OPENED: &str = "GET";
 /// The prompt that lets somebody else sign in (Core 3.1.2.1).
 pub(super) const SELECT_ACCOUNT: &str = "select_account";
-/// The prompt that makes the same person sign in anew (Core 3.1.2.1).
+/// The prompt that makes the person sign in anew (Core 3.1.2.1).
 pub(super) const LOGIN: &str = "login";
 /// The longest method that a login carries: the longest registered one has 17 letters.
 const LONGEST_METHOD: usize = 32;

@@ -91,7 +91,7 @@ fn is_joined(name: &str) -> bool {
     name.contains(';') || name.starts_with("[\"")
 }
 
-/// The authentication context class (`acr`): a text, or recorded as unread.
+/// The authentication context class (`acr`): a text. One in any other form, or to be had elsewhere, is noted as unread.
 pub(crate) fn class_in(claims: &BTreeMap<String, Value>) -> Names {
     let list = text(claims, "acr").map(str::to_owned).into_iter().collect();
     Names { list, and_unread: is_unread(claims, "acr") }

@@ -146,7 +146,7 @@ impl<'t> UntrustedIdToken<'t> {
 }
 
 impl<'t> AddressedIdToken<'t> {
-    /// Whose keys count, and nobody else's.
+    /// The provider that sent the token: its keys count, and nobody else's.
     pub fn provider(&self) -> &'t Registration {
         self.provider
     }

@@ -5,7 +5,7 @@ use url::Url;
 use super::{Metadata, ProviderLogout, Registration};
 use crate::secret::Secret;
 
-/// The longest hint sent: a longer one is left out, and the client id identifies us instead.
+/// A hint of this many bytes or more is left out, and the client id identifies us instead.
 const LONGEST: usize = 8_000;
 
 /// Where a person signs out at the provider, if that is possible.

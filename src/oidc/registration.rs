@@ -92,7 +92,7 @@ pub struct Registration {
 /// Whose metadata and keys are meant: a provider that people sign in with, or an issuer of tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Publisher<'p> {
-    /// The id in the settings: no provider shares one with an issuer of tokens.
+    /// The id in the settings: no two share one, be they providers or issuers of tokens.
     pub id: &'p str,
     /// The issuer.
     pub issuer: &'p Issuer,

@@ -144,8 +144,8 @@ fn is_plain(path: &str) -> bool {
     ordinary && previous != b'.' && !(may_go && path.split('/').any(|segment| after_ticket(segment).is_some()))
 }
 
-/// Whether a byte always stands for itself, except for slashes in a row and dots at the end of a segment, which
-/// [`is_plain`] looks for.
+/// Whether a byte always stands for itself, except for slashes in a row, dots at the end of a segment, and the
+/// brackets of a ticket, which [`is_plain`] looks for.
 fn is_ordinary(byte: u8) -> bool {
     matches!(
         byte,
