@@ -140,7 +140,7 @@ pub fn render(page: &Page, request: &str) -> Document {
         _ => None,
     };
     let form = match page {
-        // The provider may redirect to hosts that only it knows, and a browser holds all of them to this policy.
+        // The provider may redirect to hosts that only it knows, and Chromium holds all of them to this policy.
         Page::SignOut { leads_to: Some(site), .. } => format!("'self' {site} https:"),
         Page::SignOut { leads_to: None, .. } => "'self'".to_owned(),
         _ => "'none'".to_owned(),

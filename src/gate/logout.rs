@@ -16,7 +16,7 @@ const WITH_PROVIDER: &str = "provider";
 
 impl Gate {
     /// `GET /.auth/logout`: a page that asks. Its policy lets the form lead to the provider's logout, and from there
-    /// to whatever other host signs people out: a browser holds the redirects that follow a form to `form-action`.
+    /// to whatever other host signs people out: Chromium holds the redirects that follow a form to `form-action`.
     pub(super) async fn ask_to_sign_out<E: Edge, H: RequestHead>(
         self: &Rc<Self>,
         request: &Request<'_, E, H>,

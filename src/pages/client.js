@@ -206,8 +206,9 @@
     return !!popup && !popup.closed;
   }
 
-  // Fulfilled with who is signed in, once the session is not `before` any more. A message is only a hint to look; a
-  // window that reads as closed may still be open, under a policy of its own.
+  // Fulfilled with who is signed in, once there is a session other than that of `before`; with null, if `signal` ends
+  // the wait. A message is only a hint to look; a window that reads as closed may still be open, under a policy of its
+  // own.
   function newSession(before, signal) {
     return new Promise((resolve) => {
       const channel = new BroadcastChannel('portcullis');

@@ -69,7 +69,8 @@ export function forward(request, names, env, plan, managedHeaders) {
 
 /**
  * What comes of it. For one person, an answer that no shared cache may keep; for everybody, the answer as the origin
- * gave it, except for our cookies; and if something goes wrong, an error in a form that the sender of `request` can use.
+ * gave it, except for our cookies; and if something goes wrong, an error in a form that the sender of `request` can
+ * use.
  */
 function answered(answer, request, privately) {
   const change = privately
@@ -96,7 +97,10 @@ class Managed {
     this.shapes = new Set([...this.names, ...this.spelled].map(shape));
   }
 
-  /** Removes them; false if it could not: a name with bytes outside ASCII, which are not allowed (RFC 9110, 5.1), cannot be deleted. */
+  /**
+   * Removes those of `names` that are managed. False if it could not: a name with bytes outside ASCII, which are not
+   * allowed (RFC 9110, 5.1), cannot be deleted.
+   */
   remove(names, headers) {
     let found;
     for (const name of names) {
@@ -124,7 +128,10 @@ function makePrivate(headers) {
   dropOwnCookies(headers);
 }
 
-/** A response with the same body and edited headers. One that the platform cannot make anew because of its status is not passed on. */
+/**
+ * A response with the same body and edited headers. One that the platform cannot make anew because of its status is
+ * not passed on.
+ */
 function edit(response, change, request) {
   const { webSocket } = response;
   // No cache keeps a handshake: it is edited only where it sets a cookie of ours.
