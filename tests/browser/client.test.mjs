@@ -25,17 +25,22 @@ describe('a session that ended', () => {
     assert.equal(page.url(), `${site.url}/app`, 'nobody left the page');
   });
 
-  test('a name that would turn the rest of the sentence round does not', async () => {
-    await somebody.context.route('**/.auth/me', async (route) => {
-      const response = await route.fetch();
-      if (!response.ok()) return route.fulfill({ response });
-      await route.fulfill({ response, json: { ...(await response.json()), name: '\u200b\u202e', email: 'bob\u202ex\u2069\u202e@skep.example' } });
+  for (const [what, name] of [
+    ['would turn the rest of the sentence round', '\u200b\u202e'],
+    ['has no ink', '\u00ad\u034f\u115f\u1160\u180e\u2800\u3164\ufeff\uffa0\u0007 \u200d \u200c\ufe0f\u{e0020}'],
+  ]) {
+    test(`a name that ${what} is not shown`, async () => {
+      await somebody.context.route('**/.auth/me', async (route) => {
+        const response = await route.fetch();
+        if (!response.ok()) return route.fulfill({ response });
+        await route.fulfill({ response, json: { ...(await response.json()), name, email: 'bob\u202ex\u2069\u202e@skep.example' } });
+      });
+      await lateAda();
+      await send(['/api/orders']);
+      await dialog().waitFor();
+      assert.match(await dialog().textContent(), /You were signed in as bobx@skep\.example\. Sign in to go on/);
     });
-    await lateAda();
-    await send(['/api/orders']);
-    await dialog().waitFor();
-    assert.match(await dialog().textContent(), /You were signed in as bobx@skep\.example\. Sign in to go on/);
-  });
+  }
 
   test('the window leads through the gate to its own last page, and has no hold on the page', async () => {
     await lateAda();
