@@ -204,6 +204,8 @@ pub(super) struct Model {
     pub(super) sessions: BTreeMap<String, Session>,
     /// What was switched: when, under which secret.
     pub(super) switched: Vec<(i64, usize, Switched)>,
+    /// Which of these an isolate has to know, by its number.
+    known: BTreeMap<usize, usize>,
     /// When KV could last not be read.
     pub(super) unreadable: Option<i64>,
 }
@@ -224,19 +226,39 @@ impl Model {
         session.filter(|session| session.counts(deployed, now))
     }
 
-    /// What may be switched, as an isolate knows it. Where it could not read everything, anything that ever was.
+    /// What may be switched, as an isolate knows it. Where it could not read everything: what it knew before, anything
+    /// that was switched since, and nothing if it knew of nothing or what it knew is open.
     pub(super) fn switches(&self, deployed: &Deployed, now: i64) -> Vec<Switched> {
-        let ends = |index: usize| self.switched.get(index + 1).map_or(i64::MAX, |(next, ..)| *next);
-        let of_late =
-            self.switched.iter().enumerate().filter(|(index, _)| ends(*index) >= now - SPREAD).map(|(_, entry)| *entry);
-        let is_unsure = self.unreadable.is_some_and(|last| now - last <= SPREAD)
-            || of_late.clone().any(|(_, secret, _)| !deployed.takes(secret));
-        let known: Vec<_> = if is_unsure { self.switched.clone() } else { of_late.collect() };
-        let mut modes: Vec<Switched> = known.iter().map(|(time, _, mode)| mode.at(*time, now)).collect();
-        if is_unsure || self.switched.first().is_none_or(|(first, ..)| now - first <= SPREAD) {
+        let known = self.known.get(&deployed.number);
+        let is_unsure = self.is_unsure(deployed, now);
+        let first = if is_unsure { known.copied().unwrap_or_default() } else { self.first_of_late(now) };
+        let mut modes: Vec<Switched> =
+            self.switched[first..].iter().map(|(time, _, mode)| mode.at(*time, now)).collect();
+        let may_end = is_unsure && (known.is_none() || self.switched[first..].iter().any(|(.., mode)| mode.opens()));
+        if may_end || self.switched.first().is_none_or(|(first, ..)| now - first <= SPREAD) {
             modes.push(Switched::Nothing);
         }
         modes
+    }
+
+    /// Takes in that an isolate decided at a time at which it has to know what was switched last.
+    pub(super) fn note_known(&mut self, deployed: &Deployed, now: i64) {
+        let Some((last, ..)) = self.switched.last() else { return };
+        if now - last > SPREAD && !self.is_unsure(deployed, now) {
+            self.known.insert(deployed.number, self.switched.len() - 1);
+        }
+    }
+
+    /// Whether an isolate may not have read what was switched: KV was in trouble, or it does not take the secret.
+    fn is_unsure(&self, deployed: &Deployed, now: i64) -> bool {
+        let late = &self.switched[self.first_of_late(now)..];
+        self.unreadable.is_some_and(|last| now - last <= SPREAD)
+            || late.iter().any(|(_, secret, _)| !deployed.takes(*secret))
+    }
+
+    /// The earliest of what was switched that may still hold somewhere.
+    fn first_of_late(&self, now: i64) -> usize {
+        self.switched.iter().skip(1).take_while(|(next, ..)| *next < now - SPREAD).count()
     }
 
     /// Whether a browser with these cookies has the login of this state pending; `None` in the one second in which it ends.
@@ -273,6 +295,10 @@ impl Model {
 }
 
 impl Switched {
+    fn opens(self) -> bool {
+        matches!(self, Self::AdminOff(_) | Self::AdminOptional(_))
+    }
+
     fn at(self, since: i64, now: i64) -> Self {
         match self {
             Self::AdminOff(seconds) | Self::AdminOptional(seconds) if now >= since + i64::from(seconds) => {

@@ -32,17 +32,18 @@ impl Walk {
         browser.cookie_names().into_iter().map(|name| (name.clone(), browser.cookie(&name).unwrap())).collect()
     }
 
-    fn check_verdict(&self, sent: &Sent<'_>, met: &Verdict) -> Checked<()> {
+    fn check_verdict(&mut self, sent: &Sent<'_>, met: &Verdict) -> Checked<()> {
         let path = sent.url.strip_prefix(HOST).unwrap();
         let page = PAGES.iter().position(|page| *page == path).ok_or("another page than any that was asked for")?;
         let verdicts: Vec<Verdict> = [sent.before, self.world.now_seconds()]
             .iter()
             .flat_map(|now| self.model.verdicts(&sent.deployed, page, sent.cookies.get(SESSION), *now))
             .collect();
+        self.model.note_known(&sent.deployed, sent.before);
         if verdicts.contains(met) { Ok(()) } else { Err(format!("{met:?}, and not {verdicts:?}")) }
     }
 
-    pub(super) fn check_forward(&self, sent: &Sent<'_>, forward: &Forward) -> Checked<()> {
+    pub(super) fn check_forward(&mut self, sent: &Sent<'_>, forward: &Forward) -> Checked<()> {
         if forward.cookies == CookieEdit::Keep && !sent.cookies.is_empty() {
             return Err("the origin gets the gate's cookies".to_owned());
         }
