@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { fileURLToPath } from 'node:url';
+import { isCommand } from '../scripts/setup.mjs';
 import { answerInteraction } from './provider/interaction.mjs';
 import { errorPage, sendPage, signedOutPage, signOutPage, welcomePage } from './provider/pages.mjs';
 import { claimsOf, people } from './provider/people.mjs';
@@ -155,7 +155,7 @@ function withAccountSelection({ base, Prompt }) {
   return policy;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isCommand(import.meta.url)) {
   const { PORT = '8787', PROVIDER_PORT = '9000' } = process.env;
   const { issuer } = await startProvider({
     port: Number(PROVIDER_PORT),

@@ -1,8 +1,7 @@
 // Finds the browsers for the tests that need one, a Chromium and a Firefox, and installs Debian's where there is none.
 
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { command, debianPackages, SetupError, which } from './setup.mjs';
+import { command, debianPackages, isCommand, SetupError, which } from './setup.mjs';
 
 const CHROMIUM = {
   title: 'Chromium',
@@ -58,6 +57,6 @@ async function installed({ names, elsewhere }) {
   return elsewhere.find((path) => existsSync(path));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isCommand(import.meta.url)) {
   await command(async () => console.log([await findChromium(), await findFirefox()].join('\n')));
 }

@@ -9,9 +9,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { command, root, setup, SetupError } from './setup.mjs';
+import { command, isCommand, root, setup, SetupError } from './setup.mjs';
 
 const INPUTS = ['src', 'Cargo.toml', 'Cargo.lock', 'package-lock.json', '.cargo', 'scripts/build.mjs'];
 const BINARIES = join(root, 'node_modules', '.bin');
@@ -111,4 +110,4 @@ function sizes(wasm) {
   return `${kilobytes(wasm)} raw, ${kilobytes(gzipSync(wasm, { level: 9 }))} gzipped`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await command(() => build());
+if (isCommand(import.meta.url)) await command(() => build());

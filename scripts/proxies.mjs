@@ -4,8 +4,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { cache, command, debianPackages, run, say, SetupError, which } from './setup.mjs';
+import { cache, command, debianPackages, isCommand, run, say, SetupError, which } from './setup.mjs';
 
 const PROXIES = {
   nginx: { file: 'usr/sbin/nginx', needs: ['libpcre2-8-0', 'libssl3', 'zlib1g', 'libcrypt1'] },
@@ -66,4 +65,4 @@ async function download(name, cwd) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await command(async () => console.log(await findProxies()));
+if (isCommand(import.meta.url)) await command(async () => console.log(await findProxies()));

@@ -2,6 +2,7 @@
 // Runs before `npm ci` ever has, so this file imports nothing but Node itself.
 
 import { spawn } from 'node:child_process';
+import { realpathSync } from 'node:fs';
 import { access, constants, readFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -38,6 +39,15 @@ export async function command(main) {
   } catch (error) {
     console.error(error instanceof SetupError ? `\n${error.message}\n` : error);
     process.exit(1);
+  }
+}
+
+/** Whether Node was started with this module, also by way of a symbolic link. */
+export function isCommand(url) {
+  try {
+    return realpathSync(process.argv[1]) === realpathSync(fileURLToPath(url));
+  } catch {
+    return false;
   }
 }
 
@@ -210,4 +220,4 @@ function executable(path) {
   return access(path, constants.X_OK).then(() => true, () => false);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await command(() => setup());
+if (isCommand(import.meta.url)) await command(() => setup());

@@ -3,9 +3,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { command, root, setup, SetupError } from './setup.mjs';
+import { command, isCommand, root, setup, SetupError } from './setup.mjs';
 import { ENTRY_BYTES, LONGEST_OPENING, open, seal, switchKey } from './switch/entry.mjs';
 
 const USAGE = `
@@ -220,7 +219,7 @@ function clock(milliseconds) {
   return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isCommand(import.meta.url)) {
   await command(async () => {
     await setup({ rust: false });
     const { kvStore } = await import('./switch/store.mjs');

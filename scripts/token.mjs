@@ -3,7 +3,7 @@
 // default.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+import { isCommand } from './setup.mjs';
 
 const DAY = 86_400_000;
 
@@ -22,7 +22,7 @@ function problem(id, day, today) {
   return undefined;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isCommand(import.meta.url)) {
   const written = (date) => date.toISOString().slice(0, 10);
   const [id, day = written(new Date(Date.now() + 365 * DAY))] = process.argv.slice(2);
   const wrong = problem(id, day, written(new Date()));

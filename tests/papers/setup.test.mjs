@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -33,6 +33,25 @@ test('the first build says that it takes a few minutes', { timeout: 60_000 }, as
   await ended;
   await rm(out, { recursive: true, maxRetries: 3 });
   assert.match(said, /^build: The first build of the module takes a few minutes\.$/m);
+});
+
+test('a command does its work by way of a symbolic link, too', { timeout: 60_000 }, async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'portcullis-link-'));
+  const link = join(directory, 'current');
+  await symlink(root, link);
+  for (const [script, line, wanted, said] of [
+    ['token', ['ci'], 0, /^ {2}ci\.[\w-]{43}$/m],
+    ['token', ['C I'], 1, /Give the token an id/],
+    ['switch', ['lock-down'], 1, /npm run switch -- lockdown/],
+  ]) {
+    const child = spawn(process.execPath, [join(link, `scripts/${script}.mjs`), ...line], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    assert.equal(code, wanted, script);
+    assert.match(output, said);
+  }
+  await rm(directory, { recursive: true });
 });
 
 test('Git ignores the files that the papers have people write', async () => {
