@@ -185,7 +185,10 @@ function untilOf({ for: length, until }, now) {
     return end;
   }
   if (until === undefined) return undefined;
-  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(until) ? Date.parse(until) : Number.NaN;
+  // A day that its month does not have is one of the next month to JavaScript.
+  const day = new Date(`${until.slice(0, 10)}T00:00Z`);
+  const real = !Number.isNaN(day.valueOf()) && day.toISOString().startsWith(until.slice(0, 10));
+  const time = real && /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(until) ? Date.parse(until) : Number.NaN;
   if (!(time > now)) throw new SetupError(`${until} is no time to come: write it with its zone, as in 2027-01-31T18:00Z.`);
   return Math.floor(time / 1_000);
 }

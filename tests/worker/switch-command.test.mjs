@@ -133,6 +133,7 @@ describe('npm run switch', { timeout: 180_000 }, () => {
       ['off admin --until 2027-01-15T07:59:59Z', /no time to come/],
       ['off admin --until 2027-01-15T10:00', /with its zone/],
       ['off admin --until tomorrow', /no time to come/],
+      ['lockdown --until 2027-02-31T18:00Z', /no time to come/],
       ['off admin --for 2h --until 2027-01-15T10:00Z', /leave one out/],
       ['on nobody', /No rule has the id nobody\. There are: blog, admin\.$/],
       ['on watched', /No rule has the id watched/],
