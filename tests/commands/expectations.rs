@@ -130,3 +130,20 @@ fn mistakes_in_a_file_of_expectations_are_errors() {
     let (good, said) = directory.run(&["test"]);
     assert!(!good && said.contains("hots"), "{said}");
 }
+
+/// A name that is not UTF-8 is no reason to end without a sentence.
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_not_text_is_refused_in_words() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, process::Command};
+    for rank in [0, 1] {
+        let mut arguments = [OsStr::new("check"), OsStr::new("test")];
+        arguments[rank] = OsStr::from_bytes(b"\xff.toml");
+        let output = Command::new(env!("CARGO_BIN_EXE_portcullis")).args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            (output.status.code(), text.as_str()),
+            (Some(1), "wrong: the argument \"\\xFF.toml\" is not UTF-8\n")
+        );
+    }
+}

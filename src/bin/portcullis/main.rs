@@ -22,6 +22,7 @@ mod words;
 mod wrangler_file;
 
 use std::{
+    ffi::OsString,
     io::{self, Write},
     process::ExitCode,
 };
@@ -45,19 +46,20 @@ portcullis test [policy.tests.toml] [--config wrangler.toml] [--env NAME]
 ";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match arguments.split_first() {
-        Some((_, rest)) if rest.iter().any(|argument| matches!(argument.as_str(), "--help" | "-h")) => {
+    let arguments: Result<Vec<String>, _> = std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let outcome = match arguments.as_deref().map(<[String]>::split_first) {
+        Err(argument) => Err(Failure::Given(format!("the argument {argument:?} is not UTF-8"))),
+        Ok(Some((_, rest))) if rest.iter().any(|argument| matches!(argument.as_str(), "--help" | "-h")) => {
             Ok(USAGE.to_owned())
         }
-        Some((command, rest)) => match command.as_str() {
+        Ok(Some((command, rest))) => match command.as_str() {
             "check" => check::run(rest),
             "explain" => explain::run(rest),
             "test" => expectations::run(rest),
             "help" | "--help" | "-h" => Ok(USAGE.to_owned()),
             _ => Err(Failure::Given(format!("unknown command {command:?}\n\n{USAGE}"))),
         },
-        None => Err(Failure::Given(format!("which command?\n\n{USAGE}"))),
+        Ok(None) => Err(Failure::Given(format!("which command?\n\n{USAGE}"))),
     };
     let (text, good) = match outcome {
         Ok(text) => (text, true),
