@@ -86,3 +86,14 @@ fn text_of_a_page_for_some_is_not_for_all_who_are_signed_in() {
     assert!(told[0].ends_with("(no rule) shows it to people to whom rules[0] does not show the page"), "{told:?}");
     assert_eq!(told[5], "3 more files have text of pages that are for fewer people");
 }
+
+/// What one page says again and again is its text, and not the frame of the site.
+#[test]
+fn text_that_one_page_repeats_is_told_of() {
+    let plan = page(&[PLAN; 4].join("</p><p>"));
+    let others = ["a", "b", "c"].map(|name| (format!("internal/{name}.html"), page(name)));
+    let mut files: Vec<(&str, &str)> = others.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let script = format!("say('{PLAN}')");
+    files.extend([("internal/plan.html", plan.as_str()), ("app.js", &script)]);
+    assert_eq!(told("repeated", internal(), &files).len(), 1);
+}

@@ -39,7 +39,10 @@ struct Page {
 struct Standing {
     /// One of each rule.
     pages: Vec<Rc<Page>>,
+    /// On how many pages.
     count: usize,
+    /// The latest of those, by its number.
+    latest: usize,
 }
 
 /// Warnings about the files that more people may open than the pages whose text they contain.
@@ -55,7 +58,9 @@ pub(crate) fn warnings(bench: &Bench, files: &SiteFiles) -> Vec<String> {
         for run in runs_of_page(&text) {
             each_of(&run, |hash, _| {
                 let standing = words.entry(hash).or_default();
-                standing.count += 1;
+                if standing.latest != pages {
+                    (standing.latest, standing.count) = (pages, standing.count + 1);
+                }
                 if !standing.pages.iter().any(|known| known.rank == rank) {
                     standing.pages.push(Rc::clone(&page));
                 }
