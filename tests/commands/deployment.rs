@@ -266,7 +266,7 @@ fn an_origin_that_is_the_gate_itself_is_told_of() {
 #[test]
 fn secrets_among_the_files_of_the_site_are_wrong() {
     let directory = Directory::new("check-files-of-site", &with_rules(rules()));
-    std::fs::create_dir_all(directory.0.join("site")).unwrap();
+    std::fs::create_dir_all(directory.0.join("site/deep/er")).unwrap();
     let assets = |place: &str| directory.write("wrangler.toml", &WRANGLER.replace("\"site\"", &format!("{place:?}")));
     let own = "warning: assets.directory is \".\", where wrangler.toml is: what is beside it goes out with the site, unless .assetsignore names it";
     assets(".");
@@ -274,9 +274,13 @@ fn secrets_among_the_files_of_the_site_are_wrong() {
     assets("site");
     directory.write(".dev.vars.rotation", "");
     assert!(!directory.says(&["check"]).contains("assets.directory"));
-    for (place, file) in
-        [(".", ".dev.vars"), (".", ".dev.vars.rotation"), ("./site/..", ".env"), ("site", "site/.dev.vars")]
-    {
+    for (place, file) in [
+        (".", ".dev.vars"),
+        (".", ".dev.vars.rotation"),
+        ("./site/..", ".env"),
+        ("site", "site/.dev.vars"),
+        ("site", "site/deep/er/.env"),
+    ] {
         assets(place);
         std::fs::remove_file(directory.0.join(".dev.vars.rotation")).ok();
         directory.write(file, "");
@@ -295,5 +299,32 @@ fn secrets_among_the_files_of_the_site_are_wrong() {
     {
         directory.write(".assetsignore", lines);
         assert_eq!(directory.run(&["check"]).0, ignored, "{lines}");
+    }
+    std::fs::remove_file(directory.0.join(".dev.vars")).unwrap();
+    directory.write("site/deep/.env", "");
+    for (lines, ignored) in [
+        (".env", true),
+        (".env*", true),
+        ("site/deep/.env", true),
+        ("/site/deep/.env*", true),
+        ("**/.env", true),
+        ("deep", true),
+        ("/site/", true),
+        ("site/**", true),
+        ("/deep", false),
+        ("/.env", false),
+        ("deep/.env", false),
+        ("/site/deep.env", false),
+    ] {
+        directory.write(".assetsignore", lines);
+        assert_eq!(directory.run(&["check"]).0, ignored, "{lines}");
+    }
+    // A link to one is uploaded as what it leads to.
+    #[cfg(unix)]
+    {
+        directory.write(".assetsignore", "/site/deep/");
+        directory.write("secrets", "");
+        std::os::unix::fs::symlink(directory.0.join("secrets"), directory.0.join("site/.env")).unwrap();
+        assert!(!directory.run(&["check"]).0);
     }
 }

@@ -26,18 +26,14 @@ impl SiteFiles {
     /// The name of a file with secrets among them. Wrangler leaves out only those that `.assetsignore` names.
     pub(crate) fn secret(&self) -> Option<String> {
         let ignored = fs::read_to_string(self.directory.join(".assetsignore")).unwrap_or_default();
-        let is_named = |name: &str, line: &str| {
-            let line = line.trim().trim_start_matches('/');
-            line == name
-                || line.strip_suffix('*').is_some_and(|begin| begin.starts_with('.') && name.starts_with(begin))
-        };
-        let places = [Some(&self.directory), self.hold_the_deployment().then_some(&self.here)];
-        let entries = places.into_iter().flatten().filter_map(|place| fs::read_dir(place).ok()).flatten().flatten();
-        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names.find(|name| is_secret(name) && !ignored.lines().any(|line| is_named(name, line)))
+        let mut files = self.all().into_iter().map(|(path, _)| path.trim_start_matches('/').to_owned());
+        files.find(|path| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            is_secret(name) && !ignored.lines().any(|line| leaves_out(line.trim(), path))
+        })
     }
 
-    /// Every file with the path at which it is requested, in a stable order. Links are not followed.
+    /// Every file with the path at which it is requested, in a stable order. Links to directories are not followed.
     pub(crate) fn all(&self) -> Vec<(String, PathBuf)> {
         let (mut files, mut directories) = (Vec::new(), vec![(String::new(), self.directory.clone())]);
         while let Some((path, directory)) = directories.pop() {
@@ -45,7 +41,7 @@ impl SiteFiles {
                 let path = format!("{path}/{}", entry.file_name().to_string_lossy());
                 match entry.file_type() {
                     Ok(kind) if kind.is_dir() && path != "/node_modules" => directories.push((path, entry.path())),
-                    Ok(kind) if kind.is_file() => files.push((path, entry.path())),
+                    Ok(_) if entry.path().is_file() => files.push((path, entry.path())),
                     _ => {}
                 }
             }
@@ -65,4 +61,24 @@ impl SiteFiles {
 fn is_secret(name: &str) -> bool {
     let is_example = name.ends_with(".example");
     !is_example && (name.starts_with(".dev.vars") || name == ".env" || name.starts_with(".env."))
+}
+
+/// Whether a line of `.assetsignore` leaves out this file or a folder that it is in. As in `.gitignore`: with a slash
+/// in it, a line is about paths from the top on, and otherwise about names in any folder. Of stars it knows those at an
+/// end.
+fn leaves_out(line: &str, path: &str) -> bool {
+    let line = line.trim_end_matches("/**").trim_end_matches('/');
+    let of_names = line.strip_prefix("**/").unwrap_or(line);
+    let is_of_names = !of_names.contains('/');
+    let line = if is_of_names { of_names } else { line.trim_start_matches('/') };
+    let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+    ends.filter_map(|end| path.get(..end)).any(|place| {
+        let name = place.rsplit('/').next().unwrap_or_default();
+        let compared = if is_of_names { name } else { place };
+        compared == line
+            || line.strip_suffix('*').is_some_and(|begin| {
+                let last = begin.rsplit('/').next().unwrap_or_default();
+                last.starts_with('.') && compared.strip_prefix(begin).is_some_and(|rest| !rest.contains('/'))
+            })
+    })
 }
