@@ -29,8 +29,9 @@
   let latest = 0;
   // The sign-in that every request waits for.
   let pending;
-  // The window to sign in with.
+  // The window to sign in with, and the login that it was opened for.
   let popup;
+  let shown;
   // Somebody chose "Not now", and has touched nothing since.
   let declined = false;
   // What window.fetch was before wrap().
@@ -196,8 +197,9 @@
 
   // Opens a window that ends at a page of the gate's. False if the browser opens none.
   function openWindow(url) {
-    if (popup && !popup.closed) popup.focus();
+    if (popup && !popup.closed && shown === url.href) popup.focus();
     else {
+      shown = url.href;
       const [left, top] = [screenX + (outerWidth - 480) / 2, screenY + (outerHeight - 720) / 3];
       popup = window.open(url, '_blank', `popup,width=480,height=720,left=${left},top=${top}`);
       // So that no page on the way can navigate this one elsewhere.

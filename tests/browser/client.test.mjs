@@ -93,6 +93,21 @@ describe('a session that ended', () => {
     assert.deepEqual(complaints(), []);
   });
 
+  test('a window that was left open does not stand for another login', async () => {
+    await lateAda();
+    await send(['/api/orders']);
+    const opened = somebody.context.waitForEvent('page');
+    await button('Sign in').click();
+    const left = await opened;
+    await left.locator('#password').waitFor();
+    await button('Not now').click();
+    await page.evaluate(() => (document.documentElement.onclick = () => void portcullis.signIn({ prompt: 'login' })));
+    const [another] = await Promise.all([somebody.context.waitForEvent('page'), page.mouse.click(5, 5)]);
+    await another.locator('#password').waitFor();
+    await page.evaluate(() => (document.documentElement.onclick = undefined));
+    await Promise.all([left.close(), another.close()]);
+  });
+
   test('“Not now” and Escape: the 401, whole; and no second question before somebody touches the page', async () => {
     await lateAda();
     for (const decline of [() => button('Not now').click(), () => page.keyboard.press('Escape')]) {
