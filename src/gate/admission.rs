@@ -192,7 +192,11 @@ impl Gate {
                     Ok(Shown::Unchecked(token)) => return Decision::Verify(token, ruled.readable_visit()),
                     Ok(Shown::Machine(machine)) => match judge(policy, machine.claims(), head, now) {
                         Ok(granted) => return self.pass(Admitted::machine(&ruled, machine, &granted), edit, &ruled),
-                        Err(denied) => machine.denied(&rule.name, denied),
+                        Err(Denied { by, step_up }) => {
+                            let blame = self.blame(ruled.rules(), machine.claims(), head, now);
+                            let (rule, by) = blame.unwrap_or((&rule.name, by));
+                            machine.denied(rule, Denied { by, step_up })
+                        }
                     },
                     Err(rejection) => rejection,
                 };
@@ -259,8 +263,10 @@ impl Gate {
         }
         // Where a token decides, it is not the person who asks.
         let is_shown = |taken| !matches!(self.shown(head, taken, now), Ok(None));
-        let session =
-            self.session(head, site, now).filter(|_| !self.accepted_tokens(ruled.rules()).is_some_and(is_shown));
+        let asks = || matches!(self.effective_access(ruled.rules(), now).as_ref(), Access::SignedIn(_));
+        let token_decides =
+            !ruled.rules().preflight && self.accepted_tokens(ruled.rules()).is_some_and(is_shown) && asks();
+        let session = self.session(head, site, now).filter(|_| !token_decides);
         let Some(session) = session else { return Vec::new() };
         let rules = watching.iter().map(|rank| self.config.rule(Some(*rank)));
         rules

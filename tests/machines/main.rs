@@ -354,3 +354,21 @@ fn what_a_token_says_of_its_address_or_of_a_sign_in_keeps_out_and_an_address_adm
         }
     }
 }
+
+/// Many servers ignore case, so the rules of both spellings have to admit: the log names the one that denied, and the
+/// part of it that did.
+#[test]
+fn where_several_rules_have_to_admit_a_machine_the_log_names_the_one_that_denies() {
+    for groups in [["deployers", "admins"], ["admins", "deployers"]] {
+        let machine = Machine::with(|settings| {
+            let rules = ["/API/**", "/api/**"].iter().zip(groups);
+            settings["rules"] = rules
+                .map(|(path, group)| json!({ "path": path, "tokens": ["ci"], "allow": [{ "group": group }] }))
+                .collect();
+        });
+        let verdict = machine.verdict(&service("/api/x", CI));
+        let (rank, path) = if groups[0] == "admins" { (0, "/API/**") } else { (1, "/api/**") };
+        let said = format!("ci ci rules[{rank}] {path} allow");
+        assert_eq!(verdict, Verdict::Refused(403, "token_not_allowed".to_owned(), said));
+    }
+}

@@ -66,3 +66,28 @@ fn a_token_that_does_not_decide_is_withheld_where_one_of_several_rules_takes_it(
         }
     }
 }
+
+/// A rule in report mode is silent where a machine's token decides, and nowhere else.
+#[test]
+fn a_token_that_does_not_decide_hides_no_finding() {
+    let machine = Machine::with(|settings| {
+        settings["switch"] = json!(true);
+        let rules = settings["rules"].as_array_mut().expect("rules");
+        rules[2]["id"] = json!("api");
+        rules.insert(0, json!({ "path": "/api/**", "mode": "report", "allow": [{ "group": "nobody" }] }));
+    });
+    let ada = Browser::new("ada");
+    ada.open(&machine.isolate, "/");
+    let until = at(&machine.world, 600);
+    for (mode, findings) in [("on", 0), ("optional", 1), ("off", 1)] {
+        switch(&machine.world, &json!([{ "rule": "api", "sso": mode, "until": until }]));
+        machine.world.pass(65);
+        ada.send(&machine.isolate, Head::new("GET", "/x"));
+        machine.world.run_background();
+        machine.world.take_events();
+        ada.send(&machine.isolate, Head::new("GET", "/api/x").with("authorization", "Bearer nonsense"));
+        let events = machine.world.take_events();
+        let found = events.iter().filter(|event| event.contains("would_deny")).count();
+        assert_eq!(found, findings, "{mode}: {events:?}");
+    }
+}
