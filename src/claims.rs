@@ -7,6 +7,7 @@ mod wanted;
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 pub use wanted::{ClaimTest, Wanted};
@@ -277,23 +278,29 @@ impl Claims {
 
     /// What to call the person on a page: never blank, and nothing in it moves the text around it.
     pub fn shown_as(&self) -> String {
-        let shown = [self.email(), self.name()].into_iter().flatten().map(visible).find(|text| !text.is_empty());
-        shown.unwrap_or_else(|| visible(&self.subject))
+        let said = [self.email(), self.name(), Some(&self.subject)].into_iter().flatten();
+        let shown = said.map(visible).find(|text| !text.is_empty());
+        // As the origin gets it.
+        shown.unwrap_or_else(|| utf8_percent_encode(&self.subject, CONTROLS).to_string())
     }
 }
 
 /// `text` without what nobody sees: control characters, characters without width or ink, and those that set the
-/// direction in which others are shown (UAX #9, 2). What only changes the character before it stays, but not at the
-/// start.
+/// direction in which others are shown (UAX #9, 2; UAX #44, `Default_Ignorable_Code_Point`). What only changes the
+/// character before it stays, but not at the start.
 fn visible(text: &str) -> String {
+    let changes_another = |letter: char| {
+        matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
+            || matches!(letter, '\u{180b}'..='\u{180d}' | '\u{180f}')
+    };
     let is_seen = |letter: &char| {
         !letter.is_control()
-            && !matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}')
-            && !matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-            && !matches!(letter, '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}')
+            && !matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
+            && !matches!(letter, '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
+            && !matches!(letter, '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}')
+            && !matches!(letter, '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}')
+            && !matches!(letter, '\u{1d173}'..='\u{1d17a}')
     };
-    let changes_another =
-        |letter: char| matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}');
     let seen: String = text.chars().filter(is_seen).collect();
     seen.trim_start_matches(|letter: char| letter.is_whitespace() || changes_another(letter)).trim_end().to_owned()
 }

@@ -73,10 +73,15 @@ fn a_name_on_a_page_is_what_can_be_seen_of_it() {
     assert_eq!(shown(None, Some("\u{200d}Ada ❤\u{fe0f}")), "Ada ❤\u{fe0f}");
     let ignorable =
         ["\u{3164}", "\u{115f}\u{1160}", "\u{2800}", "\u{ad}\u{34f}", "\u{200d} \u{200c}", "\u{fe0f}", "\u{e0020}"];
+    let ignorable =
+        ignorable.into_iter().chain(["\u{17b4}\u{180b}\u{180f}", "\u{fffa}\u{1bca1}", "\u{1d159}\u{1d173}"]);
     for blank in ["", " ", "\u{200b}", "\u{a0}\u{feff}", "\u{2028}\u{202e}\t"].into_iter().chain(ignorable) {
         assert_eq!(shown(Some(blank), Some("Ada")), "Ada", "{blank:?}");
         assert_eq!(shown(Some(blank), Some(blank)), "ada-1", "{blank:?}");
     }
+    // Somebody of whom nothing can be seen is not the same as nobody.
+    let blank = Claims::select("work", "\u{3164}\u{202e}", Said::default(), &Selection::default());
+    assert_eq!(blank.shown_as(), "%E3%85%A4%E2%80%AE");
 }
 
 #[test]

@@ -281,8 +281,8 @@
 
   // Without what nobody sees, as the gate's own pages show a name: see `visible` in claims.rs.
   function visible(text) {
-    const seen = text?.replace(/[\p{Cc}\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0]/gu, '');
-    return seen?.replace(/^[\s\u200c\u200d\ufe00-\ufe0f\u{e0000}-\u{e0fff}]+/u, '').trim();
+    const seen = text?.replace(/(?![\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f\u{e0000}-\u{e0fff}])[\p{Cc}\p{DI}\u2800\ufff9-\ufffb\u{1d159}]/gu, '');
+    return seen?.replace(/^[\s\p{DI}]+/u, '').trim();
   }
 
   function element(tag, properties, ...children) {

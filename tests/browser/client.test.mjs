@@ -27,7 +27,7 @@ describe('a session that ended', () => {
 
   for (const [what, name] of [
     ['would turn the rest of the sentence round', '\u200b\u202e'],
-    ['has no ink', '\u00ad\u034f\u115f\u1160\u180e\u2800\u3164\ufeff\uffa0\u0007 \u200d \u200c\ufe0f\u{e0020}'],
+    ['has no ink', '\u00ad\u034f\u115f\u1160\u180e\u2800\u3164\ufeff\uffa0\u0007 \u200d \u200c\ufe0f\u{e0020}\u17b4\u180b\ufffa\u{1bca1}\u{1d159}\u{1d173}'],
   ]) {
     test(`a name that ${what} is not shown`, async () => {
       await somebody.context.route('**/.auth/me', async (route) => {
