@@ -95,21 +95,23 @@ async function devVars(directory, environment) {
   return Object.fromEntries([...text.matchAll(DEV_VAR)].map(([, name, value = '']) => [name, value.trim().replace(/^(['"`])(.*)\1$/s, '$2')]));
 }
 
+/** Node passes over what is none of its letters, the gate does not. */
+const BASE64 = /^[\w+/-]+=*$/;
+
 /** The keys of the MAC; the first one writes. `local` are the secrets of this machine, where they count. */
 async function macKeys(environment, local) {
   const value = (name) => environment[name] || local?.[name];
   const key = value('PORTCULLIS_SWITCH_KEY');
   if (key) {
     const bytes = Buffer.from(key, 'base64');
-    if (bytes.length !== 32) throw new SetupError('PORTCULLIS_SWITCH_KEY is no key: it is what `npm run switch -- key` shows.');
+    if (bytes.length !== 32 || !BASE64.test(key.trim())) throw new SetupError('PORTCULLIS_SWITCH_KEY is no key: it is what `npm run switch -- key` shows.');
     return [bytes];
   }
   const secret = value('PORTCULLIS_SECRET');
   if (!secret) throw new SetupError(`PORTCULLIS_SECRET is missing: give the gate's secret, or PORTCULLIS_SWITCH_KEY, in the environment${local ? ' or in .dev.vars' : ''}.`);
   return [secret, value('PORTCULLIS_SECRET_PREVIOUS')].filter(Boolean).map((text) => {
     const bytes = Buffer.from(text.trim(), 'base64');
-    // Node passes over what is none of its letters, the gate does not.
-    if (bytes.length < 32 || !/^[\w+/-]+=*$/.test(text.trim())) throw new SetupError('PORTCULLIS_SECRET is not base64 of at least 32 bytes.');
+    if (bytes.length < 32 || !BASE64.test(text.trim())) throw new SetupError('PORTCULLIS_SECRET is not base64 of at least 32 bytes.');
     return switchKey(bytes);
   });
 }

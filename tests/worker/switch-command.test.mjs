@@ -176,8 +176,10 @@ describe('npm run switch', { timeout: 180_000 }, () => {
     for (const secret of ['c2hvcnQ=', `${PORTCULLIS_SECRET.slice(0, 9)}!${PORTCULLIS_SECRET.slice(9)}`]) {
       await refused('lockdown', /base64 of at least 32 bytes/, { environment: { PORTCULLIS_SECRET: secret } });
     }
-    await refused('lockdown', /PORTCULLIS_SWITCH_KEY is no key/, { environment: { PORTCULLIS_SWITCH_KEY: 'c2hvcnQ=' } });
     const shown = await run('key');
+    for (const wrong of ['c2hvcnQ=', `${shown.slice(0, 9)}!${shown.slice(9)}`]) {
+      await refused('lockdown', /PORTCULLIS_SWITCH_KEY is no key/, { environment: { PORTCULLIS_SWITCH_KEY: wrong } });
+    }
     assert.equal(shown, key.toString('base64'));
     await run('lockdown', { environment: { PORTCULLIS_SWITCH_KEY: shown } });
     assert.deepEqual(switches(), [{ lockdown: true }]);
