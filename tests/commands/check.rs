@@ -290,12 +290,18 @@ fn the_secrets_of_this_machine_are_read_as_wrangler_does() {
         format!("PORTCULLIS_SECRET={secret} # ours"),
         format!("export PORTCULLIS_SECRET='{secret}'"),
         format!("PORTCULLIS_SECRET = `{secret}`"),
+        format!("PORTCULLIS_SECRET: {secret}"),
+        format!("\u{feff}PORTCULLIS_SECRET=\"{secret}\"\r\nOTHER=x\r\n"),
+        format!("OTHER=\"a \\\"\nPORTCULLIS_SECRET=b\n\"\n  PORTCULLIS_SECRET={secret}"),
+        format!("# PORTCULLIS_SECRET=b\nPORTCULLIS_SECRET:b\nPORTCULLIS_SECRET b\nPORTCULLIS_SECRET={secret}"),
     ] {
         directory.write(".dev.vars", &line);
         directory.says(&["check"]);
     }
-    directory.write(".dev.vars", "export PORTCULLIS_SECRET=\"short\"");
-    assert!(!directory.run(&["check"]).0);
+    for line in ["export PORTCULLIS_SECRET=\"short\"", "PORTCULLIS_SECRET: short", "\u{feff}PORTCULLIS_SECRET=short"] {
+        directory.write(".dev.vars", line);
+        assert!(!directory.run(&["check"]).0, "{line}");
+    }
     directory.write(".dev.vars", "PORTCULLIS_WORK_CLIENT_SECRET=x");
     let (good, text) = directory.run(&["check"]);
     assert!(!good && text.contains("there is a client secret"), "{text}");
