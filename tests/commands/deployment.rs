@@ -38,6 +38,10 @@ fn a_secret_in_the_file_is_wrong_and_its_command_is_named() {
     directory.write("other.toml", &format!("{WRANGLER}[vars]\nPORTCULLIS_SECRET = \"x\"\n"));
     let (good, text) = directory.run(&["check", "other.toml"]);
     assert!(!good && text.contains("`npx wrangler secret put PORTCULLIS_SECRET --config other.toml`"), "{text}");
+    // What a shell would take apart.
+    directory.write("ada's; own.toml", &format!("{WRANGLER}[vars]\nPORTCULLIS_SECRET = \"x\"\n"));
+    let (good, text) = directory.run(&["check", "ada's; own.toml"]);
+    assert!(!good && text.contains(r"PORTCULLIS_SECRET --config 'ada'\''s; own.toml'`"), "{text}");
     directory.write("wrangler.toml", &format!("{WRANGLER}[vars]\nOTHER = \"x\"\nMY_PORTCULLIS_SECRET = \"x\"\n"));
     directory.says(&["check"]);
 }

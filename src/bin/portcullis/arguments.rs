@@ -31,6 +31,15 @@ pub(crate) fn given(problem: impl Into<String>) -> Failure {
     Failure::Given(problem.into())
 }
 
+/// One word of a command that is shown, as a shell takes it.
+pub(crate) fn as_word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"%+,-./:=@_".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 impl Arguments {
     pub(crate) fn parse(arguments: &[String], options: &[&str], flags: &[&str]) -> Result<Self, Failure> {
         let mut parsed = Self { options: Vec::new(), flags: Vec::new(), values: Vec::new() };

@@ -17,7 +17,9 @@ use toml::{
     value::{Datetime, Time},
 };
 
-use crate::{local_secrets, misplaced, platform, routes, site_files::SiteFiles, slips, wrangler_file};
+use crate::{
+    arguments::as_word, local_secrets, misplaced, platform, routes, site_files::SiteFiles, slips, wrangler_file,
+};
 
 /// Placeholders for secrets of 32 bytes that are stored at the deployment: of the required form, used by nobody, and
 /// two of them, since no two secrets may be equal.
@@ -256,9 +258,9 @@ impl Deployment {
     }
 
     fn command_in(&self, name: &str, environment: Option<&str>) -> String {
-        let file = self.file.display();
+        let file = as_word(&self.file.display().to_string());
         let config = if self.file == Path::new("wrangler.toml") { String::new() } else { format!(" --config {file}") };
-        let environment = environment.map(|name| format!(" --env {name}")).unwrap_or_default();
+        let environment = environment.map(|name| format!(" --env {}", as_word(name))).unwrap_or_default();
         format!("npx wrangler secret put {name}{config}{environment}")
     }
 
