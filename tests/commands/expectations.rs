@@ -109,6 +109,7 @@ fn mistakes_in_a_file_of_expectations_are_errors() {
         (changed("as = [\"bob\"]", "as = 1"), "a text, or a list of texts"),
         (changed("as = \"ada\"\nclaims", "claims"), "claims are somebody's"),
         (changed("[people.bob]", "[people.nobody]"), "people.nobody"),
+        (format!("at = {}\n{EXPECTATIONS}", i64::MAX), "before the year 10000"),
         (changed("provider = \"work\"", "provider = \"wrok\""), "no provider of this id"),
         (changed("provider = \"work\"", "providers = \"work\""), "people.bob"),
         (changed("sub = \"bob\"", "name = \"bob\""), "sub is missing"),

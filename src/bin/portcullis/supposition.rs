@@ -69,6 +69,9 @@ pub(crate) enum Asker {
     },
 }
 
+/// The last second of the year 9999.
+const LATEST: Timestamp = Timestamp::from_seconds(253_402_300_799);
+
 /// Randomness that is thrown away with the process: nothing made with it leaves the process.
 struct ThrownAway(Cell<u64>);
 
@@ -88,11 +91,17 @@ impl Bench {
     /// The address that a path, or an address, stands for. What follows a `#` never leaves a browser.
     pub(crate) fn address(&self, text: &str) -> Result<String, Failure> {
         let sent = text.split('#').next().unwrap_or_default();
-        match sent {
-            path if path.starts_with('/') => Ok(format!("{}{path}", self.home)),
-            address if address.starts_with("https://") || address.starts_with("http://") => Ok(address.to_owned()),
-            _ => Err(given(format!("{text:?} is neither a path (\"/admin/\") nor an address (\"https://…\")"))),
+        if sent.starts_with('/') {
+            return Ok(format!("{}{sent}", self.home));
         }
+        let parts = sent.split_once("://").map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
+        let Some((scheme, rest)) = parts.filter(|(scheme, _)| matches!(scheme.as_str(), "https" | "http")) else {
+            return Err(given(format!("{text:?} is neither a path (\"/admin/\") nor an address (\"https://…\")")));
+        };
+        if rest.split(['/', '\\', '?']).next().is_some_and(|host| host.contains('@')) {
+            return Err(given("an address with a name in front of the host: no browser sends that, so leave it out"));
+        }
+        Ok(format!("{scheme}://{rest}"))
     }
 
     /// The address as the gate sees it: the platform resolves plain dots first, and no others.
@@ -222,6 +231,9 @@ impl Supposition {
         let is_method = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
         if self.method.is_empty() || !self.method.bytes().all(is_method) {
             return Err(given(format!("{:?} is not a method", self.method)));
+        }
+        if self.now > LATEST {
+            return Err(given("the time is in seconds since 1970, and before the year 10000"));
         }
         Ok(())
     }
