@@ -109,6 +109,8 @@ fn it_is_signed_once_and_then_goes_along_without_waiting() {
     let Outcome::Forward(forward) = isolate.send(&head) else { panic!("an answer") };
     let second = forward.identity().iter().find(|(name, _)| *name == "x-auth-assertion").unwrap().1.clone();
     assert!(second != first && world.signatures() == 2);
+    let id = |token: &str| open(token, &keys(&isolate)).1["jti"].clone();
+    assert_ne!(id(&first), id(&second));
     assert!(matches!(isolate.gate.decide(&head, world.now()), Decision::Forward(_)));
     // Another isolate knows nothing of it, and another person gets another one.
     let other = world.isolate(&asserting());

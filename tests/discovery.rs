@@ -227,6 +227,7 @@ fn logins_cost_a_provider_that_is_down_one_call_per_half_minute() {
         assert_eq!(sign_in(&isolate), Err("metadata_unavailable".into()));
     }
     assert_eq!(fetched(&world), (1, 0));
+    assert_eq!(world.log().matches(r#""event":"provider_trouble""#).count(), 2);
 }
 
 #[test]

@@ -5,12 +5,13 @@ mod support;
 use portcullis::{
     edge::Edge,
     gate::{Cacheable, Outcome},
+    switch::KEY,
     time::Timestamp,
 };
 use serde_json::json;
 use support::{
     browser::Browser,
-    operator::{at, end, lockdown, on, strangers, switch, switchable},
+    operator::{at, end, entry_for, lockdown, on, strangers, switch, switchable},
     world::{HOST, Head, Isolate, Reading, World},
 };
 
@@ -45,6 +46,24 @@ fn a_host_that_is_added_ends_no_lock_down() {
         let mut settings = switchable();
         settings["hosts"] = hosts.clone();
         assert_eq!(world.isolate(&settings).answer(&Head::new("GET", "/open/x")).status, status, "{hosts}");
+    }
+}
+
+#[test]
+fn an_entry_for_a_host_with_a_port_is_for_that_port() {
+    let world = World::new();
+    for (host, status) in [
+        ("docs.example.com:8443", 503),
+        ("docs.example.com", 200),
+        ("docs.example.com:443", 200),
+        ("wiki.example.com:8443", 200),
+        ("8443", 200),
+    ] {
+        world.put_kv(KEY, Some(entry_for(&world, &[host], &lockdown())));
+        let mut settings = switchable();
+        settings["hosts"] = json!(["docs.example.com:8443"]);
+        let head = Head { url: "https://docs.example.com:8443/open/x".to_owned(), ..Head::new("GET", "") };
+        assert_eq!(world.isolate(&settings).status(&head), status, "{host}");
     }
 }
 

@@ -93,6 +93,7 @@ fn a_header_that_was_read_for_one_kind_of_host_is_read_again_for_the_other() {
     // Nothing of ours reaches the origin here either.
     let Decision::Forward(forward) = isolate.gate.decide(&head, now) else { panic!("not admitted") };
     assert_eq!(forward.cookies, CookieEdit::Remove);
+    assert!(head.is_reread());
     let head = Again::new(get("http://localhost:8787/x", &cookie), &held);
     assert!(matches!(isolate.gate.decide(&head, now), Decision::SignIn(_)));
 }

@@ -59,6 +59,32 @@ fn oversized_values_for_showing_are_left_out() {
 }
 
 #[test]
+fn what_is_as_long_as_it_may_be_is_kept() {
+    let (email, name) = ("a".repeat(EMAIL_BYTES), "n".repeat(NAME_BYTES));
+    let said = Said { email: Some(email.clone()), name: Some(name.clone()), ..Said::default() };
+    let kept = Claims::select("work", "ada-1", said, &Selection::default());
+    assert_eq!((kept.email(), kept.name()), (Some(email.as_str()), Some(name.as_str())));
+}
+
+#[test]
+fn what_no_rule_asks_for_takes_no_room() {
+    let test = ClaimTest::OneOf(vec![Value::from("eng")]);
+    let selection: Selection = [Wanted::Claim("dep", &test)].into_iter().collect();
+    let everything = serde_json::json!({
+        "groups": ["g"], "roles": ["r"], "acr": "urn:mfa", "amr": ["pwd"], "auth_time": 1, "dep": "sales", "x": "y",
+    });
+    assert_eq!(person(&selection, &everything), person(&selection, &serde_json::json!({})));
+}
+
+#[test]
+fn whole_numbers_are_told_apart_to_the_last_digit() {
+    let test = ClaimTest::OneOf(vec![Value::from(9_007_199_254_740_993_u64)]);
+    assert!(test.passes(&Value::from(9_007_199_254_740_993_u64)));
+    // As numbers with a fraction are stored, the two are the same.
+    assert!(!test.passes(&Value::from(9_007_199_254_740_992_u64)));
+}
+
+#[test]
 fn a_name_on_a_page_is_what_can_be_seen_of_it() {
     let shown = |email: Option<&str>, name: Option<&str>| {
         let said = Said { email: email.map(str::to_owned), name: name.map(str::to_owned), ..Said::default() };

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod bounds;
 mod pages;
 mod tokens;
 mod void;

@@ -189,17 +189,17 @@ impl Selector {
             list.iter().map(|one| Self::within(one, depth.saturating_add(1))).collect::<Result<Vec<_>, _>>()
         };
         Ok(match name.as_str() {
-            "group" => Self::Group(names(not_empty, "a name")?),
-            "role" => Self::Role(names(not_empty, "a name")?),
+            "group" => Self::Group(names(any_text, "a name")?),
+            "role" => Self::Role(names(any_text, "a name")?),
             "email" => Self::Email(names(is_address, "an email address")?),
             "email_domain" => Self::EmailDomain(names(is_domain, "a domain")?),
-            "provider" => Self::Provider(names(not_empty, "the id of a provider")?),
+            "provider" => Self::Provider(names(any_text, "the id of a provider")?),
             "ip" => Self::Ip(
-                names(not_empty, "a network")?.iter().map(|text| Network::parse(text)).collect::<Result<_, _>>()?,
+                names(any_text, "a network")?.iter().map(|text| Network::parse(text)).collect::<Result<_, _>>()?,
             ),
             "country" => Self::Country(names(is_country, "a country of two capital letters")?),
             "acr" => Self::Acr(names(is_visible, "a class without spaces")?),
-            "amr" => Self::Amr(names(not_empty, "a method")?),
+            "amr" => Self::Amr(names(any_text, "a method")?),
             "max_age" => {
                 let age = Lifetime::read(value.clone()).map_err(|error| error.problem)?;
                 if age < SHORTEST_AGE {
@@ -258,7 +258,7 @@ fn claim(table: &Map<String, Value>) -> Result<Selector, String> {
         }
         ("equals" | "one_of", _) => return Err(format!("{name} takes texts, whole numbers and truth values")),
         ("matches", value) => {
-            let texts = names(name, value, not_empty, "a text")?;
+            let texts = names(name, value, any_text, "a text")?;
             let wildcards: Option<Vec<Wildcard>> = texts.iter().map(|text| Wildcard::parse(text)).collect();
             ClaimTest::Matches(wildcards.ok_or("matches has no \"*\" in it: write equals or one_of")?)
         }
@@ -309,8 +309,9 @@ fn one_of(own: &[String], named: &[String]) -> Truth {
     Truth::of(named.iter().any(|name| own.contains(name)))
 }
 
-fn not_empty(text: &str) -> bool {
-    !text.is_empty()
+/// [`names`] refuses an empty one, whatever the kind.
+fn any_text(_: &str) -> bool {
+    true
 }
 
 /// What can go into a list separated by spaces, and between quotes in a header.

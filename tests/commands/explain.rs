@@ -298,6 +298,13 @@ fn explain_shows_every_reading_of_a_doubtful_path() {
     let text = directory.says(&["explain", "/open/..%2fadmin"]);
     assert!(text.contains("  /open/../admin    rules[2], /open/**\n"), "{text}");
     assert!(text.contains("  /admin            rules[7] \"admin\", /admin/**\n"), "{text}");
+    // A preflight that no rule lets through is judged by its own method.
+    let preflight = ["--method", "OPTIONS", "--header", &format!("Origin: {OTHER}")];
+    for (asked, rule) in [("GET", "(no rule)"), ("POST", "rules[5], /api/**")] {
+        let header = format!("Access-Control-Request-Method: {asked}");
+        let text = directory.says(&[&["explain"][..], &preflight, &["--header", &header, "/api/%78"]].concat());
+        assert!(text.contains(&format!("  /api/x    {rule}")), "{asked}: {text}");
+    }
     let text = directory.says(&["explain", "/open/%2e%2e/admin#top"]);
     assert!(text.contains("A browser would ask for https://docs.example.com/admin instead."), "{text}");
 }

@@ -275,6 +275,21 @@ fn rfc9470_3_what_is_no_navigation_gets_a_challenge_and_no_redirect() {
 }
 
 #[test]
+fn rfc9470_3_a_challenge_names_what_is_asked_for_and_nothing_else() {
+    for (require, asked) in [
+        (json!([{ "max_age": "5m" }]), ", max_age=\"300\""),
+        (json!([{ "acr": "urn:mfa" }, { "acr": ["urn:hw", "urn:mfa"] }]), ", acr_values=\"urn:mfa urn:hw\""),
+        (json!([{ "amr": "hwk" }]), ""),
+    ] {
+        let world = World::new();
+        let (isolate, ada) = signed_in(&world, json!([{ "path": "/billing/**", "require": require }]));
+        let challenge = answered(ada.send(&isolate, Head::new("GET", "/billing/x")));
+        let expected = format!("Cookie realm=\"docs.example.com\", error=\"insufficient_user_authentication\"{asked}");
+        assert_eq!(challenge.header("www-authenticate"), Some(expected.as_str()));
+    }
+}
+
+#[test]
 fn who_would_not_be_admitted_anyway_is_not_stepped_up() {
     let world = World::new();
     let rules = json!([{ "path": "/billing/**", "allow": [{ "group": "finance" }], "require": [{ "max_age": "5m" }] }]);

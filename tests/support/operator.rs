@@ -28,8 +28,13 @@ pub fn sealed(secret: &str, text: &str) -> String {
 
 /// The entry that an operator makes now.
 pub fn entry(world: &World, switches: &Value) -> String {
+    entry_for(world, &["docs.example.com"], switches)
+}
+
+/// The same, for a gate in front of these hosts.
+pub fn entry_for(world: &World, hosts: &[&str], switches: &Value) -> String {
     let written = world.now().seconds() * 1_000;
-    let text = json!({ "version": 1, "written": written, "hosts": ["docs.example.com"], "switches": switches });
+    let text = json!({ "version": 1, "written": written, "hosts": hosts, "switches": switches });
     sealed(SECRET, &text.to_string())
 }
 

@@ -36,7 +36,9 @@ fn nothing_under_the_prefix_is_the_origins() {
 
 #[test]
 fn own_endpoints_take_their_methods_and_tell_no_cache() {
-    let isolate = World::new().isolate(&settings());
+    let mut settings = settings();
+    settings["assertion"] = json!(true);
+    let isolate = World::new().isolate(&settings);
     let rows = [
         ("login", "GET, HEAD"),
         ("callback", "GET"),
@@ -44,6 +46,7 @@ fn own_endpoints_take_their_methods_and_tell_no_cache() {
         ("signed-out", "GET, HEAD"),
         ("signed-in", "GET, HEAD"),
         ("me", "GET, HEAD"),
+        ("jwks.json", "GET, HEAD"),
         ("client.js", "GET, HEAD"),
         ("health", "GET, HEAD"),
     ];

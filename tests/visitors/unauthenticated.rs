@@ -1,5 +1,7 @@
 //! Who has no session, and what each kind of request gets then.
 
+use std::collections::BTreeSet;
+
 use crate::support::world::{HOST, Head, World, settings};
 
 #[test]
@@ -49,6 +51,18 @@ fn without_a_session_by_the_kind_of_request() {
             401,
             "text/html",
         ),
+        (
+            "a program that takes pages",
+            Head::new("POST", "/page").with("accept", "text/html").with("content-type", "application/json"),
+            401,
+            "application/problem+json",
+        ),
+        (
+            "a program that says half of what a browser does",
+            fetch_metadata(get(), "cors", "document"),
+            401,
+            "application/problem+json",
+        ),
         ("fetch", fetch_metadata(get(), "cors", "empty"), 401, "application/problem+json"),
         ("same-origin fetch", fetch_metadata(get(), "same-origin", "empty"), 401, "application/problem+json"),
         (
@@ -86,6 +100,7 @@ fn without_a_session_by_the_kind_of_request() {
         ("PUT", Head::new("PUT", "/page"), 401, "application/problem+json"),
         ("preflight", fetch_metadata(Head::new("OPTIONS", "/page"), "cors", "empty"), 401, "application/problem+json"),
     ];
+    let mut requests = BTreeSet::new();
     for (name, head, status, kind) in rows {
         let answer = isolate.answer(&head);
         assert_eq!(answer.status, status, "{name}");
@@ -100,9 +115,13 @@ fn without_a_session_by_the_kind_of_request() {
         }
         if kind.ends_with("json") {
             let problem: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-            assert!(problem["login_url"].as_str().unwrap().starts_with(HOST), "{name}");
+            let login = problem["login_url"].as_str().unwrap();
+            assert!(requests.insert(problem["request"].as_str().unwrap().to_owned()), "{name}: an id for each request");
+            // No rule here turns on the method, so none is named.
+            assert!(login.starts_with(HOST) && !login.contains("method="), "{name}: {login}");
         } else if status == 401 {
             assert!(answer.body.contains("target=\"_top\""), "{name}");
+            assert_eq!(answer.header("x-frame-options"), Some("SAMEORIGIN"), "{name}");
         }
     }
     assert!(world.take_events().is_empty());
@@ -133,6 +152,7 @@ fn a_login_starts_by_opening_a_page_alone() {
     for head in heads {
         let answer = isolate.answer(&head);
         assert_eq!((answer.status, answer.header("set-cookie")), (401, None), "{head:?}");
+        assert!(answer.header("www-authenticate").is_some(), "RFC 9110, 15.5.2: {head:?}");
     }
     assert_eq!(world.take_calls(), [""; 0]);
 }

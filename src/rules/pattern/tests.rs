@@ -16,7 +16,7 @@ fn matching() {
         ("/a/*/c", &["/a/b/c"], &["/a/c", "/a/b/d/c", "/a//c"]),
         ("/**/x.*", &["/x.y", "/a/b/x.y", "/x."], &["/x", "/a/x.y/z"]),
         ("/a*b*c", &["/abc", "/a1b2c", "/abbc", "/abcbc"], &["/ac", "/abcd", "/ab"]),
-        ("/**/b/**/c", &["/b/c", "/a/b/b/x/c", "/b/c/c"], &["/c/b", "/b", "/a/b/x/c/d"]),
+        ("/**/b/**/c", &["/b/c", "/a/b/b/x/c", "/b/c/c", "/b/x/y/c"], &["/c/b", "/b", "/a/b/x/c/d"]),
     ];
     for (text, yes, no) in rows {
         for path in yes {
