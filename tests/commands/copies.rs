@@ -72,6 +72,26 @@ fn what_is_no_text_of_a_guarded_page_is_not_told_of() {
     held("frame", internal(), &[others.as_slice(), &[("theme.js", nav)]].concat());
 }
 
+/// What is said with entities, behind the last tag, and behind a comment with a bracket in it; and not in the comment.
+#[test]
+fn text_of_a_page_is_what_people_read_of_it() {
+    let script = format!("say('{PLAN}')");
+    for (rank, (text, told_of)) in [
+        ("the plan of which nobody&nbsp;outside may know", 1),
+        ("the plan&nbsp;of&mdash;which&#160;nobody outside", 1),
+        ("the plan of which AT&T nobody", 0),
+        ("<!-- > the plan of which nobody outside may know -->", 0),
+        ("<!-- a > b --><p>the plan of which nobody outside may know", 1),
+        ("<style>/* the plan of which nobody outside may know */</style>", 0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let told = told(&format!("read-{rank}"), internal(), &[("internal/a.html", text), ("app.js", &script)]);
+        assert_eq!(told.len(), told_of, "{text}: {told:?}");
+    }
+}
+
 /// For who is signed in, and for admins alone; and where there are many, some are told of one by one.
 #[test]
 fn text_of_a_page_for_some_is_not_for_all_who_are_signed_in() {

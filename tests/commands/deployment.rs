@@ -266,6 +266,29 @@ fn an_origin_that_is_the_gate_itself_is_told_of() {
     }
 }
 
+/// The gate judges the path that is asked for, and what is shown there may be another's.
+#[test]
+fn files_that_are_shown_under_other_paths_are_told_of() {
+    let directory = Directory::new("check-shown-elsewhere", &with_rules(rules()));
+    std::fs::create_dir_all(directory.0.join("site")).unwrap();
+    let told = || -> Vec<String> {
+        let text = directory.says(&["check"]);
+        let about = |line: &&str| line.contains("not_found_handling") || line.contains("_redirects");
+        text.lines().filter(about).map(str::to_owned).collect()
+    };
+    directory.write("site/_redirects", "/old /new 301\n/moved /admin/ 302\n/shown /new\n");
+    assert_eq!(told(), [""; 0]);
+    directory.write("site/_redirects", "# what is shown\n/old /new 301\n/open/staff  /admin/  200\n");
+    directory.write("wrangler.toml", &format!("{WRANGLER}not_found_handling = \"single-page-application\"\n"));
+    assert_eq!(
+        told(),
+        [
+            "warning: assets.not_found_handling shows /index.html at every address without a file: a rule for /index.html does not guard those",
+            "warning: _redirects: \"/open/staff  /admin/  200\" shows a file under another path, and the gate judges the path that is asked for",
+        ]
+    );
+}
+
 /// What is in the directory of the files goes out with them, also a file whose name begins with a dot.
 #[test]
 fn secrets_among_the_files_of_the_site_are_wrong() {
@@ -309,6 +332,7 @@ fn secrets_among_the_files_of_the_site_are_wrong() {
     for (lines, ignored) in [
         (".env", true),
         (".env*", true),
+        (".git*", false),
         ("site/deep/.env", true),
         ("/site/deep/.env*", true),
         ("**/.env", true),

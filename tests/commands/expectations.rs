@@ -87,6 +87,10 @@ fn a_line_break_in_an_expectation_makes_no_other_result() {
     let results: Vec<&str> = said.lines().filter(|line| line.starts_with("ok") || line.starts_with("not ok")).collect();
     assert_eq!((good, results), (false, vec!["not ok 1 - a ok 2 - b \\# TODO (GET /admin/ as nobody)"]), "{said}");
     assert!(said.contains("    expected: x ok 3\n"), "{said}");
+    // TAP 13: a block of YAML begins and ends with its own marks.
+    let block = said.split_once("\n  ---\n").and_then(|(_, block)| block.split_once("\n  ...\n")).unwrap();
+    assert!(block.0.lines().all(|line| line.is_empty() || line.starts_with("  ")), "{said}");
+    assert_eq!(block.1, "1..1\n# 0 passed, 1 failed\n");
 }
 
 #[test]
@@ -141,7 +145,7 @@ fn an_argument_that_is_not_text_is_refused_in_words() {
         let mut arguments = [OsStr::new("check"), OsStr::new("test")];
         arguments[rank] = OsStr::from_bytes(b"\xff.toml");
         let output = Command::new(env!("CARGO_BIN_EXE_portcullis")).args(arguments).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
             (output.status.code(), text.as_str()),
             (Some(1), "wrong: the argument \"\\xFF.toml\" is not UTF-8\n")

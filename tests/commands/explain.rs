@@ -358,37 +358,3 @@ fn oidc_core_5_7_the_verified_address_is_judged_as_the_provider_is_trusted() {
         assert_eq!(told["decision"], decision, "{trust} {verified}");
     }
 }
-
-#[test]
-fn what_explain_does_not_take() {
-    let directory = Directory::new("explain-wrong", &with_rules(rules()));
-    for (arguments, problem) in [
-        (vec!["explain"], "an argument is missing"),
-        (vec!["explain", "/a", "/b"], "one argument too many: \"/b\""),
-        (vec!["explain", "--clams", "{}", "/"], "unknown option --clams"),
-        (vec!["explain", "admin"], "neither a path"),
-        (vec!["explain", "ftp://docs.example.com/admin/"], "neither a path"),
-        (vec!["explain", "https://ada:hunter2@docs.example.com/admin/"], "leave it out"),
-        (vec!["explain", "/", "--claims", "{"], "malformed"),
-        (vec!["explain", "/", "--claims", "{}"], "sub is missing"),
-        (vec!["explain", "/", "--claims", r#"{ "sub": "a", "sub": "b" }"#], "malformed"),
-        (vec!["explain", "/", "--claims", r#"{ "sub": "a" }"#, "--provider", "x"], "no provider of this id"),
-        (vec!["explain", "/", "--provider", "work"], "add claims"),
-        (vec!["explain", "/", "--as", "nobody.json"], "nobody.json"),
-        (vec!["explain", "/", "--ip", "192.0.2"], "not an IP address"),
-        (vec!["explain", "/", "--country", "Switzerland"], "two capital letters"),
-        (vec!["explain", "/", "--header", "Origin"], "is not a header"),
-        (vec!["explain", "/", "--header", "CF-Connecting-IP: 192.0.2.1"], "use ip"),
-        (vec!["explain", "/", "--at", "now"], "seconds since 1970"),
-        (vec!["explain", "/", "--at", "18446744073709551615"], "seconds since 1970"),
-        (vec!["explain", "/", "--env", "x"], "\"x\" is not in wrangler.toml"),
-        (vec!["explain", "/", "--config", "other.toml"], "other.toml"),
-        (vec!["explian", "/"], "unknown command \"explian\""),
-    ] {
-        let (good, text) = directory.run(&arguments);
-        assert!(!good && text.starts_with("wrong: ") && text.contains(problem), "{arguments:?}: {text}");
-        assert!(!text.contains("hunter2"), "{text}");
-    }
-    let loud = directory.says(&["explain", "HTTPS://docs.example.com/admin/"]);
-    assert_eq!(loud, directory.says(&["explain", "https://docs.example.com/admin/"]));
-}

@@ -1,6 +1,7 @@
 //! The commands: `check`, `explain` and `test`. What they say of a request is what the gate does with it.
 #![cfg(feature = "check")]
 
+mod arguments;
 mod check;
 mod copies;
 mod deployment;
@@ -11,6 +12,7 @@ mod paper;
 mod slips;
 #[path = "../support/mod.rs"]
 mod support;
+mod words;
 
 use std::{
     fs,
@@ -43,7 +45,8 @@ impl Directory {
         fs::write(self.0.join(name), text).unwrap();
     }
 
-    /// Runs a command of the crate here: whether it ended well, and what it said.
+    /// Runs a command of the crate here: whether it ended well, and what it said, on standard output or, where it has
+    /// no answer, on standard error.
     fn run(&self, arguments: &[&str]) -> (bool, String) {
         self.within("", arguments)
     }
@@ -53,8 +56,14 @@ impl Directory {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
         command.current_dir(&self.0).args(arguments).env("CLOUDFLARE_ENV", environment);
         let output = command.output().unwrap();
-        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+        let (answer, why_none) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        let good = output.status.success();
+        assert!(
+            if good { why_none.is_empty() } else { answer.is_empty() != why_none.is_empty() },
+            "{answer}{why_none}"
+        );
+        assert_eq!(why_none.starts_with("wrong: "), !why_none.is_empty(), "{why_none}");
+        (good, answer + &why_none)
     }
 
     /// Runs a command that ends well.

@@ -1,5 +1,7 @@
 //! `check`: settings that stand where nobody looks, under another header, in another file or of another environment.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::{Directory, WRANGLER, with_rules};
@@ -54,6 +56,8 @@ fn settings_under_another_header_are_wrong() {
 /// in `.wrangler/deploy` before both.
 #[test]
 fn a_file_that_wrangler_takes_first_is_wrong_beside_the_one_that_is_read() {
+    // What is put there goes with the test, also when it fails.
+    let _above = Directory(Path::new(env!("CARGO_TARGET_TMPDIR")).join("check-files"));
     let directory = Directory::new("check-files/below", &with_rules(json!([{ "path": "/x" }])));
     directory.says(&["check"]);
     for name in ["wrangler.json", "wrangler.jsonc", ".wrangler/deploy/config.json", "../wrangler.json"] {

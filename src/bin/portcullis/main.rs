@@ -61,14 +61,12 @@ fn main() -> ExitCode {
         },
         Ok(None) => Err(Failure::Given(format!("which command?\n\n{USAGE}"))),
     };
-    let (text, good) = match outcome {
-        Ok(text) => (text, true),
-        Err(Failure::Told(text)) => (text, false),
-        Err(Failure::Settings(error)) => (format!("wrong: {error}\n"), false),
-        Err(Failure::Given(problem)) => (format!("wrong: {}\n", problem.trim_end()), false),
+    let good = outcome.is_ok();
+    // An answer can be piped on; why there is none is for whoever asked.
+    let written = match outcome {
+        Ok(text) | Err(Failure::Told(text)) => io::stdout().lock().write_all(text.as_bytes()),
+        Err(Failure::Settings(error)) => writeln!(io::stderr().lock(), "wrong: {error}"),
+        Err(Failure::Given(problem)) => writeln!(io::stderr().lock(), "wrong: {}", problem.trim_end()),
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Ok(()) if good => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
+    if good && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
