@@ -127,6 +127,21 @@
 //! }
 //! ```
 //!
+//! To take somebody for admitted whom no policy admitted:
+//!
+//! ```compile_fail,E0423
+//! use portcullis::{policy::{Facts, Granted, Policy}, session::Session};
+//! fn grant(policy: &Policy, session: Session, facts: &Facts<'_>) -> Option<Granted<Session>> {
+//!     Some(Granted(session))
+//! }
+//! ```
+//! ```
+//! use portcullis::{policy::{Facts, Granted, Policy}, session::Session};
+//! fn grant(policy: &Policy, session: Session, facts: &Facts<'_>) -> Option<Granted<Session>> {
+//!     policy.grant(session, facts).ok()
+//! }
+//! ```
+//!
 //! To admit a request that no rule admitted:
 //!
 //! ```compile_fail,E0624

@@ -44,9 +44,9 @@ pub struct Policy {
     asks_country: bool,
 }
 
-/// Proof that a policy admitted somebody's claims. Only [`Policy::judge`] makes one.
+/// Somebody whom a policy admitted. Only [`Policy::grant`] makes one.
 #[derive(Debug)]
-pub struct Granted(());
+pub struct Granted<W>(W);
 
 /// The policy does not admit these claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,13 @@ pub struct Denied {
     pub by: String,
     /// What a new authentication would have to bring; `None` where it would not help.
     pub step_up: Option<StepUp>,
+}
+
+impl<W> Granted<W> {
+    /// Who was admitted.
+    pub fn who(self) -> W {
+        self.0
+    }
 }
 
 impl Policy {
@@ -92,12 +99,23 @@ impl Policy {
         lists.for_each(|selector| selector.walk(visit));
     }
 
+    /// Admits somebody whose claims it lets pass.
+    ///
+    /// # Errors
+    /// See [`Policy::judge`]; and who was not admitted.
+    pub fn grant<W: AsRef<Claims>>(&self, who: W, facts: &Facts<'_>) -> Result<Granted<W>, (Denied, W)> {
+        match self.judge(who.as_ref(), facts) {
+            Ok(()) => Ok(Granted(who)),
+            Err(denied) => Err((denied, who)),
+        }
+    }
+
     /// Judges the claims.
     ///
     /// # Errors
     /// [`Denied`], by the first list that denies.
-    pub fn judge(&self, claims: &Claims, facts: &Facts<'_>) -> Result<Granted, Denied> {
-        let Err((list, rank)) = self.decide(claims, facts, false) else { return Ok(Granted(())) };
+    pub fn judge(&self, claims: &Claims, facts: &Facts<'_>) -> Result<(), Denied> {
+        let Err((list, rank)) = self.decide(claims, facts, false) else { return Ok(()) };
         let by = rank.map_or_else(|| list.to_owned(), |rank| format!("{list}[{rank}]"));
         // Would authenticating anew help? Then what was missing says how.
         let step_up = self.decide(claims, facts, true).is_ok().then(|| self.ask(Some(claims), facts));

@@ -153,6 +153,12 @@ impl Session {
     }
 }
 
+impl AsRef<Claims> for Session {
+    fn as_ref(&self) -> &Claims {
+        &self.0.claims
+    }
+}
+
 impl SignedSession {
     /// Reads a cookie that one of our keys signed.
     ///

@@ -100,14 +100,14 @@ impl Admitted {
     }
 
     /// A session counts only where the policy grants the request, and it is not another site's doing.
-    fn person<H>(_ruled: &RuledRequest<'_, '_, H>, session: Session, _granted: &Granted, _origin: &SameOrigin) -> Self {
-        Self::of(Identity::Person(session))
+    fn person<H>(_ruled: &RuledRequest<'_, '_, H>, granted: Granted<Session>, _origin: &SameOrigin) -> Self {
+        Self::of(Identity::Person(granted.who()))
     }
 
     /// The same for a token. Nothing attaches one by itself, as browsers do cookies, so where the request comes from
     /// does not matter.
-    fn machine<H>(_ruled: &RuledRequest<'_, '_, H>, machine: Machine, _granted: &Granted) -> Self {
-        Self::of(Identity::Machine(machine))
+    fn machine<H>(_ruled: &RuledRequest<'_, '_, H>, granted: Granted<Machine>) -> Self {
+        Self::of(Identity::Machine(granted.who()))
     }
 
     pub(super) fn identity(&self) -> &Identity {
@@ -190,9 +190,9 @@ impl Gate {
             if let Some(shown) = self.shown(head, taken, now).transpose() {
                 let rejection = match shown {
                     Ok(Shown::Unchecked(token)) => return Decision::Verify(token, ruled.readable_visit()),
-                    Ok(Shown::Machine(machine)) => match judge(policy, machine.claims(), head, now) {
-                        Ok(granted) => return self.pass(Admitted::machine(&ruled, machine, &granted), edit, &ruled),
-                        Err(Denied { by, step_up }) => {
+                    Ok(Shown::Machine(machine)) => match grant(policy, machine, head, now) {
+                        Ok(granted) => return self.pass(Admitted::machine(&ruled, granted), edit, &ruled),
+                        Err((Denied { by, step_up }, machine)) => {
                             let blame = self.blame(ruled.rules(), machine.claims(), head, now);
                             let (rule, by) = blame.unwrap_or((&rule.name, by));
                             machine.denied(rule, Denied { by, step_up })
@@ -212,14 +212,14 @@ impl Gate {
             return Decision::Refuse(Rejection::CrossSite, ruled.visit());
         };
         // 11. The policy.
-        match judge(policy, session.claims(), head, now) {
+        match grant(policy, session, head, now) {
             Ok(granted) => {
                 // Where rules take different tokens, none decides, and none goes on.
                 let withholds = accepted.is_none() && withholds(&ruled);
-                let admitted = Admitted::person(&ruled, session, &granted, &same_origin).withholding(withholds);
+                let admitted = Admitted::person(&ruled, granted, &same_origin).withholding(withholds);
                 self.pass(admitted, edit, &ruled)
             }
-            Err(Denied { by, step_up }) => {
+            Err((Denied { by, step_up }, session)) => {
                 let visit = ruled.readable_visit();
                 if let Some(step_up) = step_up {
                     return Decision::StepUp(step_up, visit);
@@ -307,10 +307,24 @@ impl Gate {
     }
 }
 
-/// Judges by those facts alone that the policy asks about.
-fn judge(policy: &Policy, claims: &Claims, head: &impl RequestHead, now: Timestamp) -> Result<Granted, Denied> {
+/// Admits by those facts alone that the policy asks about.
+fn grant<W: AsRef<Claims>>(
+    policy: &Policy,
+    who: W,
+    head: &impl RequestHead,
+    now: Timestamp,
+) -> Result<Granted<W>, (Denied, W)> {
+    with_facts(policy, head, now, |facts| policy.grant(who, facts))
+}
+
+/// The same of claims alone, which admits nobody.
+fn judge(policy: &Policy, claims: &Claims, head: &impl RequestHead, now: Timestamp) -> Result<(), Denied> {
+    with_facts(policy, head, now, |facts| policy.judge(claims, facts))
+}
+
+fn with_facts<T>(policy: &Policy, head: &impl RequestHead, now: Timestamp, judge: impl FnOnce(&Facts<'_>) -> T) -> T {
     let address = policy.asks_address().then(|| head.client_address()).flatten();
     let country = policy.asks_country().then(|| head.country()).flatten();
     let facts = Facts { now, address: address.and_then(|text| address_of(&text)), country: country.as_deref() };
-    policy.judge(claims, &facts)
+    judge(&facts)
 }

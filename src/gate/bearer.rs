@@ -75,6 +75,12 @@ enum Why {
     KeysDown(Trouble),
 }
 
+impl AsRef<Claims> for Machine {
+    fn as_ref(&self) -> &Claims {
+        &self.claims
+    }
+}
+
 impl Machine {
     pub(super) fn claims(&self) -> &Rc<Claims> {
         &self.claims

@@ -113,7 +113,7 @@ fn facts<'f>(address: Option<IpAddr>, country: Option<&'f str>) -> Facts<'f> {
 /// Whether a policy admits, and what it would ask for otherwise.
 fn judge(lists: &Lists, person: &Value, facts: &Facts<'_>) -> Result<(), Option<StepUp>> {
     let claims = Claims::try_from(person.clone()).unwrap();
-    lists.policy().judge(&claims, facts).map(|_| ()).map_err(|denied| denied.step_up)
+    lists.policy().judge(&claims, facts).map_err(|denied| denied.step_up)
 }
 
 /// Everybody who has one thing less than `person`.

@@ -155,6 +155,31 @@ test('a gate that knows of no proxy has no such address, whatever secret there i
   }
 });
 
+test('where a proxy is says nothing of who is behind it', { timeout: 20_000 }, async () => {
+  const rules = [
+    { path: '/country/**', require: [{ country: 'CH' }] },
+    { path: '/address/**', require: [{ ip: ['192.0.2.0/24'] }] },
+  ];
+  const site = await startSite({ settings: { check: 'nginx', rules }, gate: { secrets: { PORTCULLIS_CHECK_SECRET: SECRET } } });
+  try {
+    const { cookie } = await site.signIn({ path: '/x' });
+    const told = { cookie, 'cf-connecting-ip': '192.0.2.1' };
+    /** The status for somebody whose request, or whose proxy's, comes from where both rules admit. */
+    const status = async (path, headers) => {
+      const answer = await site.gate.mf.dispatchFetch(`${LOCAL}${path}`, { headers, cf: { country: 'CH' }, redirect: 'manual' });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    for (const path of ['/country/x', '/address/x']) {
+      assert.equal(await status(path, told), 200, path);
+      assert.equal(await status('/.auth/check', { ...told, ...Object.fromEntries(lines('nginx', path)) }), 403, path);
+    }
+    assert.equal(await status('/.auth/check', { ...told, ...Object.fromEntries(lines('nginx', '/x')) }), 202);
+  } finally {
+    await site.stop();
+  }
+});
+
 /** What there is to see of an answer, but for its date and its id. */
 function likeness({ status, lines: headers, body }, method) {
   const seen = headers.filter(([name]) => !['date', 'content-length', 'connection', 'keep-alive', 'transfer-encoding'].includes(name));
