@@ -95,7 +95,11 @@ describe('explain', { timeout: 600_000 }, () => {
   });
   after(() => rm(directory, { recursive: true }));
 
-  const command = async (...args) => (await run(COMMAND, [...args, '--config', join(directory, 'wrangler.toml')]).catch((error) => error)).stdout;
+  /** What a command says: its answer, or why there is none. */
+  const command = async (...args) => {
+    const { stdout, stderr } = await run(COMMAND, [...args, '--config', join(directory, 'wrangler.toml')]).catch((error) => error);
+    return stdout || stderr;
+  };
 
   /** Rules that the settings take: what can never match is drawn anew. */
   async function drawRules(dice, settings) {
