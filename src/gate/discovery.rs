@@ -378,7 +378,7 @@ async fn try_keys<E: Edge>(
         if keys.is_fresh(now, provider) { keys.fetched.min(now) } else { now.before(provider.freshness).after(PAUSE) };
     for key in keys.document.candidates(signed.algorithm, signed.key_id, provider.algorithms) {
         if edge.verify(signed.algorithm, key, signed.message, signed.signature).await {
-            return Some(SignatureProof::assertion(signed, key, as_of));
+            return Some(SignatureProof::assertion(provider, signed, key, as_of));
         }
     }
     None

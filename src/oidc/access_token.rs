@@ -256,7 +256,7 @@ impl AddressedAccessToken<'_> {
         now: Timestamp,
         selection: &Selection,
     ) -> Result<AccessToken, AccessTokenError> {
-        if !proof.is_for(&self.signed()) {
+        if !proof.is_for(self.issuer.publisher(), &self.signed()) {
             return Err(AccessTokenError::Signature);
         }
         let ClaimSet(claims) = self.jws.claims().ok_or(AccessTokenError::Payload)?.custom;
@@ -382,8 +382,12 @@ mod tests {
         let keys = KeySet::parse(&jwk.to_string()).unwrap();
         let key = keys.candidates(Algorithm::EdDsa, None, &[Algorithm::EdDsa]).next().unwrap();
         // As if the signature of mallory's had been checked.
-        let proof = SignatureProof::assertion(&addressed(&mallory).signed(), key, now);
-        let proven = |text| addressed(text).proven(&proof, now, &Selection::default()).map(|_| ());
-        assert_eq!((proven(&mallory), proven(&robot)), (Ok(()), Err(AccessTokenError::Signature)));
+        let proof = |publisher| SignatureProof::assertion(publisher, &addressed(&mallory).signed(), key, now);
+        let proven = |text, proof| addressed(text).proven(proof, now, &Selection::default()).map(|_| ());
+        let (own, signature) = (proof(issuers[0].publisher()), Err(AccessTokenError::Signature));
+        assert_eq!((proven(&mallory, &own), proven(&robot, &own)), (Ok(()), signature));
+        // And one by the key of another issuer is none either.
+        let others = proof(Publisher { id: "other", ..issuers[0].publisher() });
+        assert_eq!(proven(&mallory, &others), signature);
     }
 }

@@ -168,7 +168,7 @@ impl<'t> AddressedIdToken<'t> {
         now: Timestamp,
     ) -> Result<IdToken<'t>, IdTokenError> {
         // 6. (7, 8: done by parsing.) The signature.
-        if !proof.is_for(&self.signed()) {
+        if !proof.is_for(self.provider.publisher(), &self.signed()) {
             return Err(IdTokenError::Signature);
         }
         // 9. Not expired.
@@ -308,7 +308,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::oidc::{Algorithm, KeySet, registration::tests::registration};
+    use crate::oidc::{Algorithm, KeySet, Publisher, registration::tests::registration};
 
     #[test]
     fn oidc_core_3_1_3_7_6_the_proof_of_one_token_is_none_of_another() {
@@ -329,8 +329,12 @@ mod tests {
         let key = keys.candidates(Algorithm::EdDsa, None, &[Algorithm::EdDsa]).next().unwrap();
         let (nonce, now) = (Secret::new("n".to_owned()), Timestamp::from_seconds(1_000));
         // As if the signature of mallory's had been checked.
-        let proof = SignatureProof::assertion(&addressed(&mallory).signed(), key, now);
+        let signed_by = |publisher| SignatureProof::assertion(publisher, &addressed(&mallory).signed(), key, now);
+        let proof = signed_by(provider.publisher());
         assert!(addressed(&mallory).proven(&proof, &nonce, None, now).is_ok());
         assert_eq!(addressed(&ada).proven(&proof, &nonce, None, now).unwrap_err(), IdTokenError::Signature);
+        // Nor is one by the key of another provider a proof of this one's.
+        let others = signed_by(Publisher { id: "other", ..provider.publisher() });
+        assert_eq!(addressed(&mallory).proven(&others, &nonce, None, now).unwrap_err(), IdTokenError::Signature);
     }
 }

@@ -5,7 +5,7 @@ use jwt_compact::{Empty, UntrustedToken};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::PublicKey;
+use super::{PublicKey, Publisher};
 use crate::{
     json::{self, JsonError, Object, Table},
     time::Timestamp,
@@ -116,7 +116,8 @@ pub struct Signed<'t> {
 /// Proof that the signature of one particular token was verified with one of its issuer's keys.
 #[derive(Debug)]
 pub struct SignatureProof {
-    message: [u8; 32],
+    /// Of the publisher's id and what was signed.
+    digest: [u8; 32],
     as_of: Timestamp,
 }
 
@@ -191,20 +192,25 @@ impl PinnedJws<'_> {
     }
 }
 
+/// No id has a NUL in it, so that none ends within what is signed.
+fn digest(publisher: Publisher<'_>, signed: &Signed<'_>) -> [u8; 32] {
+    Sha256::new().chain_update(publisher.id).chain_update([0]).chain_update(signed.message).finalize().into()
+}
+
 impl SignatureProof {
-    /// States that `key` verified the signature, and was known at `as_of` to be the issuer's. To be called where that
-    /// has just happened, and nowhere else.
-    pub(crate) fn assertion(signed: &Signed<'_>, _key: &PublicKey, as_of: Timestamp) -> Self {
-        Self { message: Sha256::digest(signed.message).into(), as_of }
+    /// States that `key` verified the signature, and was known at `as_of` to be that publisher's. To be called where
+    /// that has just happened, and nowhere else.
+    pub(crate) fn assertion(publisher: Publisher<'_>, signed: &Signed<'_>, _key: &PublicKey, as_of: Timestamp) -> Self {
+        Self { digest: digest(publisher, signed), as_of }
     }
 
-    /// When the key was known to be the issuer's.
+    /// When the key was known to be the publisher's.
     pub(super) const fn as_of(&self) -> Timestamp {
         self.as_of
     }
 
-    /// Whether the proof is for this token and no other.
-    pub(super) fn is_for(&self, signed: &Signed<'_>) -> bool {
-        self.message == <[u8; 32]>::from(Sha256::digest(signed.message))
+    /// Whether the proof is for this token and no other, by a key of this publisher and no other.
+    pub(super) fn is_for(&self, publisher: Publisher<'_>, signed: &Signed<'_>) -> bool {
+        self.digest == digest(publisher, signed)
     }
 }
