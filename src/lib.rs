@@ -82,7 +82,7 @@
 //!     nonce: &Secret<String>,
 //!     now: Timestamp,
 //! ) -> Result<IdToken<'t>, IdTokenError> {
-//!     token.proven(&SignatureProof { message: [0; 32] }, nonce, None, now)
+//!     token.proven(&SignatureProof { digest: [0; 32] }, nonce, None, now)
 //! }
 //! ```
 //! ```
@@ -170,7 +170,7 @@
 //! fn pass(gate: &Gate, head: &impl RequestHead, now: Timestamp, names: &std::rc::Rc<Headers>) -> Option<Forward> {
 //!     match gate.decide(head, now) {
 //!         Decision::Forward(forward) => Some(forward),
-//!         Decision::Sign(admitted, cookies, _) => Some(Forward::new(admitted, cookies, names, None)),
+//!         Decision::Sign(admitted, cookies, _) => Forward::new(admitted, cookies, names, None).ok(),
 //!         _ => None,
 //!     }
 //! }

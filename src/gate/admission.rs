@@ -74,6 +74,17 @@ pub(super) enum Identity {
     Machine(Machine),
 }
 
+impl Identity {
+    /// What is known of somebody; nothing of anyone and nobody.
+    pub(super) fn claims(&self) -> Option<&Claims> {
+        match self {
+            Self::Anyone | Self::Nobody => None,
+            Self::Person(session) => Some(session.claims()),
+            Self::Machine(machine) => Some(machine.claims()),
+        }
+    }
+}
+
 impl Admitted {
     fn of(identity: Identity) -> Self {
         Self { identity, withholds_token: false }
@@ -95,13 +106,13 @@ impl Admitted {
     }
 
     /// Where sign-in is optional, a session counts only if the request is not another site's doing.
-    fn optionally<H>(_ruled: &RuledRequest<'_, '_, H>, session: Option<(Session, SameOrigin)>) -> Self {
-        Self::of(session.map_or(Identity::Nobody, |(session, _)| Identity::Person(session)))
+    fn optionally<H>(_ruled: &RuledRequest<'_, '_, H>, session: Option<SameOrigin<Session>>) -> Self {
+        Self::of(session.map_or(Identity::Nobody, |session| Identity::Person(session.who())))
     }
 
-    /// A session counts only where the policy grants the request, and it is not another site's doing.
-    fn person<H>(_ruled: &RuledRequest<'_, '_, H>, granted: Granted<Session>, _origin: &SameOrigin) -> Self {
-        Self::of(Identity::Person(granted.who()))
+    /// A session counts only if the request is not another site's doing, and where the policy grants it.
+    fn person<H>(_ruled: &RuledRequest<'_, '_, H>, granted: Granted<SameOrigin<Session>>) -> Self {
+        Self::of(Identity::Person(granted.who().who()))
     }
 
     /// The same for a token. Nothing attaches one by itself, as browsers do cookies, so where the request comes from
@@ -171,14 +182,15 @@ impl Gate {
         // 7. Public. A rule that is switched to public still does not pass on the tokens it accepts.
         let withholds = |ruled: &RuledRequest<'_, '_, H>| self.withholds_token(ruled.rules(), head);
         if ruled.rules().preflight {
-            return self.pass_anyone(Admitted::anyone(&ruled).withholding(withholds(&ruled)), edit);
+            return self.pass(Admitted::anyone(&ruled).withholding(withholds(&ruled)), edit, &ruled);
         }
         let access = self.effective_access(ruled.rules(), now);
         let policy = match access.as_ref() {
-            Access::Public => return self.pass_anyone(Admitted::anyone(&ruled).withholding(withholds(&ruled)), edit),
+            Access::Public => {
+                return self.pass(Admitted::anyone(&ruled).withholding(withholds(&ruled)), edit, &ruled);
+            }
             Access::Optional => {
-                let origin = SameOrigin::check(head, site, ruled.rules().trusted());
-                let session = session().zip(origin);
+                let session = session().and_then(|session| SameOrigin::check(session, &ruled));
                 return self.pass(Admitted::optionally(&ruled, session).withholding(withholds(&ruled)), edit, &ruled);
             }
             Access::SignedIn(policy) => policy,
@@ -208,7 +220,7 @@ impl Gate {
             return Decision::SignIn(ruled.readable_visit());
         };
         // 10. Not another site's doing.
-        let Some(same_origin) = SameOrigin::check(head, site, ruled.rules().trusted()) else {
+        let Some(session) = SameOrigin::check(session, &ruled) else {
             return Decision::Refuse(Rejection::CrossSite, ruled.visit());
         };
         // 11. The policy.
@@ -216,10 +228,11 @@ impl Gate {
             Ok(granted) => {
                 // Where rules take different tokens, none decides, and none goes on.
                 let withholds = accepted.is_none() && withholds(&ruled);
-                let admitted = Admitted::person(&ruled, granted, &same_origin).withholding(withholds);
+                let admitted = Admitted::person(&ruled, granted).withholding(withholds);
                 self.pass(admitted, edit, &ruled)
             }
             Err((Denied { by, step_up }, session)) => {
+                let session = session.who();
                 let visit = ruled.readable_visit();
                 if let Some(step_up) = step_up {
                     return Decision::StepUp(step_up, visit);
@@ -245,11 +258,6 @@ impl Gate {
             Access::SignedIn(policy) => Some((rule.name.as_str(), judge(policy, claims, head, now).err()?.by)),
             Access::Public | Access::Optional => None,
         })
-    }
-
-    /// Passes a request on without asking who sent it.
-    fn pass_anyone(&self, admitted: Admitted, edit: CookieEdit) -> Decision {
-        Decision::Forward(Forward::new(admitted, edit, &self.config.headers, None))
     }
 
     /// What the rules in report mode find about a person who is signed in.

@@ -22,12 +22,12 @@ use sha2::{Digest, Sha256};
 use super::{Admitted, Answer, Decision, Forward, Gate, Outcome, Rejection, Request, rule_match::RuledRequest};
 use crate::{
     claims::Claims,
-    config::Fact,
+    config::{Fact, Site},
     edge::{Edge, RequestHead},
     json::{self, Object},
     keyring::PublicPoint,
     session::CookieEdit,
-    time::Lifetime,
+    time::{Lifetime, Timestamp},
 };
 
 /// How long an assertion lasts: long enough to be used for every image of a page, and short enough that one leaked
@@ -59,18 +59,18 @@ impl Gate {
         cookies: CookieEdit,
         ruled: &RuledRequest<'_, '_, H>,
     ) -> Decision {
-        let names = &self.config.headers;
-        let mut assertion = None;
-        if names.name(Fact::Assertion).is_some()
-            && let Some(whom) = Whom::of(&admitted)
-        {
-            let arrival = ruled.arrival();
-            assertion = self.assertions.borrow().find(&whom, arrival.site().address, arrival.now());
-            if assertion.is_none() {
-                return Decision::Sign(admitted, cookies, ruled.readable_visit());
-            }
+        let (site, now) = (ruled.arrival().site(), ruled.arrival().now());
+        let assertion = self.kept_assertion(&admitted, site, now);
+        match Forward::new(admitted, cookies, &self.config.headers, assertion) {
+            Ok(forward) => Decision::Forward(forward),
+            Err((admitted, cookies)) => Decision::Sign(admitted, cookies, ruled.readable_visit()),
         }
-        Decision::Forward(Forward::new(admitted, cookies, names, assertion))
+    }
+
+    /// The assertion about whoever is admitted, if one is asked for and at hand.
+    fn kept_assertion(&self, admitted: &Admitted, site: Site<'_>, now: Timestamp) -> Option<String> {
+        self.config.headers.name(Fact::Assertion)?;
+        self.assertions.borrow().find(&Whom::of(admitted)?, site.address, now)
     }
 
     /// Signs an assertion for whoever is admitted, keeps it, and lets the request go on with it.
@@ -83,12 +83,14 @@ impl Gate {
         let mut assertion = None;
         if let Some(whom) = Whom::of(&admitted) {
             assertion = self.sign(request, whom.claims()).await;
-            let Some(token) = &assertion else {
-                return Outcome::Answer(self.refuse(request, &Rejection::Unsigned));
-            };
-            self.assertions.borrow_mut().keep(whom, request.visit.site().address, token, request.now);
+            if let Some(token) = &assertion {
+                self.assertions.borrow_mut().keep(whom, request.visit.site().address, token, request.now);
+            }
         }
-        Outcome::Forward(Forward::new(admitted, cookies, &self.config.headers, assertion))
+        match Forward::new(admitted, cookies, &self.config.headers, assertion) {
+            Ok(forward) => Outcome::Forward(forward),
+            Err(_) => Outcome::Answer(self.refuse(request, &Rejection::Unsigned)),
+        }
     }
 
     async fn sign<E: Edge, H: RequestHead>(&self, request: &Request<'_, E, H>, claims: &Claims) -> Option<String> {

@@ -7,7 +7,8 @@
 use std::rc::Rc;
 
 use super::{
-    Decision, Finding, Gate, Goal, Rejection, ReturnTo, Visit, bearer::Shown, method::preflight_for, visit::Address,
+    Decision, Finding, Forward, Gate, Goal, Rejection, ReturnTo, Visit, bearer::Shown, method::preflight_for,
+    visit::Address,
 };
 use crate::{
     claims::Claims,
@@ -19,6 +20,9 @@ use crate::{
     session::Session,
     time::Timestamp,
 };
+
+/// What stands for an assertion that was not signed.
+const SIGNED_LATER: &str = "(signed when a request is sent)";
 
 /// A decision, and why it was taken.
 #[derive(Debug)]
@@ -190,8 +194,12 @@ impl Gate {
         };
         // A request that needs an assertion signed goes on all the same: nothing more is judged.
         let decision = match decision {
-            Decision::Sign(admitted, cookies, _) => {
-                Decision::Forward(super::Forward::new(admitted, cookies, &self.config.headers, None))
+            Decision::Sign(admitted, cookies, visit) => {
+                let signed = Some(SIGNED_LATER.to_owned());
+                match Forward::new(admitted, cookies, &self.config.headers, signed) {
+                    Ok(forward) => Decision::Forward(forward),
+                    Err((admitted, cookies)) => Decision::Sign(admitted, cookies, visit),
+                }
             }
             decision => decision,
         };

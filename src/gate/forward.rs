@@ -38,19 +38,26 @@ pub enum Cacheable {
 }
 
 impl Forward {
-    /// The edits for an admitted request, under these header names, with the assertion of who sent it where one was
+    /// The edits for an admitted request, under these header names, with the assertion of who sent it where one is
     /// asked for.
-    pub(super) fn new(admitted: Admitted, cookies: CookieEdit, names: &Rc<Headers>, assertion: Option<String>) -> Self {
-        Self { admitted, cookies, assertion, names: Rc::clone(names) }
+    ///
+    /// # Errors
+    /// What it was given, if an assertion is asked for, somebody is admitted, and there is none of them.
+    pub(super) fn new(
+        admitted: Admitted,
+        cookies: CookieEdit,
+        names: &Rc<Headers>,
+        assertion: Option<String>,
+    ) -> Result<Self, (Admitted, CookieEdit)> {
+        if assertion.is_none() && names.name(Fact::Assertion).is_some() && admitted.identity().claims().is_some() {
+            return Err((admitted, cookies));
+        }
+        Ok(Self { admitted, cookies, assertion, names: Rc::clone(names) })
     }
 
     /// The identity headers to set, once every managed header that the client sent is removed.
     pub fn identity(&self) -> Vec<(HeaderName, String)> {
-        let claims: &Claims = match self.admitted.identity() {
-            Identity::Anyone | Identity::Nobody => return Vec::new(),
-            Identity::Person(session) => session.claims(),
-            Identity::Machine(machine) => machine.claims(),
-        };
+        let Some(claims) = self.admitted.identity().claims() else { return Vec::new() };
         let mut identity = identity(claims, &self.names);
         identity.extend(self.names.name(Fact::Assertion).cloned().zip(self.assertion.clone()));
         identity
@@ -59,7 +66,7 @@ impl Forward {
     /// Whether it goes on as somebody's, even where no header says whose.
     #[cfg(feature = "check")]
     pub fn is_somebodys(&self) -> bool {
-        matches!(self.admitted.identity(), Identity::Person(_) | Identity::Machine(_))
+        self.admitted.identity().claims().is_some()
     }
 
     /// Which caches may keep the answer.

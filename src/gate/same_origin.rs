@@ -1,30 +1,44 @@
-//! [`SameOrigin`]: proof that a request which a cookie admits was not sent by another site's page.
+//! [`SameOrigin`]: who asks, where it is certain that another site's page does not ask in their name.
 
 use super::{
     method::overrides_method,
+    rule_match::RuledRequest,
     visit::{Address, is_passed_on_as_own},
 };
-use crate::{config::Site, edge::RequestHead};
+use crate::{claims::Claims, config::Site, edge::RequestHead};
 
-/// Proof that a request which a cookie admits was not sent by another site's page. Only
-/// [`SameOrigin::check`] makes one.
-pub(super) struct SameOrigin(());
+/// Whoever a cookie belongs to, of a request that no other site's page sent. Only [`SameOrigin::check`] makes one.
+pub(super) struct SameOrigin<W>(W);
 
-impl SameOrigin {
+impl<W> SameOrigin<W> {
+    /// Takes `who` from the cookie of a request, if it was not another site's doing.
+    ///
     /// A browser sends our cookie along with a WebSocket that any site opens, and with a form that a page on a
     /// sibling host posts. So what is not a plain read must say it comes from us, or from one of the `trusted`
     /// origins.
-    pub(super) fn check(head: &impl RequestHead, site: Site<'_>, trusted: &[String]) -> Option<Self> {
+    pub(super) fn check<H: RequestHead>(who: W, ruled: &RuledRequest<'_, '_, H>) -> Option<Self> {
+        let (head, site, trusted) = (ruled.arrival().head(), ruled.arrival().site(), ruled.rules().trusted());
         let read = matches!(head.method(), "GET" | "HEAD" | "OPTIONS");
         let foreign = || head.header("origin").is_some_and(|origin| origin != site.address);
         if read && head.header("upgrade").is_none() && !(foreign() && overrides_method(head)) {
-            return Some(Self(()));
+            return Some(Self(who));
         }
         let is_trusted = || match is_passed_on_as_own(head) {
             true => is_referred_by(head, |origin| trusted.iter().any(|one| one == origin)),
             false => allowed_origin(head, trusted).is_some(),
         };
-        (is_same_origin(head, site) || is_trusted()).then_some(Self(()))
+        (is_same_origin(head, site) || is_trusted()).then_some(Self(who))
+    }
+
+    /// Who asks.
+    pub(super) fn who(self) -> W {
+        self.0
+    }
+}
+
+impl<W: AsRef<Claims>> AsRef<Claims> for SameOrigin<W> {
+    fn as_ref(&self) -> &Claims {
+        self.0.as_ref()
     }
 }
 

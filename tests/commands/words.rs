@@ -117,3 +117,24 @@ fn of_each_decision_it_says_who_what_and_by_which_rule() {
     let open = directory.says(&["explain", "/open/x"]);
     assert!(open.contains("\nrules[0] (/open/**) is public (sso = false)\n"), "{open}");
 }
+
+#[test]
+fn of_an_assertion_it_says_that_one_is_signed_where_somebody_asks() {
+    let mut settings =
+        with_rules(json!([{ "path": "/open/**", "sso": false }, { "path": "/page/**", "sso": "optional" }]));
+    settings["assertion"] = json!(true);
+    let directory = Directory::new("explain-assertion", &settings);
+    let signed = "  x-auth-assertion: (signed when a request is sent)\n";
+    for (who, path, is_told) in [
+        (Some("ada"), "/x", true),
+        (Some("ada"), "/page/x", true),
+        (None, "/page/x", false),
+        (Some("ada"), "/open/x", false),
+    ] {
+        let claims = json!({ "sub": who }).to_string();
+        let of_whom: &[&str] = if who.is_some() { &["--claims", &claims] } else { &[] };
+        let ask = |before: &[&str]| directory.says(&[&["explain"], before, of_whom, &[path]].concat());
+        assert_eq!(ask(&[]).contains(signed), is_told, "{who:?} {path}");
+        assert_eq!(ask(&["--json"]).contains(r#""x-auth-assertion""#), is_told, "{who:?} {path}");
+    }
+}
