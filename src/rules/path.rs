@@ -185,11 +185,13 @@ type Step = fn(&str) -> Result<String, PathError>;
 /// they decode, resolve before they cut, or decode all but the separators; a list of the orders in use would be out
 /// of date.
 fn closure(path: String) -> Result<Vec<String>, PathError> {
-    let steps: [Step; 17] = [
+    let steps: [Step; 18] = [
         |path| decode(path, |_| true),
         |path| decode(path, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
         |path| decode(path, |byte| !is_separator(byte)),
         |path| decode(path, is_separator),
+        // As on Windows, where `\` separates and `%2F` stays as it is.
+        |path| decode(path, |byte| byte == b'\\'),
         |path| Ok(path.replace('\\', "/")),
         // As in a pattern for file names, where `\` escapes what follows.
         |path| Ok(path.replace('\\', "")),

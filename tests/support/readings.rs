@@ -36,6 +36,9 @@ pub(crate) fn readings(path: &str) -> BTreeSet<String> {
         if decodings < DECODINGS {
             next.push((decoded(&path, |_| true), decodings + 1));
             next.push((decoded(&path, |byte| matches!(byte, b'/' | b'\\')), decodings + 1));
+            // As servers on Windows do: `%2F` is no separator, and `\` is one.
+            next.push((decoded(&path, |byte| byte != b'/'), decodings + 1));
+            next.push((decoded(&path, |byte| byte == b'\\'), decodings + 1));
         }
         for state in next {
             if !seen.iter().any(|(path, decodings)| *path == state.0 && *decodings <= state.1) {

@@ -110,6 +110,9 @@ for (const origin of ['service', 'zone', 'address']) {
       '/public/%252e%252e/admin',
       '/public/..%25252fadmin',
       '/public/..%255cadmin',
+      // `%2F` stays as it is, and `\\` separates.
+      '/public/a%2fb/..%5c..%5cadmin/secret',
+      '/x%2fy/..%5cadmin/secret',
       '/public/x/..%2f..%2fadmin',
       '/%70ublic/x',
       '/public%2fx',

@@ -24,7 +24,7 @@ fn a_plain_path_has_one_reading() {
 
 #[test]
 fn every_reading_is_listed() {
-    let rows: [(&str, &[&str]); 42] = [
+    let rows: [(&str, &[&str]); 45] = [
         ("/a%2Fb", &["/a%2Fb", "/a/b"]),
         ("/a%252Fb", &["/a%252Fb", "/a%2Fb", "/a/b"]),
         ("/a\\b", &["/a\\b", "/a/b", "/ab"]),
@@ -42,6 +42,10 @@ fn every_reading_is_listed() {
         ("/a;x/b", &["/a;x/b", "/a/b"]),
         // Steps in any order: resolved before the separators are decoded, cut before that, and so on.
         ("/public/a%2fb/%2e%2e/%2e%2e/secret", &["/secret", "/public/secret"]),
+        // Servers on Windows, where `%2F` stays as it is, and `\` separates.
+        ("/public/a%2fb/..%5c..%5cadmin/secret", &["/admin/secret"]),
+        ("/x%2fy/..%5Cadmin", &["/admin", "/x/admin"]),
+        ("/public/a%252fb/..%255c..%255cadmin", &["/admin", "/public/admin"]),
         ("/public/p/q/%2e%2e;a%2fb/%2e%2e;c%2fd/%2e%2e;e%2ff/secret", &["/secret"]),
         // Decoded as far as RFC 3986, 6.2.2.2 makes no difference, and no further.
         ("/%61dmin%3bx", &["/admin%3bx"]),
