@@ -13,7 +13,7 @@ use readings::readings;
 
 /// What a path is made of when somebody means no good.
 const PIECES: &str = r"/ / / / // \ %2f %2F %5c %252f %255C %25252f . .. /.. /../ /./ %2e %2E%2e /%2e%2e/ %252e%252e
-    %25252e ... .%2e. a../ . ./ ; ;x ;/ (S(x)) (a(b)c(d))/ %28F(x)) //x/ %3b %253B %3f %3Fx/ %23 %253f ..;/ a b x.js public/ admin /.auth %61 %2561 %70ublic %C3%A9 %20 %25 a%2fb/";
+    %25252e ... .%2e. a../ . ./ ; ;x ;/ (S(x)) (a(b)c(d))/ %28F(x)) //x/ %3b %253B %3f %3Fx/ %23 %253f ..;/ a b x.js public/ admin /.auth %61 %2561 %70ublic %C3%A9 %20 %20/ :$A/ ::$DATA %3a$ %25 a%2fb/";
 const PATTERNS: &str = "/public/** /admin/** /a/** /a*/** /*/b /**/admin /**/*.js / /** /a/b /public*/** /é/** /* /*/**
     /a/*/b/** /**/a/** /b";
 

@@ -2,9 +2,9 @@
 //!
 //! The gate forwards the path byte for byte, and servers behind it disagree about what a path means. Some decode
 //! `%2F`. Some read `\` as `/` or as nothing. Some cut `;parameters`, or everything from an escaped `?` or `#` on.
-//! Some merge `//`, or read a `//` in front as the start of a host. Some drop dots at the end of a name, or the name
-//! in front of two dots. Some decode twice. They do so in any order. Each outcome is a reading; a rule is applied
-//! only when all readings choose it.
+//! Some merge `//`, or read a `//` in front as the start of a host. Some drop dots or spaces at the end of a name, the
+//! name in front of two dots, or what Windows allows behind the name of a file. Some decode twice. They do so in any
+//! order. Each outcome is a reading; a rule is applied only when all readings choose it.
 
 use core::fmt;
 
@@ -132,20 +132,20 @@ impl<'p> RequestPath<'p> {
 }
 
 /// Whether every server reads the path alike: there is nothing to decode, cut, merge or resolve, and no segment ends
-/// in a dot.
+/// in a dot or has the type of a stream.
 fn is_plain(path: &str) -> bool {
     let (mut previous, mut may_go) = (0, false);
     let ordinary = path.bytes().all(|byte| {
-        let merges = byte == b'/' && matches!(previous, b'/' | b'.');
+        let reads_otherwise = byte == b'/' && matches!(previous, b'/' | b'.') || byte == b'$' && previous == b':';
         may_go |= byte == b'(' && previous == b'/';
         previous = byte;
-        !merges && is_ordinary(byte)
+        !reads_otherwise && is_ordinary(byte)
     });
     ordinary && previous != b'.' && !(may_go && path.split('/').any(|segment| after_ticket(segment).is_some()))
 }
 
-/// Whether a byte always stands for itself, except for slashes in a row, dots at the end of a segment, and the
-/// brackets of a ticket, which [`is_plain`] looks for.
+/// Whether a byte always stands for itself, except for slashes in a row, dots at the end of a segment, a dollar behind
+/// a colon, and the brackets of a ticket, which [`is_plain`] looks for.
 fn is_ordinary(byte: u8) -> bool {
     matches!(
         byte,
@@ -185,7 +185,7 @@ type Step = fn(&str) -> Result<String, PathError>;
 /// they decode, resolve before they cut, or decode all but the separators; a list of the orders in use would be out
 /// of date.
 fn closure(path: String) -> Result<Vec<String>, PathError> {
-    let steps: [Step; 18] = [
+    let steps: [Step; 20] = [
         |path| decode(path, |_| true),
         |path| decode(path, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
         |path| decode(path, |byte| !is_separator(byte)),
@@ -197,6 +197,8 @@ fn closure(path: String) -> Result<Vec<String>, PathError> {
         |path| Ok(path.replace('\\', "")),
         |path| Ok(in_segments(path, |segment| segment.split(';').next().unwrap_or_default())),
         |path| Ok(in_segments(path, without_last_dots)),
+        |path| Ok(in_segments(path, |segment| segment.trim_end_matches(' '))),
+        |path| Ok(in_segments(path, without_stream)),
         |path| Ok(in_segments(path, last_dots)),
         |path| Ok(path.split(';').next().unwrap_or_default().to_owned()),
         |path| Ok(path.split('?').next().unwrap_or_default().to_owned()),
@@ -286,6 +288,11 @@ fn in_segments(path: &str, own: fn(&str) -> &str) -> String {
 /// The name as a file system reads it that drops dots at the end, and as a server does that takes three dots for one.
 fn without_last_dots(segment: &str) -> &str {
     if matches!(segment, "." | "..") { segment } else { segment.trim_end_matches('.') }
+}
+
+/// The file or folder of a stream whose type is written out, as Windows reads it: `x` of `x::$DATA`.
+fn without_stream(segment: &str) -> &str {
+    if segment.contains(":$") { segment.split(':').next().unwrap_or_default() } else { segment }
 }
 
 /// What is left of `static..` after a prefix that ends within it: nginx, with `location /static` and an `alias` of

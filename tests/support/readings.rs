@@ -22,6 +22,8 @@ pub(crate) fn readings(path: &str) -> BTreeSet<String> {
             (path.replace('\\', "/"), decodings),
             (path.replace('\\', ""), decodings),
             (without_dots_behind(&path), decodings),
+            (without_spaces_behind(&path), decodings),
+            (without_streams(&path), decodings),
             (without_names_in_front_of_dots(&path), decodings),
             (without_parameters(&path), decodings),
             (cut_at(&path, ';'), decodings),
@@ -89,6 +91,25 @@ fn without_dots_behind(path: &str) -> String {
         }
     }
     kept.join("/")
+}
+
+/// As Windows reads names of files.
+fn without_spaces_behind(path: &str) -> String {
+    let mut path = format!("{path}/");
+    while path.contains(" /") {
+        path = path.replace(" /", "/");
+    }
+    path.pop();
+    path
+}
+
+/// As Windows reads them where a name of a stream, or its type, follows: what has a type begins with a dollar.
+fn without_streams(path: &str) -> String {
+    let own = |segment: &str| match segment.split_once(":$") {
+        Some((before, _)) => before.chars().take_while(|character| *character != ':').collect(),
+        None => segment.to_owned(),
+    };
+    path.split('/').map(own).collect::<Vec<String>>().join("/")
 }
 
 /// As what is behind a prefix is read where the prefix may end within a segment.

@@ -145,6 +145,9 @@ for (const origin of ['service', 'zone', 'address']) {
       // A name without the dots at its end, three dots that are one, a backslash that is nothing.
       '/admin./secret',
       '/admin%2e./secret',
+      // Nor spaces at its end, nor what Windows allows behind it.
+      '/admin%20/secret',
+      '/admin:$i30:$INDEX_ALLOCATION/secret',
       '/.../admin/secret',
       '/a%5cdmin/secret',
       '/files/a%2Fb/open',
