@@ -229,7 +229,7 @@ pub const SETTINGS: &[Entry] = &[
     entry(
         "rules[].preflight",
         "`false`",
-        "Whether CORS preflights pass to the origin, without identity. They are judged by the method they ask for.",
+        "Whether CORS preflights pass to the origin, without identity. They are judged by the method they ask for, and what the origin answers comes back without its body.",
     ),
     entry("selector.group", "", "A member of this group, spelled exactly."),
     entry("selector.role", "", "Somebody with this role (`roles_claim`), spelled exactly."),

@@ -66,6 +66,8 @@ pub struct Admitted {
 pub(super) enum Identity {
     /// Anyone; who it is was not looked at.
     Anyone,
+    /// Anyone whose browser asks by a preflight what it may send, and gets no body for it.
+    Preflight,
     /// Anyone, and nobody is signed in.
     Nobody,
     /// The person of this session, to whom the rule's policy granted the request, if the rule has one.
@@ -78,7 +80,7 @@ impl Identity {
     /// What is known of somebody; nothing of anyone and nobody.
     pub(super) fn claims(&self) -> Option<&Claims> {
         match self {
-            Self::Anyone | Self::Nobody => None,
+            Self::Anyone | Self::Preflight | Self::Nobody => None,
             Self::Person(session) => Some(session.claims()),
             Self::Machine(machine) => Some(machine.claims()),
         }
@@ -101,8 +103,8 @@ impl Admitted {
     }
 
     /// For a public rule, or a preflight.
-    fn anyone<H>(_ruled: &RuledRequest<'_, '_, H>) -> Self {
-        Self::of(Identity::Anyone)
+    fn anyone<H: RequestHead>(ruled: &RuledRequest<'_, '_, H>) -> Self {
+        Self::of(if ruled.rules().preflight { Identity::Preflight } else { Identity::Anyone })
     }
 
     /// Where sign-in is optional, a session counts only if the request is not another site's doing.

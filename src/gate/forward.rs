@@ -72,9 +72,15 @@ impl Forward {
     /// Which caches may keep the answer.
     pub fn cacheable(&self) -> Cacheable {
         match self.admitted.identity() {
-            Identity::Anyone => Cacheable::AsTheOriginSays,
+            Identity::Anyone | Identity::Preflight => Cacheable::AsTheOriginSays,
             Identity::Nobody | Identity::Person(_) | Identity::Machine(_) => Cacheable::Privately,
         }
+    }
+
+    /// Whether the answer goes on without its body. No browser looks at that of a preflight's (Fetch, 4.8), and a server
+    /// that ignores the method sends the page itself, to somebody whom no rule admitted.
+    pub fn withholds_body(&self) -> bool {
+        matches!(self.admitted.identity(), Identity::Preflight)
     }
 
     /// Whether `Authorization` is removed: it held a token that was meant for the gate.

@@ -64,6 +64,7 @@ export function forward(request, names, env, plan, managedHeaders) {
   } catch (error) {
     return failed(error, request);
   }
+  if (keep[0] === '0') return answer.then((response) => withoutBody(response, request), (error) => failed(error, request));
   return answered(answer, request, privately);
 }
 
@@ -128,18 +129,30 @@ function makePrivate(headers) {
   dropOwnCookies(headers);
 }
 
+function withoutBody(response, request) {
+  // The connection is free again only when nobody waits for it.
+  response.body?.cancel().catch(() => {});
+  return edit(response, dropBody, request, null);
+}
+
+/** Neither what is said of a body that is not there, nor our cookies. */
+function dropBody(headers) {
+  for (const name of ['content-length', 'content-encoding', 'transfer-encoding']) headers.delete(name);
+  dropOwnCookies(headers);
+}
+
 /**
- * A response with the same body and edited headers. One that the platform cannot make anew because of its status is
+ * A response with edited headers, and with the same body unless another is given. One that the platform cannot make anew because of its status is
  * not passed on.
  */
-function edit(response, change, request) {
+function edit(response, change, request, body = response.body) {
   const { webSocket } = response;
   // No cache keeps a handshake: it is edited only where it sets a cookie of ours.
   if (webSocket && !response.headers.getSetCookie().some(isOwnCookie)) return response;
   try {
     const edited = webSocket
       ? new Response(null, { status: response.status, headers: response.headers, webSocket })
-      : new Response(response.body, response);
+      : new Response(body, response);
     change(edited.headers);
     return edited;
   } catch (error) {

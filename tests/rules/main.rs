@@ -289,7 +289,8 @@ fn a_preflight_passes_without_identity_where_the_rule_says_so() {
         Head::new("OPTIONS", "/api/x").with("origin", OTHER).with("access-control-request-method", method)
     };
     let passed = forwarded(ada.send(&isolate, preflight("POST")));
-    assert_eq!((passed.identity().len(), passed.cookies), (0, CookieEdit::Remove));
+    assert_eq!((passed.identity().len(), passed.withholds_body()), (0, true));
+    assert_eq!((passed.cacheable(), passed.cookies), (Cacheable::AsTheOriginSays, CookieEdit::Remove));
     assert_eq!(isolate.status(&preflight("POST")), 200);
     // Another method's rule does not let it pass, nor does anything that is no preflight.
     assert_eq!(isolate.status(&preflight("PUT")), 401);

@@ -114,6 +114,22 @@ for (const origin of ['service', 'zone', 'address']) {
       }
     });
 
+    test('Fetch 4.8: the answer to a preflight has no body, even where the origin takes it for a request for the page', async () => {
+      const kept = [
+        ['access-control-allow-origin', APP],
+        ['x-theirs', 'kept'],
+      ];
+      const page = { headers: [...kept, ['content-encoding', 'something-else'], ['set-cookie', '__Host-portcullis=x; Path=/']], body: 'a page for admins' };
+      for (const status of [200, 404]) {
+        const answer = await site.send('/api/x', { method: 'OPTIONS', headers: { ...cors, ...answering({ ...page, status }) } });
+        assert.deepEqual([answer.status, answer.body, ...kept.map(([name]) => answer.header(name))], [status, '', APP, 'kept']);
+        assert.deepEqual([answer.header('content-encoding'), answer.header('set-cookie')], [undefined, undefined]);
+      }
+      // Where it does pass by its rule, it has its body, like any other answer.
+      const own = await site.send('/public/x', { method: 'OPTIONS', headers: { ...cors, ...answering(page) } });
+      assert.deepEqual([own.status, own.body], [200, 'a page for admins']);
+    });
+
     test('that carry another method do not pass with a preflight', async () => {
       for (const [name, status] of [['X-HTTP-Method-Override', 400], ['X_HTTP_Method_Override', 200]]) {
         const answer = await site.send('/api/x', { method: 'OPTIONS', headers: { ...cors, [name]: 'DELETE' } });

@@ -42,7 +42,7 @@ struct CachedAssertion {
 impl Whom {
     pub(super) fn of(admitted: &Admitted) -> Option<Self> {
         match admitted.identity() {
-            Identity::Anyone | Identity::Nobody => None,
+            Identity::Anyone | Identity::Preflight | Identity::Nobody => None,
             Identity::Person(session) => Some(Self::Person(session.clone())),
             Identity::Machine(machine) => Some(Self::Machine(Rc::clone(machine.claims()))),
         }
