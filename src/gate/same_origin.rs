@@ -1,4 +1,4 @@
-//! [`SameOrigin`]: who asks, where it is certain that another site's page does not ask in their name.
+//! [`SameOrigin`]: whoever a cookie belongs to, where no other site's page uses it to change something.
 
 use super::{
     method::overrides_method,
@@ -7,11 +7,12 @@ use super::{
 };
 use crate::{claims::Claims, config::Site, edge::RequestHead};
 
-/// Whoever a cookie belongs to, of a request that no other site's page sent. Only [`SameOrigin::check`] makes one.
+/// Whoever a cookie belongs to, of a request that only reads or that no other site's page sent. Only
+/// [`SameOrigin::check`] makes one.
 pub(super) struct SameOrigin<W>(W);
 
 impl<W> SameOrigin<W> {
-    /// Takes `who` from the cookie of a request, if it was not another site's doing.
+    /// Lets `who` pass on, if the request is not another site's doing.
     ///
     /// A browser sends our cookie along with a WebSocket that any site opens, and with a form that a page on a
     /// sibling host posts. So what is not a plain read must say it comes from us, or from one of the `trusted`
