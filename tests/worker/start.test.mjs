@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { root } from '../../scripts/setup.mjs';
 import { freePort } from './provider/support/site.mjs';
 import { navigation, send } from './support/exchange.mjs';
+import { signIn } from './support/login.mjs';
 
 /** A command in a process group of its own, as a shell starts it, and everything that it says. */
 class Command {
@@ -70,6 +71,13 @@ describe('npm start', { timeout: 120_000 }, () => {
     assert.ok(login.body.includes(`${provider}/auth?`), login.body);
     const metadata = await send(`${provider}/.well-known/openid-configuration`);
     assert.equal(metadata.json().issuer, provider);
+    // By the secret, the key and the address of return that it set up, and with the groups that the rules name.
+    for (const [user, status] of [['ada', 200], ['bob', 403]]) {
+      const { cookie, location } = await signIn(`${site}/`, { user });
+      assert.equal(location, `${site}/members/`);
+      assert.equal((await send(location, { headers: { cookie } })).status, 200);
+      assert.equal((await send(`${site}/admin/`, { headers: { cookie } })).status, status, user);
+    }
   });
 
   test('lets the machine in whose token it shows', async () => {
