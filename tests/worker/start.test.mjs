@@ -120,17 +120,23 @@ test('a build that is broken off does not count as the one before', { timeout: 1
   }
 });
 
-test('npx wrangler dev runs the same Worker', { timeout: 120_000 }, async () => {
+test('npx wrangler dev runs the same Worker, and node demo/provider.mjs beside it signs people in', { timeout: 120_000 }, async () => {
   const port = await freePort();
+  // By the port that wrangler.toml names, as whoever types the two commands has it.
+  const provider = new Command('node', ['demo/provider.mjs'], { PORT: String(port) });
   const dev = new Command('npx', ['wrangler', 'dev', '--ip', '127.0.0.1', '--port', String(port), '--inspector-port', String(await freePort())], { WRANGLER_SEND_METRICS: 'false', CI: '1' });
   try {
+    await provider.says('OpenID provider on http://localhost:9000');
     await dev.says('Ready on');
     const site = `http://localhost:${port}`;
     assert.equal((await send(`${site}/`)).status, 200);
     assert.equal((await send(`${site}/.auth/health`)).status, 200);
     assert.equal((await send(`${site}/members/`)).status, 401);
+    const { cookie, location } = await signIn(`${site}/`);
+    assert.equal(location, `${site}/members/`);
+    assert.equal((await send(location, { headers: { cookie } })).status, 200);
   } finally {
-    if (dev.child.exitCode === null) await dev.interrupt();
+    for (const command of [dev, provider]) if (command.child.exitCode === null) await command.interrupt();
   }
-  await refused(`http://localhost:${port}/`);
+  for (const url of [`http://localhost:${port}/`, 'http://localhost:9000/']) await refused(url);
 });
