@@ -46,6 +46,19 @@ test('ada opens a page with a query and a fragment, signs in, and is there: scro
   assert.deepEqual(ada.complaints, []);
 });
 
+test('a fragment of up to 4,095 characters is kept, and of a longer one nothing', async () => {
+  for (const [length, kept] of [[4095, true], [4096, false]]) {
+    const ada = await person();
+    const fragment = `#${'s'.repeat(length - 1)}`;
+    await ada.page.goto(`${site.url}${PAGE}${fragment}`);
+    await ada.signIn('ada');
+    await ada.page.waitForURL(`${site.url}${PAGE}${kept ? fragment : ''}`);
+    assert.equal(new URL(ada.page.url()).hash, kept ? fragment : '', `${length} characters`);
+    assert.equal(await ada.page.evaluate(() => sessionStorage.length), 0);
+    assert.deepEqual(ada.complaints, []);
+  }
+});
+
 test('none of the addresses on the way to the provider and back carries the fragment', async () => {
   const ada = await person();
   await ada.page.goto(`${site.url}${PAGE}#swarm`);
