@@ -17,7 +17,6 @@ use std::rc::Rc;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 pub(super) use cache::AssertionCache;
 use cache::Whom;
-use sha2::{Digest, Sha256};
 
 use super::{Admitted, Answer, Decision, Forward, Gate, Outcome, Rejection, Request, rule_match::RuledRequest};
 use crate::{
@@ -128,10 +127,8 @@ impl Gate {
 
 impl AssertionKeys {
     /// Adds a key. The one that signs comes first.
-    fn add(&mut self, PublicPoint { x, y }: &PublicPoint) {
-        // RFC 7638: the digest of the members that every EC key has, in the order of their names.
-        let members = format!(r#""crv":"P-256","kty":"EC","x":"{x}","y":"{y}""#);
-        let id = URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{{{members}}}")));
+    fn add(&mut self, point: &PublicPoint) {
+        let (id, members) = (point.thumbprint(), point.members());
         if self.header.is_empty() {
             self.header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"ES256","kid":"{id}","typ":"{TYPE}"}}"#));
         } else {

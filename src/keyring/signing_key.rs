@@ -1,7 +1,8 @@
 //! [`SigningKey`]: a P-256 key that signs, derived and never stored.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::secret::Secret;
 
@@ -43,6 +44,19 @@ impl SigningKey {
     /// The scalar, big-endian.
     pub fn scalar(&self) -> &Secret<[u8; 32]> {
         &self.0
+    }
+}
+
+impl PublicPoint {
+    /// The members that a JWK of this curve must have, in the order of their names (RFC 7638, 3.2).
+    pub fn members(&self) -> String {
+        let Self { x, y } = self;
+        format!(r#""crv":"P-256","kty":"EC","x":"{x}","y":"{y}""#)
+    }
+
+    /// The name of the key: the digest of [`members`](Self::members) alone (RFC 7638, 3.1).
+    pub fn thumbprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{{{}}}", self.members())))
     }
 }
 
