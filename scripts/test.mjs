@@ -20,6 +20,10 @@ const parts = {
     await check('clippy of the tests', 'cargo', ['clippy', '--locked', '--all-targets', '--features', 'check', '--', '-D', 'warnings', ...testsMay]);
     await check('clippy for wasm32', 'cargo', ['clippy', '--locked', '--target', 'wasm32-unknown-unknown', '--features', 'drill', '--', '-D', 'warnings']);
     await check('rustdoc', 'cargo', ['doc', '--locked', '--no-deps', '--document-private-items'], { RUSTDOCFLAGS: '-D warnings' });
+    // One by one, since the library and the commands have one name.
+    for (const target of ['--lib', '--bins']) {
+      await check(`rustdoc with the commands, ${target.slice(2)}`, 'cargo', ['doc', '--locked', '--no-deps', '--document-private-items', '--features', 'check', target], { RUSTDOCFLAGS: '-D warnings' });
+    }
     await check('rustdoc for wasm32', 'cargo', ['doc', '--locked', '--no-deps', '--document-private-items', '--target', 'wasm32-unknown-unknown'], { RUSTDOCFLAGS: '-D warnings' });
     await counted('cargo test', 'cargo', ['test', '--locked', '--features', 'check'], cargoCounts);
     // A crate of its own, built in a place of its own: the library's file has no hash in its name, and would take

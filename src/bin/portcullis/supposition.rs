@@ -283,6 +283,7 @@ impl RequestHead for Supposition {
 
 impl Entropy for ThrownAway {
     /// The standard library's hash keys come from the system, a pair for each thread.
+    #[expect(clippy::disallowed_methods, reason = "this is the commands' `Entropy`, and they have no adapter")]
     fn fill(&self, bytes: &mut [u8]) {
         let state = RandomState::new();
         for chunk in bytes.chunks_mut(8) {
