@@ -172,3 +172,32 @@ fn the_chooser_knows_what_needs_the_login_and_where_it_leads() {
     let link = "/.auth/login?return_to=%2F.auth%2Fsigned-in&amp;for=%2Fbilling%2Fx&amp;provider=other";
     assert!(page.body.contains(link), "{}", page.body);
 }
+
+/// A channel of one's own origin is no message to a window (HTML, 9.6): no other origin can send to it or listen.
+#[test]
+fn rfc9700_4_17_no_script_sends_a_message_to_a_window_or_takes_one() {
+    let pages = include_str!("../src/pages/script.rs");
+    let client = World::new().isolate(&settings()).answer(&Head::new("GET", SCRIPT)).body;
+    let code = |text: &str| -> String {
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    };
+    for script in [code(pages), code(&client)] {
+        for (what, allowed) in [
+            ("postMessage", &["c.postMessage('signed-in')"][..]),
+            ("onmessage", &["channel.onmessage = look"]),
+            ("opener", &["popup.opener = null"]),
+            ("BroadcastChannel", &["new BroadcastChannel('portcullis')"]),
+            ("'message'", &[]),
+            ("\"message\"", &[]),
+            ("MessageChannel", &[]),
+            ("parent.", &[]),
+            ("window.top", &[]),
+        ] {
+            let uses = script.matches(what).count();
+            let known: usize = allowed.iter().map(|known| script.matches(known).count()).sum();
+            assert_eq!(uses, known, "{what}");
+        }
+    }
+    // Each is there once, so that this test looks at the scripts that are served.
+    assert!(pages.contains("c=new BroadcastChannel('portcullis')") && client.contains("channel.onmessage = look"));
+}

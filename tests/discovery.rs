@@ -8,6 +8,7 @@ use portcullis::gate::Outcome;
 use serde_json::json;
 use support::{
     browser::{Arrival, Browser},
+    kv::Reading,
     provider::Fault,
     world::{HOST, Head, Isolate, World, settings, two_providers},
 };
@@ -269,17 +270,17 @@ fn kv_is_written_when_a_document_changed_or_is_half_through_its_time() {
 
 #[test]
 fn a_full_or_lagging_or_missing_kv_keeps_nobody_out() {
-    let world = World::new();
-    world.fill_kv();
-    sign_in(&world.isolate(&settings())).unwrap();
-    let world = World::new();
-    world.set_kv_lag(60);
-    let (one, other) = (world.isolate(&settings()), world.isolate(&settings()));
-    sign_in(&one).unwrap();
-    sign_in(&other).unwrap();
-    world.provider(|provider| provider.rotate("key-2", true));
-    sign_in(&one).unwrap();
-    sign_in(&other).unwrap();
+    let full = |world: &World| world.fill_kv();
+    let lagging = |world: &World| world.set_kv_lag(60);
+    let missing = |world: &World| (world.fill_kv(), world.set_kv_reading(Reading::Fails)).1;
+    for trouble in [full, lagging, missing] {
+        let world = World::new();
+        trouble(&world);
+        let isolates = [world.isolate(&settings()), world.isolate(&settings())];
+        isolates.iter().for_each(|isolate| sign_in(isolate).unwrap());
+        world.provider(|provider| provider.rotate("key-2", true));
+        isolates.iter().for_each(|isolate| sign_in(isolate).unwrap());
+    }
 }
 
 #[test]

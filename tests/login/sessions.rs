@@ -151,3 +151,18 @@ fn rfc7519_4_1_1_a_session_of_a_provider_that_is_another_issuer_by_now_is_nobody
         assert_eq!(crate::support::outcome::status(&met), expected);
     }
 }
+
+#[test]
+fn rfc6265bis_5_5_no_cookie_asks_for_more_than_400_days() {
+    let (world, mut longest) = (World::new(), settings());
+    longest["session"] = json!({ "lifetime": "30d" });
+    let (isolate, ada) = (world.isolate(&longest), Browser::new("ada"));
+    ada.open(&isolate, "/page");
+    // The browser of these tests takes none that would.
+    world.pass(30 * 86_400 - 1);
+    assert!(matches!(ada.send(&isolate, Head::new("GET", "/page")), Outcome::Forward(_)));
+    for lifetime in ["31d", "400d", "401d"] {
+        longest["session"] = json!({ "lifetime": lifetime });
+        assert_eq!(world.try_isolate(&longest, SECRET, None).err().unwrap().setting, "session.lifetime");
+    }
+}

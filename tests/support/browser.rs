@@ -9,6 +9,9 @@ use super::world::{HOST, Head, Isolate};
 /// The most redirects a browser follows.
 const REDIRECTS: usize = 20;
 
+/// The longest that a browser keeps a cookie, in seconds: 400 days.
+const LONGEST: u64 = 400 * 86_400;
+
 /// One browser with its cookies; clones are tabs.
 #[derive(Clone)]
 pub struct Browser {
@@ -79,6 +82,7 @@ impl Browser {
         outcome
     }
 
+    /// Every cookie of every test is held to what a browser asks of it (RFC 6265bis, 4.1.2.6, 4.1.2.7, 4.1.3.2, 5.5, 5.6).
     fn keep(&self, answer: &Answer) {
         for (_, line) in answer.headers.iter().filter(|(name, _)| *name == "set-cookie") {
             let (pair, attributes) = line.split_once(';').unwrap();
@@ -86,8 +90,11 @@ impl Browser {
             assert!(name.len() + value.len() <= 4_096, "{name} is too long for a browser");
             assert!(attributes.contains("HttpOnly") && attributes.contains("SameSite=Lax"), "{line}");
             assert!(!name.starts_with("__Host-") || attributes.contains("Path=/;") && attributes.contains("; Secure"));
+            let lifetime: u64 =
+                attributes.split("Max-Age=").nth(1).unwrap().split(';').next().unwrap().parse().unwrap();
+            assert!(lifetime <= LONGEST, "{line}");
             let path = attributes.split("Path=").nth(1).unwrap().split(';').next().unwrap();
-            if attributes.contains("Max-Age=0;") {
+            if lifetime == 0 {
                 self.cookies.borrow_mut().remove(name);
             } else if !self.refuses_cookies {
                 self.cookies.borrow_mut().insert(name.to_owned(), (value.to_owned(), path.to_owned()));

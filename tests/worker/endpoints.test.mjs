@@ -162,7 +162,7 @@ describe('an own endpoint', { timeout: 20_000 }, () => {
     assert.deepEqual(answer.all('set-cookie'), []);
   });
 
-  test('/.auth/logout clears every cookie and goes on to the provider with the ID token', async () => {
+  test('RFC 9700 4.12: /.auth/logout clears every cookie and goes on, by a 303, to the provider with the ID token', async () => {
     const { visitor: leaving } = await site.signIn({ path: '/a' });
     const page = await leaving.visit(`${LOCAL}/.auth/logout`);
     const action = /<form [^>]*action="([^"]+)"/.exec(page.body)[1];

@@ -149,7 +149,7 @@ describe('a host', { timeout: 20_000 }, () => {
   });
 });
 
-describe('plain http to a host that is not this machine', { timeout: 20_000 }, () => {
+describe('RFC 9700 2.6: plain http to a host that is not this machine', { timeout: 20_000 }, () => {
   let site;
 
   before(async () => {
