@@ -142,8 +142,8 @@ function dropBody(headers) {
 }
 
 /**
- * A response with edited headers, and with the same body unless another is given. One that the platform cannot make anew because of its status is
- * not passed on.
+ * A response with edited headers, and with the same body unless another is given. One that the platform cannot make
+ * anew because of its status is not passed on.
  */
 function edit(response, change, request, body = response.body) {
   const { webSocket } = response;

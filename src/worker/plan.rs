@@ -45,9 +45,9 @@ pub(super) fn plan(forward: Forward, config: &Config, head: &Head<'_>) -> Array 
 
 /// A line each: what kind of origin; where it is; what becomes of the `Cookie` header (`=` it stays, `-` it is
 /// removed, `+` it becomes the next line); that line; which caches may keep the answer (`*` as the origin says, `0`
-/// the same without its body, `1` the visitor's browser alone; a `-` after it removes `Authorization`). Then names and values of headers to set: the
-/// host and scheme that were asked for, if the origin has an address of its own; the origin's secret; who is there.
-/// No part has a line break in it: header values arrive without, and ours are escaped.
+/// the same without its body, `1` the visitor's browser alone; a `-` after it removes `Authorization`). Then names and
+/// values of headers to set: the host and scheme that were asked for, if the origin has an address of its own; the
+/// origin's secret; who is there. No part has a line break in it: header values arrive without, and ours are escaped.
 fn array(forward: &Forward, config: &Config, head: &Head<'_>) -> Array {
     let mut plan = String::new();
     plan.extend(match &config.origin {
