@@ -5,7 +5,7 @@ use core::ops::ControlFlow::{Break, Continue};
 use super::{
     Denial, Endpoint, Forward, Gate, Goal, Rejection, Unchecked, Visit,
     bearer::{Machine, Shown},
-    rule_match::{RuleMatch, RuledRequest},
+    rule_match::{AnyoneMayPass, Demand, RuleMatch, RuledRequest, SignInOptional},
     same_origin::SameOrigin,
 };
 use crate::{
@@ -103,12 +103,16 @@ impl Admitted {
     }
 
     /// For a public rule, or a preflight.
-    fn anyone<H: RequestHead>(ruled: &RuledRequest<'_, '_, H>) -> Self {
+    fn anyone<H: RequestHead>(ruled: &RuledRequest<'_, '_, H>, _: AnyoneMayPass) -> Self {
         Self::of(if ruled.rules().preflight { Identity::Preflight } else { Identity::Anyone })
     }
 
     /// Where sign-in is optional, a session counts only if the request is not another site's doing.
-    fn optionally<H>(_ruled: &RuledRequest<'_, '_, H>, session: Option<SameOrigin<Session>>) -> Self {
+    fn optionally<H>(
+        _ruled: &RuledRequest<'_, '_, H>,
+        _: SignInOptional,
+        session: Option<SameOrigin<Session>>,
+    ) -> Self {
         Self::of(session.map_or(Identity::Nobody, |session| Identity::Person(session.who())))
     }
 
@@ -183,19 +187,16 @@ impl Gate {
         };
         // 7. Public. A rule that is switched to public still does not pass on the tokens it accepts.
         let withholds = |ruled: &RuledRequest<'_, '_, H>| self.withholds_token(ruled.rules(), head);
-        if ruled.rules().preflight {
-            return self.pass(Admitted::anyone(&ruled).withholding(withholds(&ruled)), edit, &ruled);
-        }
-        let access = self.effective_access(ruled.rules(), now);
-        let policy = match access.as_ref() {
-            Access::Public => {
-                return self.pass(Admitted::anyone(&ruled).withholding(withholds(&ruled)), edit, &ruled);
+        let policy = match self.demand(ruled.rules(), now) {
+            Demand::Nothing(proof) => {
+                return self.pass(Admitted::anyone(&ruled, proof).withholding(withholds(&ruled)), edit, &ruled);
             }
-            Access::Optional => {
+            Demand::Optional(proof) => {
                 let session = session().and_then(|session| SameOrigin::check(session, &ruled));
-                return self.pass(Admitted::optionally(&ruled, session).withholding(withholds(&ruled)), edit, &ruled);
+                let admitted = Admitted::optionally(&ruled, proof, session);
+                return self.pass(admitted.withholding(withholds(&ruled)), edit, &ruled);
             }
-            Access::SignedIn(policy) => policy,
+            Demand::SignIn(policy) => policy,
         };
         // 8. A token.
         let accepted = self.accepted_tokens(ruled.rules());
@@ -204,7 +205,7 @@ impl Gate {
             if let Some(shown) = self.shown(head, taken, now).transpose() {
                 let rejection = match shown {
                     Ok(Shown::Unchecked(token)) => return Decision::Verify(token, ruled.readable_visit()),
-                    Ok(Shown::Machine(machine)) => match grant(policy, machine, head, now) {
+                    Ok(Shown::Machine(machine)) => match grant(&policy, machine, head, now) {
                         Ok(granted) => return self.pass(Admitted::machine(&ruled, granted), edit, &ruled),
                         Err((Denied { by, step_up }, machine)) => {
                             let blame = self.blame(ruled.rules(), machine.claims(), head, now);
@@ -226,7 +227,7 @@ impl Gate {
             return Decision::Refuse(Rejection::CrossSite, ruled.visit());
         };
         // 11. The policy.
-        match grant(policy, session, head, now) {
+        match grant(&policy, session, head, now) {
             Ok(granted) => {
                 // Where rules take different tokens, none decides, and none goes on.
                 let withholds = accepted.is_none() && withholds(&ruled);
@@ -273,9 +274,8 @@ impl Gate {
         }
         // Where a token decides, it is not the person who asks.
         let is_shown = |taken| !matches!(self.shown(head, taken, now), Ok(None));
-        let asks = || matches!(self.effective_access(ruled.rules(), now).as_ref(), Access::SignedIn(_));
-        let token_decides =
-            !ruled.rules().preflight && self.accepted_tokens(ruled.rules()).is_some_and(is_shown) && asks();
+        let asks = || matches!(self.demand(ruled.rules(), now), Demand::SignIn(_));
+        let token_decides = self.accepted_tokens(ruled.rules()).is_some_and(is_shown) && asks();
         let session = self.session(head, site, now).filter(|_| !token_decides);
         let Some(session) = session else { return Vec::new() };
         let rules = watching.iter().map(|rank| self.config.rule(Some(*rank)));
@@ -304,9 +304,9 @@ impl Gate {
     ) -> StepUp {
         let path = RequestPath::parse(goal.needing().path()).ok();
         let rules = path.and_then(|path| self.rules_for(&path, goal.method(), site).ok());
-        match rules.map(|rules| self.effective_access(&rules, now)).as_deref() {
-            Some(Access::SignedIn(policy)) => match session {
-                Some(session) => judge(policy, session.claims(), head, now)
+        match rules.map(|rules| self.demand(&rules, now)) {
+            Some(Demand::SignIn(policy)) => match session {
+                Some(session) => judge(&policy, session.claims(), head, now)
                     .err()
                     .and_then(|denied| denied.step_up)
                     .unwrap_or_default(),

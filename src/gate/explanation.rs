@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::{
     Decision, Finding, Forward, Gate, Goal, Rejection, ReturnTo, Visit, bearer::Shown, method::preflight_for,
-    visit::Address,
+    rule_match::Demand, visit::Address,
 };
 use crate::{
     claims::Claims,
@@ -265,10 +265,11 @@ impl Gate {
                 Decision::StepUp(..) | Decision::Refuse(Rejection::Denied { .. } | Rejection::Machine(_), _)
             );
             if judged {
-                let asked = self.effective_access(&rules, now);
                 explanation.by = policy.judge(claims, &facts).err().map(|denied| denied.by);
-                let denied = policy_of(&asked).and_then(|policy| policy.judge(claims, &facts).err());
-                explanation.asks = denied.and_then(|denied| denied.step_up).unwrap_or_default();
+                if let Demand::SignIn(asked) = self.demand(&rules, now) {
+                    let denied = asked.judge(claims, &facts).err();
+                    explanation.asks = denied.and_then(|denied| denied.step_up).unwrap_or_default();
+                }
             }
         }
         let claims = explanation.claims.clone();

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     config::{AcceptedTokens, Access, Rule, Site},
     edge::RequestHead,
+    policy::Policy,
     rules::{Ambiguous, PathError, RequestPath, Target},
     switch::Mode,
     time::Timestamp,
@@ -31,6 +32,26 @@ pub(super) struct RuleMatch<'g> {
     /// Whether it is a preflight that the rules let pass.
     pub(super) preflight: bool,
 }
+
+/// What the rules of a request ask for now. Only [`Gate::demand`] makes one, so that nobody is admitted as anyone, or
+/// without a policy, unless the rules say so.
+#[derive(Debug)]
+pub(super) enum Demand<'g> {
+    /// Nothing of anyone.
+    Nothing(AnyoneMayPass),
+    /// Nothing; but who is signed in is told to the origin.
+    Optional(SignInOptional),
+    /// Sign-in, and that this policy grants it.
+    SignIn(Cow<'g, Policy>),
+}
+
+/// Proof that the rules of a request are public, or let it pass as a preflight.
+#[derive(Debug)]
+pub(super) struct AnyoneMayPass(());
+
+/// Proof that the rules of a request leave signing in to the visitor.
+#[derive(Debug)]
+pub(super) struct SignInOptional(());
 
 /// A request whose rules were found. Only [`Gate::find_rule`] makes one.
 pub(super) struct RuledRequest<'g, 'h, H> {
@@ -124,14 +145,24 @@ impl Gate {
         rules.beside.iter().map(|rank| self.config.rule(Some(*rank)))
     }
 
-    /// What the rules of a request ask for now: the chosen one, and all that have to admit besides.
-    pub(super) fn effective_access<'g>(&'g self, rules: &RuleMatch<'g>, now: Timestamp) -> Cow<'g, Access> {
+    /// What the rules of a request ask for now: the chosen one, and all that have to admit besides. Of a preflight that
+    /// they let pass, nothing.
+    pub(super) fn demand<'g>(&'g self, rules: &RuleMatch<'g>, now: Timestamp) -> Demand<'g> {
+        if rules.preflight {
+            return Demand::Nothing(AnyoneMayPass(()));
+        }
         let own = Cow::Borrowed(self.access(rules.rule, now));
-        self.beside(rules).fold(own, |asked, beside| match (asked.as_ref(), self.access(beside, now)) {
+        let all = self.beside(rules).fold(own, |asked, beside| match (asked.as_ref(), self.access(beside, now)) {
             (Access::SignedIn(one), Access::SignedIn(other)) => Cow::Owned(Access::SignedIn(one.and(other))),
             (Access::SignedIn(_), _) | (Access::Optional, Access::Public) => asked,
             (_, other) => Cow::Borrowed(other),
-        })
+        });
+        match all {
+            Cow::Borrowed(Access::Public) | Cow::Owned(Access::Public) => Demand::Nothing(AnyoneMayPass(())),
+            Cow::Borrowed(Access::Optional) | Cow::Owned(Access::Optional) => Demand::Optional(SignInOptional(())),
+            Cow::Borrowed(Access::SignedIn(policy)) => Demand::SignIn(Cow::Borrowed(policy)),
+            Cow::Owned(Access::SignedIn(policy)) => Demand::SignIn(Cow::Owned(policy)),
+        }
     }
 
     /// What a rule asks for now: what it was deployed with, or what it is switched to. Switched on, it asks for what
