@@ -54,6 +54,21 @@ test('Core 15.5.2, RFC 7636 4.1, 7.1: state, nonce and challenge are new for eac
   }
 });
 
+test('Core 15.5.2, RFC 7636 7.1: what is fresh is drawn from the platform, and differs between two isolates', async () => {
+  const names = ['state', 'nonce', 'code_challenge'];
+  const one = async () => Object.fromEntries((await request(site.visitor())).searchParams);
+  const before = await one();
+  await site.restart({ random: 7 });
+  const known = await one();
+  const number = Buffer.alloc(32, 7).toString('base64url');
+  assert.equal(known.nonce, number);
+  assert.equal(known.code_challenge, createHash('sha256').update(number).digest('base64url'));
+  assert.ok(Buffer.from(known.state, 'base64url').includes(Buffer.alloc(24, 7)), 'the nonce of the seal');
+  await site.restart();
+  const after = await one();
+  for (const name of names) assert.equal(new Set([before, known, after].map((asked) => asked[name])).size, 3, name);
+});
+
 test('Core 3.1.2.1: state says nothing to whom it passes', async () => {
   const visitor = site.visitor();
   const { searchParams } = await request(visitor, '/.auth/login?provider=demo&return_to=%2Fmembers%2F%3Fswarm%3D17');

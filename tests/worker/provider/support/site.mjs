@@ -109,13 +109,15 @@ class Site {
 
   /**
    * A fresh gate at the same address, as after a deployment: with these settings and secrets in the
-   * place of those, and with a clock that is so many seconds ahead.
+   * place of those, and with a clock that is so many seconds ahead, or random numbers that are this byte over and over.
    */
-  async restart({ settings = {}, secrets = {}, later = 0 } = {}) {
+  async restart({ settings = {}, secrets = {}, later = 0, random } = {}) {
     await this.gate.dispose();
     const { settings: before, secrets: known } = this.#options;
     for (const [name, value] of Object.entries(secrets)) keepOutOfTheLog(name, value);
-    const build = later ? await this.#buildWithClock(later) : undefined;
+    const clock = later && `{ const now = Date.now; Date.now = () => now() + ${later * 1000}; }\n`;
+    const numbers = random === undefined ? '' : `Crypto.prototype.getRandomValues = (array) => array.fill(${random});\n`;
+    const build = clock || numbers ? await this.#buildAfter(`${clock || ''}${numbers}`) : undefined;
     this.#options = { ...this.#options, settings: { ...before, ...settings }, secrets: { ...known, ...secrets }, build };
     await this.start();
   }
@@ -126,14 +128,13 @@ class Site {
     for (const directory of this.#builds) await rm(directory, { recursive: true });
   }
 
-  /** The same module; only the clock that its glue hands in is another one. */
-  async #buildWithClock(seconds) {
+  /** The same module; only what it finds in the platform is another thing, once this script has run. */
+  async #buildAfter(script) {
     const directory = await mkdtemp(join(tmpdir(), 'portcullis-'));
     this.#builds.push(directory);
     await cp(join(root, 'build'), directory, { recursive: true });
     const glue = join(directory, 'index.js');
-    const clock = `{ const now = Date.now; Date.now = () => now() + ${seconds * 1000}; }\n`;
-    await writeFile(glue, clock + (await readFile(glue, 'utf8')));
+    await writeFile(glue, script + (await readFile(glue, 'utf8')));
     return directory;
   }
 }
