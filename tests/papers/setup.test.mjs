@@ -57,7 +57,7 @@ test('a command does its work by way of a symbolic link, too', { timeout: 60_000
 test('Git ignores the files that the papers have people write', async () => {
   const ignored = (await read('.gitignore')).split('\n');
   const settings = await read('docs/settings.md');
-  for (const [name, pattern] of [['wrangler.local.toml', '/wrangler.local.toml'], ['.dev.vars.rotation', '.dev.vars*']]) {
+  for (const [name, pattern] of [['wrangler.local.toml', '/wrangler.local*.toml'], ['.dev.vars.rotation', '.dev.vars*']]) {
     assert.ok(settings.includes(name), name);
     assert.ok(ignored.includes(pattern), pattern);
   }

@@ -121,12 +121,17 @@ test('a build that is broken off does not count as the one before', { timeout: 1
 });
 
 test('npx wrangler dev runs the same Worker, and node demo/provider.mjs beside it signs people in', { timeout: 120_000 }, async () => {
-  const port = await freePort();
-  // By the port that wrangler.toml names, as whoever types the two commands has it.
-  const provider = new Command('node', ['demo/provider.mjs'], { PORT: String(port) });
-  const dev = new Command('npx', ['wrangler', 'dev', '--ip', '127.0.0.1', '--port', String(port), '--inspector-port', String(await freePort())], { WRANGLER_SEND_METRICS: 'false', CI: '1' });
+  const [port, providerPort] = [await freePort(), await freePort()];
+  // As wrangler.toml has it, but at another port: somebody may try the demo meanwhile.
+  const [known, issuer] = ['http://localhost:9000', `http://localhost:${providerPort}`];
+  const config = `wrangler.local.${port}.toml`;
+  const written = await readFile(join(root, 'wrangler.toml'), 'utf8');
+  assert.equal(written.split(`"${known}"`).length, 2, 'it names the demo’s provider once');
+  await writeFile(join(root, config), written.replace(known, issuer));
+  const provider = new Command('node', ['demo/provider.mjs'], { PORT: String(port), PROVIDER_PORT: String(providerPort) });
+  const dev = new Command('npx', ['wrangler', 'dev', '--config', config, '--ip', '127.0.0.1', '--port', String(port), '--inspector-port', String(await freePort())], { WRANGLER_SEND_METRICS: 'false', CI: '1' });
   try {
-    await provider.says('OpenID provider on http://localhost:9000');
+    await provider.says(`OpenID provider on ${issuer}`);
     await dev.says('Ready on');
     const site = `http://localhost:${port}`;
     assert.equal((await send(`${site}/`)).status, 200);
@@ -137,6 +142,7 @@ test('npx wrangler dev runs the same Worker, and node demo/provider.mjs beside i
     assert.equal((await send(location, { headers: { cookie } })).status, 200);
   } finally {
     for (const command of [dev, provider]) if (command.child.exitCode === null) await command.interrupt();
+    await rm(join(root, config));
   }
-  for (const url of [`http://localhost:${port}/`, 'http://localhost:9000/']) await refused(url);
+  for (const url of [`http://localhost:${port}/`, `${issuer}/`]) await refused(url);
 });
